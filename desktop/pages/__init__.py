@@ -1,0 +1,1 @@
+"""One page a stage, with the stage's name."""

@@ -1,0 +1,1 @@
+"""Stage 3: find, fetch and keep models. ``Checkpoint``."""

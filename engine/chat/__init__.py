@@ -1,0 +1,1 @@
+"""Stage 7: conversations. One question makes one ``Turn`` of events."""

@@ -1,0 +1,1 @@
+"""Stage 4: make the format that fits. ``Checkpoint -> Checkpoint``."""

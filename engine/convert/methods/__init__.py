@@ -1,0 +1,1 @@
+"""The recipes' own code: only the conversion worker imports it."""

@@ -1,0 +1,216 @@
+"""What can go wrong in the world, as values that carry their data.
+
+An :class:`EngineError` is the world's fault: a full disk, a missing driver, a damaged file. Its message names the cause
+and its hint the next step. Whatever else escapes is our own bug and is shown as one.
+
+An error is its details: the keyword arguments of its constructor rebuild it on the other side of a process boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+GIB = 1024**3
+
+
+class EngineError(Exception):
+    """Report a failure that the person can do something about.
+
+    ``details`` are JSON values and exactly the keyword arguments of the subclass's constructor.
+    """
+
+    kinds: ClassVar[dict[str, type[EngineError]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        EngineError.kinds[cls.__name__] = cls
+
+    def __init__(self, message: str, hint: str = "", **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+    @property
+    def kind(self) -> str:
+        return type(self).__name__
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the error as JSON values, for the wire and for logs."""
+        return {"kind": self.kind, "message": self.message, "hint": self.hint, "details": self.details}
+
+
+def from_record(record: Mapping[str, Any]) -> EngineError:
+    """Rebuild an error from :meth:`EngineError.as_record`; an unknown kind keeps its words."""
+    kind = EngineError.kinds.get(record["kind"])
+    if kind is None:
+        return EngineError(record["message"], record.get("hint", ""), **record.get("details", {}))
+    return kind(**record["details"])
+
+
+def _gib(count: float) -> str:
+    return f"{count / GIB:.1f} GiB" if count >= GIB / 10 else f"{count / 1024**2:.0f} MiB"
+
+
+class DiskFull(EngineError):
+    """Say that a folder's disk has less room than a job needs (bytes)."""
+
+    def __init__(self, needed_bytes: int, free_bytes: int, folder: str) -> None:
+        super().__init__(
+            f"The disk of {folder} has {_gib(free_bytes)} free; {_gib(needed_bytes)} are needed.",
+            "Free some space or choose another folder, then try again. Nothing was lost.",
+            needed_bytes=needed_bytes,
+            free_bytes=free_bytes,
+            folder=folder,
+        )
+
+
+class NotEnoughMemory(EngineError):
+    """Say that memory ran out or would; ``largest_context`` is what would still fit (tokens; 0: nothing fits)."""
+
+    def __init__(self, needed_bytes: int, free_bytes: int, largest_context: int = 0, where: str = "memory") -> None:
+        needs = f"{_gib(needed_bytes)} of {where} are needed" if needed_bytes else f"The {where} ran out"
+        hint = (
+            f"A context of {largest_context:,} tokens would fit."
+            if largest_context
+            else "Close other programs, or choose a smaller model or format."
+        )
+        super().__init__(
+            f"{needs}; {_gib(free_bytes)} are free.",
+            hint,
+            needed_bytes=needed_bytes,
+            free_bytes=free_bytes,
+            largest_context=largest_context,
+            where=where,
+        )
+
+
+class AccessNeeded(EngineError):
+    """Say that a repository is gated or private."""
+
+    def __init__(self, repo: str, url: str) -> None:
+        super().__init__(
+            f"{repo} is gated or private.",
+            f"Accept its licence at {url}, then enter an access token in the settings.",
+            repo=repo,
+            url=url,
+        )
+
+
+class DamagedFile(EngineError):
+    """Say that a file is not what it should be; ``expected`` and ``found`` are what was compared, in words."""
+
+    def __init__(self, file: str, expected: str, found: str) -> None:
+        super().__init__(
+            f"{file} is damaged: expected {expected}, found {found}.",
+            "Get the file again; what else is in the library is untouched.",
+            file=file,
+            expected=expected,
+            found=found,
+        )
+
+
+class UnsupportedModel(EngineError):
+    """Say that a back end or the converter does not know a model's architecture."""
+
+    def __init__(self, architecture: str, backend: str, reason: str = "") -> None:
+        super().__init__(
+            f"{backend} cannot use a model of the architecture “{architecture}”" + (f": {reason}" if reason else "."),
+            "Choose another format of this model, or another model.",
+            architecture=architecture,
+            backend=backend,
+            reason=reason,
+        )
+
+
+class ContextTooLong(EngineError):
+    """Say that a prompt fills more than the context window (both in tokens)."""
+
+    def __init__(self, used: int, limit: int) -> None:
+        super().__init__(
+            f"The conversation takes {used:,} tokens; the context window holds {limit:,}.",
+            "Start a new conversation, or load the model with a larger context. Nothing was cut.",
+            used=used,
+            limit=limit,
+        )
+
+
+class WorkerCrashed(EngineError):
+    """Say that a worker process ended by itself; ``exit_code`` is negative for a signal, ``log`` its last lines."""
+
+    def __init__(self, exit_code: int, log: str, doing: str = "work", reason: str = "") -> None:
+        how = reason or (f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}")
+        super().__init__(
+            f"The worker process stopped during {doing} ({how}).",
+            "Try again: a new worker is started. If it happens each time, copy the details into a bug report.",
+            exit_code=exit_code,
+            log=log,
+            doing=doing,
+            reason=reason,
+        )
+
+
+class Offline(EngineError):
+    """Say that a host could not be reached."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"{host} cannot be reached.",
+            "Check the connection. Models in the library work without it.",
+            host=host,
+        )
+
+
+class PackageMissing(EngineError):
+    """Say that an optional package is not installed; ``extra`` is the group of pyproject.toml that has it."""
+
+    def __init__(self, package: str, extra: str = "", reason: str = "") -> None:
+        group = f"halfbyte[{extra}]" if extra else package
+        super().__init__(
+            f"The package {package} cannot be loaded" + (f": {reason}" if reason else "."),
+            f"Install it with: pip install '{group}'",
+            package=package,
+            extra=extra,
+            reason=reason,
+        )
+
+
+class DriverProblem(EngineError):
+    """Say that a GPU driver is missing or too old."""
+
+    def __init__(self, found: str, needed: str) -> None:
+        super().__init__(
+            f"The GPU driver is {found}; {needed} is needed.",
+            "Update the driver, or run on the CPU meanwhile.",
+            found=found,
+            needed=needed,
+        )
+
+
+class NotFound(EngineError):
+    """Say that a model, file or folder is not there; ``where`` is the place that was searched."""
+
+    def __init__(self, what: str, where: str = "", hint: str = "") -> None:
+        super().__init__(
+            f"{what} was not found" + (f" in {where}." if where else "."),
+            hint or "Check the name.",
+            what=what,
+            where=where,
+            hint=hint,
+        )
+
+
+class Refused(EngineError):
+    """Say that a request cannot be carried out as it was made; ``hint`` is what to do instead."""
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(reason, hint)
+        self.details = {"reason": reason, "hint": hint}
+
+
+class Cancelled(EngineError):
+    """Say that the person stopped a job."""
+
+    def __init__(self, doing: str = "The job") -> None:
+        super().__init__(f"{doing} was cancelled.", doing=doing)

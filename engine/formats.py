@@ -1,0 +1,147 @@
+"""The formats of a model, and the facts about one that decide what fits.
+
+Values only. Ids go to disk and never change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+
+class Family(str, Enum):
+    """Who reads a format."""
+
+    GGUF = "gguf"
+    AWQ = "awq"
+    GPTQ = "gptq"
+    BNB = "bnb"
+    PLAIN = "plain"  # safetensors as published
+
+
+class Quality(IntEnum):
+    """How close a format stays to the original: the class that is expected until it is measured."""
+
+    POOR = 1
+    FAIR = 2
+    GOOD = 3
+    VERY_GOOD = 4
+    NEAR_LOSSLESS = 5
+    LOSSLESS = 6
+
+    @property
+    def words(self) -> str:
+        return self.name.replace("_", " ").lower().replace("near lossless", "near-lossless")
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One way to store a model's weights.
+
+    ``bits`` is the nominal width of a weight, for words only: sizes are computed from tensor shapes.
+    ``calibration_samples`` is 0 where none are needed.
+    """
+
+    id: str
+    family: Family
+    label: str
+    bits: float
+    quality: Quality
+    calibration_samples: int
+    best_for: str
+
+
+def _gguf(label: str, bits: float, quality: Quality, best_for: str = "local inference, edge, llama.cpp") -> Format:
+    return Format(f"gguf-{label.lower()}", Family.GGUF, label, bits, quality, 0, best_for)
+
+
+# Bits per weight of the GGUF levels: llama.cpp, tools/quantize/quantize.cpp, QUANT_OPTIONS (sizes given for Llama-3-8B).
+# Quality classes of Q2_K, Q4_K_M, Q5_K_M and Q8_0: the reference table of the project; the others lie between them.
+FORMATS: dict[str, Format] = {
+    format.id: format
+    for format in (
+        _gguf("F32", 32.0, Quality.LOSSLESS),
+        _gguf("BF16", 16.0, Quality.LOSSLESS),
+        _gguf("F16", 16.0, Quality.LOSSLESS),
+        _gguf("Q8_0", 8.5, Quality.NEAR_LOSSLESS),
+        _gguf("Q6_K", 6.56, Quality.NEAR_LOSSLESS),
+        _gguf("Q5_K_M", 5.7, Quality.VERY_GOOD),
+        _gguf("Q5_K_S", 5.57, Quality.VERY_GOOD),
+        _gguf("Q4_K_M", 4.89, Quality.GOOD),
+        _gguf("Q4_K_S", 4.67, Quality.GOOD),
+        _gguf("Q4_1", 5.0, Quality.FAIR),
+        _gguf("Q4_0", 4.5, Quality.FAIR),
+        _gguf("Q3_K_L", 4.3, Quality.FAIR),
+        _gguf("Q3_K_M", 4.0, Quality.FAIR),
+        _gguf("Q3_K_S", 3.64, Quality.POOR),
+        _gguf("Q2_K", 3.16, Quality.POOR),
+        Format(
+            "awq-int4-g128", Family.AWQ, "AWQ INT4", 4.25, Quality.GOOD, 128, "best quality at INT4, production serving"
+        ),
+        Format("gptq-int4-g128", Family.GPTQ, "GPTQ INT4", 4.25, Quality.GOOD, 128, "Hub quants, cloud serving"),
+        Format("bnb-nf4", Family.BNB, "NF4", 4.13, Quality.GOOD, 0, "quick experiments, QLoRA training"),
+        Format("bnb-int8", Family.BNB, "INT8", 8.0, Quality.NEAR_LOSSLESS, 0, "quick experiments with more quality"),
+        Format("plain-bf16", Family.PLAIN, "BF16", 16.0, Quality.LOSSLESS, 0, "the original weights"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TensorFacts:
+    """One tensor: its name in GGUF's terms (``blk.0.attn_q.weight``) and what its file stores.
+
+    ``shape`` has the row length first, as GGUF has it (``ne[0]``, ``ne[1]``, …).
+    ``type`` is the stored type: a GGUF type name (``Q4_K``, ``F16``) or a safetensors one (``BF16``).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    type: str
+    bytes: int
+
+    @property
+    def elements(self) -> int:
+        count = 1
+        for extent in self.shape:
+            count *= extent
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a model's headers say; no weight is read for it.
+
+    Per-layer values have one entry a layer. ``kv_heads`` is 0 for a layer without a KV cache (recurrent).
+    ``window`` is the sliding-window length in tokens, 0 for a layer that attends to everything.
+    ``recurrent_bytes`` is the state of recurrent layers for one sequence.
+    ``format_id`` is the format that the file has now.
+    """
+
+    name: str
+    architecture: str
+    format_id: str
+    layers: int
+    width: int
+    heads: int
+    kv_heads: tuple[int, ...]
+    key_length: int
+    value_length: int
+    window: tuple[int, ...]
+    feed_forward: int
+    vocabulary: int
+    trained_context: int
+    experts: int
+    experts_used: int
+    tensors: tuple[TensorFacts, ...]
+    recurrent_bytes: int = 0
+    chat_template: bool = True
+    licence: str = ""
+
+    @property
+    def parameters(self) -> int:
+        return sum(tensor.elements for tensor in self.tensors)
+
+    @property
+    def weights_bytes(self) -> int:
+        """Bytes of all tensors as stored now."""
+        return sum(tensor.bytes for tensor in self.tensors)

@@ -1,0 +1,1 @@
+"""Stage 5: load a model and generate. ``Checkpoint -> Session``."""

@@ -1,0 +1,1 @@
+"""The back ends: only the runtime worker imports them."""
