@@ -6,10 +6,10 @@ Values only. Ids go to disk and never change.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import IntEnum, StrEnum
 
 
-class Family(str, Enum):
+class Family(StrEnum):
     """Who reads a format."""
 
     GGUF = "gguf"
@@ -55,7 +55,7 @@ def _gguf(label: str, bits: float, quality: Quality, best_for: str = "local infe
     return Format(f"gguf-{label.lower()}", Family.GGUF, label, bits, quality, 0, best_for)
 
 
-# Bits per weight of the GGUF levels: llama.cpp, tools/quantize/quantize.cpp, QUANT_OPTIONS (sizes given for Llama-3-8B).
+# Bits per weight of the GGUF levels: llama.cpp, tools/quantize/quantize.cpp, QUANT_OPTIONS (given for Llama-3-8B).
 # Quality classes of Q2_K, Q4_K_M, Q5_K_M and Q8_0: the reference table of the project; the others lie between them.
 FORMATS: dict[str, Format] = {
     format.id: format
@@ -115,6 +115,8 @@ class ModelFacts:
     ``window`` is the sliding-window length in tokens, 0 for a layer that attends to everything.
     ``recurrent_bytes`` is the state of recurrent layers for one sequence.
     ``format_id`` is the format that the file has now.
+    ``value_length`` is 0 where one latent row serves as key and value. The ``window_`` lengths are those of layers with
+    a window.
     """
 
     name: str
@@ -136,6 +138,8 @@ class ModelFacts:
     recurrent_bytes: int = 0
     chat_template: bool = True
     licence: str = ""
+    window_key_length: int = 0
+    window_value_length: int = 0
 
     @property
     def parameters(self) -> int:
