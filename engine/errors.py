@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-GIB = 1024**3
+from engine.quantities import size
 
 
 class EngineError(Exception):
@@ -49,8 +49,8 @@ def from_record(record: Mapping[str, Any]) -> EngineError:
     return kind(**record["details"])
 
 
-def _gib(count: float) -> str:
-    return f"{count / GIB:.1f} GiB" if count >= GIB / 10 else f"{count / 1024**2:.0f} MiB"
+def _because(reason: str) -> str:
+    return f": {reason.rstrip('.')}." if reason else "."
 
 
 class DiskFull(EngineError):
@@ -58,7 +58,7 @@ class DiskFull(EngineError):
 
     def __init__(self, needed_bytes: int, free_bytes: int, folder: str) -> None:
         super().__init__(
-            f"The disk of {folder} has {_gib(free_bytes)} free; {_gib(needed_bytes)} are needed.",
+            f"The disk of {folder} has {size(free_bytes)} free; {size(needed_bytes)} are needed.",
             "Free some space or choose another folder, then try again. Nothing was lost.",
             needed_bytes=needed_bytes,
             free_bytes=free_bytes,
@@ -70,14 +70,14 @@ class NotEnoughMemory(EngineError):
     """Say that memory ran out or would; ``largest_context`` is what would still fit (tokens; 0: nothing fits)."""
 
     def __init__(self, needed_bytes: int, free_bytes: int, largest_context: int = 0, where: str = "memory") -> None:
-        needs = f"{_gib(needed_bytes)} of {where} are needed" if needed_bytes else f"The {where} ran out"
+        needs = f"{size(needed_bytes)} of {where} are needed" if needed_bytes else f"The {where} ran out"
         hint = (
             f"A context of {largest_context:,} tokens would fit."
             if largest_context
             else "Close other programs, or choose a smaller model or format."
         )
         super().__init__(
-            f"{needs}; {_gib(free_bytes)} are free.",
+            f"{needs}; {size(free_bytes)} are free.",
             hint,
             needed_bytes=needed_bytes,
             free_bytes=free_bytes,
@@ -116,7 +116,7 @@ class UnsupportedModel(EngineError):
 
     def __init__(self, architecture: str, backend: str, reason: str = "") -> None:
         super().__init__(
-            f"{backend} cannot use a model of the architecture “{architecture}”" + (f": {reason}" if reason else "."),
+            f"{backend} cannot use a model of the architecture “{architecture}”" + _because(reason),
             "Choose another format of this model, or another model.",
             architecture=architecture,
             backend=backend,
@@ -168,7 +168,7 @@ class PackageMissing(EngineError):
     def __init__(self, package: str, extra: str = "", reason: str = "") -> None:
         group = f"halfbyte[{extra}]" if extra else package
         super().__init__(
-            f"The package {package} cannot be loaded" + (f": {reason}" if reason else "."),
+            f"The package {package} cannot be loaded" + _because(reason),
             f"Install it with: pip install '{group}'",
             package=package,
             extra=extra,
@@ -195,10 +195,8 @@ class NotFound(EngineError):
         super().__init__(
             f"{what} was not found" + (f" in {where}." if where else "."),
             hint or "Check the name.",
-            what=what,
-            where=where,
-            hint=hint,
         )
+        self.details = {"what": what, "where": where, "hint": hint}
 
 
 class Refused(EngineError):

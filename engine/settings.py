@@ -32,7 +32,7 @@ class Setting:
     highest: float | None = None
     unit: str = ""
 
-    def checked(self, value: Any) -> Value:
+    def checked(self, value: Any) -> Any:
         """Return ``value`` as this setting's type. Raises :class:`Refused` with the allowed range."""
         kind = type(self.default)
         if kind is float and type(value) is int:
@@ -50,6 +50,8 @@ class Setting:
 
 _KIND_WORDS: dict[type, str] = {str: "text", int: "whole number", float: "number", bool: "yes or no"}
 
+_MOST_TOKENS = 2**20
+
 TABLE: dict[str, Setting] = {
     setting.name: setting
     for setting in (
@@ -61,58 +63,26 @@ TABLE: dict[str, Setting] = {
             "Context",
             "How much of a conversation the model sees.",
             lowest=256,
-            highest=1048576,
+            highest=_MOST_TOKENS,
             unit="tokens",
         ),
+        Setting("gpu_layers", -1, "GPU layers", "Computed on the GPU; -1: as many as fit.", lowest=-1, highest=1000),
+        Setting("threads", 0, "Threads", "0: the physical cores that may be used.", lowest=0, highest=512),
+        Setting("temperature", 0.7, "Temperature", "0 takes the likeliest token; more is more varied.", (), 0.0, 2.0),
         Setting(
-            "gpu_layers", -1, "GPU layers", "Layers computed on the GPU; -1: as many as fit.", lowest=-1, highest=1000
+            "top_p", 0.95, "Top P", "Choose among the likeliest tokens that together have this share.", (), 0.0, 1.0
         ),
-        Setting(
-            "threads", 0, "Threads", "Processor threads; 0: the physical cores that may be used.", lowest=0, highest=512
-        ),
-        Setting(
-            "temperature",
-            0.7,
-            "Temperature",
-            "0 always takes the likeliest token; higher is more varied.",
-            lowest=0.0,
-            highest=2.0,
-        ),
-        Setting(
-            "top_p",
-            0.95,
-            "Top P",
-            "Choose among the likeliest tokens that together have this probability.",
-            lowest=0.0,
-            highest=1.0,
-        ),
-        Setting(
-            "top_k", 40, "Top K", "Choose among this many of the likeliest tokens; 0: all.", lowest=0, highest=1000
-        ),
-        Setting(
-            "min_p",
-            0.05,
-            "Min P",
-            "Leave out tokens below this share of the likeliest one's probability.",
-            lowest=0.0,
-            highest=1.0,
-        ),
-        Setting("repeat_penalty", 1.0, "Repeat penalty", "Above 1 repeats less; 1: off.", lowest=0.5, highest=2.0),
-        Setting(
-            "seed",
-            -1,
-            "Seed",
-            "The same seed gives the same answer; -1: a new one each time.",
-            lowest=-1,
-            highest=2**31 - 1,
-        ),
+        Setting("top_k", 40, "Top K", "Choose among this many of the likeliest tokens; 0: all.", (), 0, 1000),
+        Setting("min_p", 0.05, "Min P", "Leave out tokens below this share of the likeliest one's.", (), 0.0, 1.0),
+        Setting("repeat_penalty", 1.0, "Repeat penalty", "Above 1 repeats less; 1: off.", (), 0.5, 2.0),
+        Setting("seed", -1, "Seed", "The same seed, the same answer; -1: a new one each time.", (), -1, 2**31 - 1),
         Setting(
             "max_tokens",
             0,
             "Longest answer",
             "0: until the model ends or the context is full.",
             lowest=0,
-            highest=1048576,
+            highest=_MOST_TOKENS,
             unit="tokens",
         ),
         Setting("system_prompt", "", "System prompt", "What the model is told before each conversation."),
@@ -170,4 +140,4 @@ def save(settings: Settings, file: Path | None = None) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
     temporary.write_text(json.dumps(changed, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    os.replace(temporary, file)
+    temporary.replace(file)

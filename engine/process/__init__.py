@@ -1,1 +1,1 @@
-"""The worker boundary: one JSON object a line, a worker's loop, and the host that starts, asks, cancels and kills it."""
+"""The worker boundary: one JSON object a line, a worker's loop, and the host that starts, asks and ends workers."""

@@ -116,8 +116,9 @@ def _claim_streams() -> tuple[BinaryIO, BinaryIO]:
     """Keep the real streams for the wire; what libraries print on standard output goes to standard error."""
     lines_in = os.fdopen(os.dup(0), "rb")
     lines_out = os.fdopen(os.dup(1), "wb")
-    with open(os.devnull, "rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     return lines_in, lines_out

@@ -28,8 +28,8 @@ FORCE_AFTER_S = 2.0  # a cancelled request that has not ended by then is ended b
 SILENCE_S = 60.0  # heartbeats come every second; a process this silent holds its interpreter lock for good
 LOG_LINES = 200
 
-# Linux sends the parent-death signal when the *thread* that started the child ends (prctl(2)). A QThread is short-lived,
-# so one thread that lives as long as the process starts them all.
+# Linux sends the parent-death signal when the *thread* that started the child ends (prctl(2)). A QThread is
+# short-lived, so one thread that lives as long as the process starts them all.
 _launcher = ThreadPoolExecutor(1, thread_name_prefix="worker-launcher")
 
 
@@ -230,10 +230,13 @@ class _Process:
         self._last_beat = time.monotonic()
         self.kill()
 
-    def close(self) -> None:
+    def _close_input(self) -> None:
         assert self.popen.stdin is not None
-        with contextlib.suppress(OSError):
+        with self._lock, contextlib.suppress(OSError):  # what a dead process did not read is lost
             self.popen.stdin.close()
+
+    def close(self) -> None:
+        self._close_input()
         try:
             self.popen.wait(FORCE_AFTER_S)
         except subprocess.TimeoutExpired:
@@ -263,6 +266,7 @@ class _Process:
                     request.deliver(record)
         self.popen.wait()
         stderr.join(1.0)  # its last lines say why
+        self._close_input()
         with self._lock:
             self._dead = True
             for request in self._requests.values():

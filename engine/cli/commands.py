@@ -1,0 +1,126 @@
+"""The commands. Each reads as the pipeline does: find the model, look at it, do the one thing, print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine import __version__, settings
+from engine.catalog.facts import read_facts
+from engine.catalog.library import Library
+from engine.catalog.starter import NAME as STARTER_NAME
+from engine.catalog.starter import place_starter
+from engine.cli import show
+from engine.cli.chat import chat_on, chat_once
+from engine.cli.run import finish
+from engine.convert.plan import plan
+from engine.convert.run import Conversion
+from engine.errors import Refused
+from engine.machine.job import ProbeJob
+from engine.machine.probe import probe
+from engine.recommend.rules import recommend
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+DEFAULT_FORMAT = "gguf-q4_k_m"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="Halfbyte")
+def halfbyte() -> None:
+    """Run language models on this machine. Without a command, the window opens.
+
+    MODEL is a name from `halfbyte library` (or a part of one), "starter", or the path of a .gguf file or of a model's
+    folder.
+    """
+
+
+def open_library() -> Library:
+    """Return the person's library, with the starter model in it where the installation has one."""
+    library = Library(settings.load().models_folder)
+    place_starter(library)
+    return library
+
+
+def _named(name: str) -> str:
+    return STARTER_NAME if name == "starter" else name
+
+
+@halfbyte.command("machine")
+@json_option
+def machine_command(as_json: bool) -> None:
+    """Show what this computer has."""
+    found = finish(ProbeJob())
+    if as_json:
+        show.as_json(found)
+    else:
+        show.machine(found)
+
+
+@halfbyte.command("suggest")
+@click.argument("model")
+@click.option("--context", type=click.IntRange(256), help="Context in tokens. [default: the setting]")
+@json_option
+def suggest_command(model: str, context: int | None, as_json: bool) -> None:
+    """Rank the formats of MODEL for this machine, each with its reason."""
+    checkpoint = open_library().find(_named(model))
+    rows = recommend(read_facts(checkpoint.path), probe(), context or settings.load()["context_tokens"])
+    if as_json:
+        show.as_json(rows)
+    else:
+        show.fits(rows)
+
+
+@halfbyte.command("library")
+@json_option
+def library_command(as_json: bool) -> None:
+    """List the models that are here."""
+    library = open_library()
+    if as_json:
+        show.as_json({"folder": library.folder, "models": library.entries()})
+    else:
+        show.library(library.entries())
+        show.errors.print(f"Folder: {library.folder}", soft_wrap=True)
+
+
+@halfbyte.command("convert")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--format", "format_id", default=DEFAULT_FORMAT, show_default=True, help="Id of the format to make.")
+@click.option("--output", type=click.Path(path_type=Path), help="File to write. [default: into the library]")
+@json_option
+def convert_command(folder: Path, format_id: str, output: Path | None, as_json: bool) -> None:
+    """Make a GGUF file of a Hugging Face model FOLDER (or of a GGUF file, at another level)."""
+    library = open_library()
+    source = library.find(str(folder))
+    todo = plan(source.path, format_id, output or library.target(source, format_id))
+    if todo.obstacles:
+        raise Refused(" ".join(todo.obstacles), "Nothing was written.")
+    made = finish(Conversion(todo), as_json)
+    if as_json:
+        show.as_json(made)
+    else:
+        show.converted(made)
+
+
+@halfbyte.command("chat")
+@click.argument("model", default="starter")
+@click.argument("prompt", required=False)
+@click.option("--system", help="System prompt. [default: the setting]")
+@click.option("--context", type=click.IntRange(256), help="Context in tokens. [default: the setting]")
+@click.option("--temperature", type=click.FloatRange(0, 2), help="0 always takes the likeliest token.")
+@click.option("--seed", type=click.IntRange(-1), help="The same seed gives the same answer.")
+@click.option("--max-tokens", type=click.IntRange(0), help="Longest answer; 0: no limit.")
+@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
+def chat_command(model: str, prompt: str | None, as_json: bool, **changes: Any) -> None:
+    """Chat with MODEL; with a PROMPT (or text on standard input), answer it and end."""
+    values = settings.load()
+    renamed = {"system": "system_prompt", "context": "context_tokens"}
+    values = values.changed(**{renamed.get(key, key): value for key, value in changes.items() if value is not None})
+    checkpoint = open_library().find(_named(model))
+    if prompt is None and not sys.stdin.isatty():
+        prompt = sys.stdin.read()
+    answer: Callable[..., None] = chat_on if prompt is None else chat_once
+    answer(checkpoint, values, prompt, as_json)

@@ -1,0 +1,139 @@
+"""What the command line prints: tables for people on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from engine.catalog.checkpoint import Checkpoint
+from engine.errors import EngineError
+from engine.events import Notice, Progress
+from engine.machine.facts import Machine
+from engine.quantities import duration, size
+from engine.recommend.fit import Fit
+
+output = Console(soft_wrap=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def progress_text(event: Progress) -> str:
+    """Return done, rate and remaining time of a step in words."""
+    amount = size if event.unit == "bytes" else lambda count: f"{count:,.0f} {event.unit}"
+    words = [f"{amount(event.done)} of {amount(event.total)}" if event.total else amount(event.done)]
+    if event.rate:
+        words.append(f"{amount(event.rate)}/s")
+    if event.remaining_s is not None:
+        words.append(f"{duration(event.remaining_s)} left")
+    return ", ".join(words)
+
+
+def as_json(value: Any) -> None:
+    """Print a value for programs: one JSON document; dataclasses become objects."""
+
+    def plain(thing: Any) -> Any:
+        return dataclasses.asdict(thing) if dataclasses.is_dataclass(thing) else str(thing)  # type: ignore[arg-type]
+
+    output.out(json.dumps(value, default=plain, indent=2, ensure_ascii=False), highlight=False)
+
+
+def error(fault: EngineError) -> None:
+    """Print what is in the way and what to do about it."""
+    errors.print(f"[bold red]Error:[/] {_plain(fault.message)}", soft_wrap=True)
+    if fault.hint:
+        errors.print(_plain(fault.hint), soft_wrap=True)
+    if log := fault.details.get("log"):
+        errors.print("The worker's last lines:")
+        errors.print(_plain("\n".join(f"  {line}" for line in log.splitlines()[-15:])), soft_wrap=True)
+
+
+def notice(event: Notice) -> None:
+    errors.print(("[yellow]Note:[/] " if event.level == "warning" else "") + _plain(event.text), soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _table(*columns: str, right: Sequence[int] = ()) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index in right else "left", overflow="fold")
+    return table
+
+
+def machine(found: Machine) -> None:
+    """Print what this computer has."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for name, value in _machine_rows(found):
+        table.add_row(f"[bold]{name}[/]", _plain(value))
+    output.print(table)
+    for missing in found.missing:
+        output.print(f"[yellow]{_plain(missing.what)}:[/] {_plain(missing.reason)} {_plain(missing.hint)}".rstrip())
+
+
+def _machine_rows(found: Machine) -> Iterable[tuple[str, str]]:
+    cpu, memory = found.cpu, found.memory
+    yield "System", found.system
+    yield "Processor", cpu.model
+    yield "Cores", f"{cpu.usable_physical_cores} physical, {cpu.usable_logical_cores} logical usable"
+    yield "Instructions", " ".join(cpu.features) or "none that llama.cpp has kernels for"
+    limit = f", limited to {size(memory.limit_bytes)}" if memory.limit_bytes else ""
+    yield "Memory", f"{size(memory.available_bytes)} free of {size(memory.total_bytes)}{limit}"
+    if found.bandwidth_bytes_s:
+        yield "Memory speed", f"{size(found.bandwidth_bytes_s)}/s"
+    for disk in found.disks:
+        yield f"Disk ({disk.purpose})", f"{size(disk.free_bytes)} free of {size(disk.total_bytes)} in {disk.folder}"
+    for gpu in found.gpus:
+        shared = " shared with the processor" if gpu.unified else ""
+        yield "GPU", f"{gpu.name}, {size(gpu.usable_bytes)} usable of {size(gpu.total_bytes)}{shared}"
+    if not found.gpus:
+        yield "GPU", "none found"
+    if found.llama:
+        devices = ", ".join(f"{device.name} ({device.description})" for device in found.llama.devices)
+        yield "llama.cpp", f"{found.llama.version}; computes on {devices or 'nothing'}"
+    packages = [f"{name} {version}" for name, version in found.packages.items() if version]
+    yield "Optional packages", ", ".join(packages) or "none installed"
+
+
+def fits(rows: Sequence[Fit]) -> None:
+    """Print the ranked formats; the first is the suggestion."""
+    table = _table(
+        "", "Format", "Quality", "File", "Memory", "Largest context", "Tokens/s", "Runs on", right=(3, 4, 5, 6)
+    )
+    for index, fit in enumerate(rows):
+        mark = "→" if index == 0 and fit.fits else ("" if fit.fits else "✗")
+        table.add_row(
+            mark,
+            fit.format.label,
+            fit.format.quality.words,
+            size(fit.file_bytes),
+            size(fit.footprint.total_bytes),
+            f"{fit.largest_context:,}" if fit.largest_context else "–",
+            f"{fit.decode_tokens_s:.0f}" if fit.decode_tokens_s else "–",
+            fit.place,
+            style=None if fit.fits else "dim",
+        )
+    output.print(table)
+    for fit in rows:
+        output.print(f"[bold]{fit.format.label}[/]: {_plain(' '.join((fit.reason, *fit.obstacles)))}")
+
+
+def library(entries: Sequence[Checkpoint]) -> None:
+    """Print the library."""
+    if not entries:
+        output.print("The library is empty. Put a .gguf file or a model's folder into it, or convert one.")
+        return
+    table = _table("Name", "Format", "Size", right=(2,))
+    for entry in entries:
+        table.add_row(
+            _plain(entry.name), entry.format.label if entry.format else entry.format_id, size(entry.size_bytes)
+        )
+    output.print(table)
