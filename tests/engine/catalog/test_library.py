@@ -59,7 +59,7 @@ def test_a_part_of_a_name_is_enough(library: Library, name: str) -> None:
 
 def test_a_name_that_fits_several_is_refused_with_their_names(library: Library) -> None:
     with pytest.raises(Refused, match=r"acme/Large-GGUF/Large-Q4_K_M\.gguf, other/Large-GGUF/Large\.gguf"):
-        library.find("large")
+        library.find("large-gguf")
 
 
 def test_an_unknown_name_is_answered_with_near_ones(library: Library) -> None:
