@@ -1,0 +1,39 @@
+"""The shape of a back end: a class with three generator methods, used in a worker process only."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from engine.events import Event
+from engine.runtime.options import LoadOptions, Sampling
+
+
+class Backend(Protocol):
+    """Load one model and answer with it.
+
+    ``stop`` is set while the running request is cancelled: native calls that take long poll it. A cancelled
+    generator may be closed at any ``yield`` and must leave the back end fit for the next request.
+    """
+
+    def __init__(self, stop: threading.Event) -> None: ...
+
+    def load(self, path: Path, options: LoadOptions) -> Iterator[Event]:
+        """Yield ``Progress(step="load")`` and last ``Finished(Loaded)``. If it fails, nothing stays loaded."""
+        ...
+
+    def generate(
+        self, messages: Sequence[Mapping[str, Any]], sampling: Sampling, *, continue_last: bool = False
+    ) -> Iterator[Event]:
+        """Yield ``Progress(step="prompt")``, ``PromptRead``, ``Token`` …, and last ``Finished(Usage)``.
+
+        A message is ``{"role": …, "content": …, "thinking": …}``. ``continue_last`` writes on where the last
+        message, the assistant's own, breaks off. Raises ``ContextTooLong`` before any work.
+        """
+        ...
+
+    def unload(self) -> Iterator[Event]:
+        """Free the model; do nothing if there is none."""
+        ...

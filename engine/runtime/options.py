@@ -1,0 +1,59 @@
+"""What a person may choose about loading and about sampling, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.settings import Settings
+
+# The types that llama.cpp keeps a KV cache in (ggml.h, enum ggml_type; common/arg.cpp, kv_cache_types).
+CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "iq4_nl", "q4_1", "q4_0")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How a model is loaded.
+
+    ``gpu_layers`` -1 offloads as many layers as fit; ``threads`` 0 takes the physical cores that may be used.
+    ``batch_tokens`` is how many prompt tokens are computed at once; ``cache_type`` one of :data:`CACHE_TYPES`.
+    """
+
+    context_tokens: int = 4096
+    gpu_layers: int = -1
+    threads: int = 0
+    batch_tokens: int = 512
+    cache_type: str = "f16"
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> LoadOptions:
+        return cls(settings["context_tokens"], settings["gpu_layers"], settings["threads"])
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen, and where an answer ends.
+
+    ``temperature`` 0 takes the likeliest token. ``seed`` -1 draws a new one, which the answer's usage tells.
+    ``max_tokens`` 0 means: until the model ends or the context is full. The answer ends before the first of ``stop``.
+    """
+
+    temperature: float = 0.7
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    seed: int = -1
+    max_tokens: int = 0
+    stop: tuple[str, ...] = ()
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Sampling:
+        names = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty", "seed", "max_tokens")
+        return cls(**{name: settings[name] for name in names})
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Sampling:
+        """Rebuild from JSON values, where ``stop`` is a list."""
+        return cls(**{**record, "stop": tuple(record.get("stop", ()))})

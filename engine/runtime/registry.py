@@ -1,0 +1,79 @@
+"""The back ends: one row each, imported only in the worker that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from engine.catalog.checkpoint import Checkpoint
+from engine.errors import NotFound, UnsupportedModel
+from engine.machine.facts import Machine
+
+SCRIPT_ENDING = ".script.json"
+
+
+@dataclass(frozen=True, slots=True)
+class BackendRow:
+    """A back end: what it reads, what it needs, and where its class is (``module:Class``).
+
+    ``families`` are what format ids start with (``gguf`` of ``gguf-q4_k_m``). ``why_not`` says in one sentence what
+    keeps it from running on a machine, or returns ``None``.
+    """
+
+    name: str
+    families: frozenset[str]
+    packages: tuple[str, ...]
+    target: str
+    why_not: Callable[[Machine], str | None]
+
+
+def _needs_llama(machine: Machine) -> str | None:
+    if machine.llama is None:
+        return next((gap.reason for gap in machine.missing if "llama" in gap.what.lower()), "llama.cpp did not start.")
+    return None
+
+
+def _nothing(machine: Machine) -> str | None:
+    return None
+
+
+def table(rows: Iterable[BackendRow]) -> dict[str, BackendRow]:
+    """Return the rows by name. Raises ``ValueError`` for a name that is taken, naming both owners."""
+    named: dict[str, BackendRow] = {}
+    for row in rows:
+        if row.name in named:
+            raise ValueError(f"the back end {row.name} is both {named[row.name].target} and {row.target}")
+        named[row.name] = row
+    return named
+
+
+BACKENDS = table(
+    (
+        BackendRow(
+            "llama.cpp",
+            frozenset({"gguf"}),
+            ("llama-cpp-python",),
+            "engine.runtime.backends.llama_cpp:LlamaCpp",
+            _needs_llama,
+        ),
+        BackendRow("scripted", frozenset({"script"}), (), "engine.runtime.backends.scripted:Scripted", _nothing),
+    )
+)
+
+
+def named(name: str) -> BackendRow:
+    """Return a row. Raises :class:`NotFound` with the names there are."""
+    if name not in BACKENDS:
+        raise NotFound(f"The back end “{name}”", hint=f"There are: {', '.join(BACKENDS)}.")
+    return BACKENDS[name]
+
+
+def for_checkpoint(checkpoint: Checkpoint) -> BackendRow:
+    """Return the first row that reads a checkpoint's format. Raises :class:`UnsupportedModel`."""
+    is_script = checkpoint.path.name.endswith(SCRIPT_ENDING)
+    family = "script" if is_script else checkpoint.format_id.partition("-")[0]
+    for row in BACKENDS.values():
+        if family in row.families:
+            return row
+    reason = f"no back end of this version reads {checkpoint.format_id}."
+    raise UnsupportedModel(checkpoint.format_id, "Halfbyte", reason)
