@@ -116,7 +116,7 @@ class ModelFacts:
     ``recurrent_bytes`` is the state of recurrent layers for one sequence.
     ``format_id`` is the format that the file has now.
     ``value_length`` is 0 where one latent row serves as key and value. The ``window_`` lengths are those of layers with
-    a window.
+    a window. ``query_group`` is how many query heads share a key head in the first layer, 0 where that keeps none.
     """
 
     name: str
@@ -140,6 +140,7 @@ class ModelFacts:
     licence: str = ""
     window_key_length: int = 0
     window_value_length: int = 0
+    query_group: int = 1
 
     @property
     def parameters(self) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.catalog.headers.file_types import format_id
 from engine.catalog.headers.gguf_header import GgufHeader, read_gguf_header
+from engine.catalog.headers.huggingface import folder_facts
 from engine.catalog.headers.model import model_facts
 from engine.catalog.headers.source import FileSource, Source
 from engine.errors import DamagedFile, NotFound
@@ -25,6 +26,8 @@ def read_facts(path: Path) -> ModelFacts:
     """
     if path.is_file():
         return _gguf_file_facts(path)
+    if path.is_dir():
+        return folder_facts(path)
     raise NotFound(str(path), hint="Choose a GGUF file, or a folder with config.json and safetensors files.")
 
 

@@ -25,8 +25,8 @@ def model_facts(
     head_width = known.width // heads if heads else 0
     recurrent = recurrent_layers(known)
     latent = known.has("attention.key_length_mla")  # one latent row serves as key and value: no second cache
-    key_length = known.number("attention.key_length", head_width)
-    value_length = 0 if latent else known.number("attention.value_length", head_width)
+    key_length = known.number("attention.key_length", head_width) if heads else 0
+    value_length = known.number("attention.value_length", head_width) if heads and not latent else 0
     return ModelFacts(
         name=_text(metadata, "general.name") or name,
         architecture=known.architecture,
@@ -47,9 +47,16 @@ def model_facts(
         recurrent_bytes=recurrent_state_bytes(known, recurrent),
         chat_template="tokenizer.chat_template" in metadata,
         licence=_text(metadata, "general.license"),
-        window_key_length=known.number("attention.key_length_swa", key_length),
-        window_value_length=0 if latent else known.number("attention.value_length_swa", value_length),
+        window_key_length=known.number("attention.key_length_swa", key_length) if heads else 0,
+        window_value_length=known.number("attention.value_length_swa", value_length) if value_length else 0,
+        query_group=_query_group(known),
     )
+
+
+def _query_group(known: Hyperparameters) -> int:
+    heads = known.number("attention.head_count")
+    first = known.for_each_layer("attention.head_count_kv", heads)[0]
+    return heads // first if first else 0
 
 
 def _vocabulary(known: Hyperparameters, metadata: Mapping[str, Any], tensors: Sequence[TensorFacts]) -> int:
