@@ -1,0 +1,1 @@
+"""How Halfbyte looks: two palettes, one scale of sizes, one stylesheet and one set of icons."""
