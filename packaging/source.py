@@ -114,10 +114,11 @@ def _compiler(pip: list[str]) -> dict[str, str]:
 
 
 def _write_wrapper(path: Path, name: str) -> None:
+    # -I: pip hides the environment's packages from what it builds, through PYTHONPATH
     if os.name == "nt":
-        path.with_suffix(".cmd").write_text(f'@"{PYTHON}" -m ziglang {name} %*\n')
+        path.with_suffix(".cmd").write_text(f'@"{PYTHON}" -I -m ziglang {name} %*\n')
         return
-    path.write_text(f'#!/bin/sh\nexec "{PYTHON}" -m ziglang {name} "$@"\n')
+    path.write_text(f'#!/bin/sh\nexec "{PYTHON}" -I -m ziglang {name} "$@"\n')
     path.chmod(0o755)
 
 
