@@ -152,13 +152,14 @@ class WorkerCrashed(EngineError):
 
 
 class Offline(EngineError):
-    """Say that a host could not be reached."""
+    """Say that a host could not be reached, and why where that is known."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, reason: str = "") -> None:
         super().__init__(
-            f"{host} cannot be reached.",
+            f"{host} cannot be reached" + _because(reason),
             "Check the connection. Models in the library work without it.",
             host=host,
+            reason=reason,
         )
 
 
