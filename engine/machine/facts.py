@@ -61,11 +61,15 @@ class Gpu:
     cuda: str = ""  # the newest CUDA version that the driver supports
     bandwidth_bytes_s: float | None = None
     cores: int = 0
+    pci: str = ""  # lower-case “domain:bus:device.function”, as llama.cpp writes it
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device that the installed llama.cpp build can compute on. ``kind``: cpu, gpu, igpu, accel."""
+    """A device that the installed llama.cpp build can compute on. ``kind``: cpu, gpu, igpu, accel, meta.
+
+    For Metal ``total_bytes`` is the recommended working set and not all of the memory.
+    """
 
     name: str
     description: str
@@ -73,17 +77,24 @@ class Device:
     kind: str
     total_bytes: int = 0
     free_bytes: int = 0
+    pci: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LlamaBuild:
-    """What the installed llama.cpp says of itself."""
+    """What the installed llama.cpp says of itself.
+
+    ``features`` are the instruction sets that its loaded CPU kernels use, in the names of :class:`Cpu`.
+    ``shipped`` are the back ends whose library files the build has, loaded or not (``cpu``, ``cuda``).
+    """
 
     version: str
     backends: tuple[str, ...]
     devices: tuple[Device, ...]
     offload: bool
     system_info: str = ""
+    features: tuple[str, ...] = ()
+    shipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,27 @@
+"""What the installed llama.cpp build can compute on, asked of the library itself in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.machine.facts import Device, LlamaBuild
+from engine.machine.sources import Sources
+
+LIMIT_S = 20.0  # a CUDA build makes a context on each card, and the first start reads the library from a cold disk
+
+
+def read(sources: Sources) -> LlamaBuild:
+    """Return what llama.cpp says of itself. Raises ``EngineError`` if it cannot be loaded or ends the worker."""
+    return from_record(sources.ask("describe_llama", LIMIT_S))
+
+
+def from_record(record: Mapping[str, Any]) -> LlamaBuild:
+    """Rebuild the value from its JSON form."""
+    return LlamaBuild(
+        **{
+            **record,
+            "devices": tuple(Device(**device) for device in record["devices"]),
+            **{name: tuple(record.get(name, ())) for name in ("backends", "features", "shipped")},
+        }
+    )

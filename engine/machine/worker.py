@@ -1,0 +1,212 @@
+"""The worker of this stage: what needs llama.cpp's library or numpy in the process.
+
+``describe_llama`` finishes with an :class:`engine.machine.facts.LlamaBuild`,
+``measure_bandwidth`` with the rates of reading main memory (bytes a second).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.errors import PackageMissing
+from engine.events import Finished
+from engine.machine.facts import Device, LlamaBuild
+from engine.process.child import Handlers, serve
+
+MIB = 1024**2
+KINDS = ("cpu", "gpu", "igpu", "accel", "meta")  # ggml-backend.h, enum ggml_backend_dev_type
+
+MEASURE_S = 0.25
+_LEAST_ROUNDS, _MOST_ROUNDS = 5, 40
+_SLICE_BYTES = 64 * MIB  # of one thread: together far more than any processor's last cache
+_LEAST_BYTES = 256 * MIB
+
+
+def make_handlers(stop: threading.Event) -> Handlers:
+    return {"describe_llama": _describe_llama, "measure_bandwidth": _measure_bandwidth}
+
+
+# llama.cpp
+
+
+class _Properties(ctypes.Structure):
+    """``struct ggml_backend_dev_props`` (ggml-backend.h, llama.cpp 0c1e57098)."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("description", ctypes.c_char_p),
+        ("memory_free", ctypes.c_size_t),
+        ("memory_total", ctypes.c_size_t),
+        ("type", ctypes.c_int),
+        ("device_id", ctypes.c_char_p),
+        ("capabilities", ctypes.c_bool * 5),
+    ]
+
+
+class _Feature(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("value", ctypes.c_char_p)]
+
+
+def _describe_llama() -> Iterator[Finished]:
+    try:
+        import llama_cpp
+        from llama_cpp import llama_cpp as binding
+    except (OSError, RuntimeError) as error:  # what the binding raises for a library that cannot be loaded
+        raise PackageMissing("llama-cpp-python", reason=str(error)) from error
+    folder = Path(llama_cpp.__file__).parent / "lib"
+    library = _declared(binding._lib)
+    library.ggml_backend_load_all_from_path(str(folder).encode())  # else dynamic back ends are never loaded
+    registrations = [library.ggml_backend_reg_get(index) for index in range(library.ggml_backend_reg_count())]
+    yield Finished(
+        LlamaBuild(
+            version=llama_cpp.__version__,
+            backends=tuple(_text(library.ggml_backend_reg_name(registration)) for registration in registrations),
+            devices=tuple(_device(library, index) for index in range(library.ggml_backend_dev_count())),
+            offload=binding.llama_supports_gpu_offload(),
+            system_info=_text(binding.llama_print_system_info()),
+            features=tuple(name for registration in registrations for name in _features(library, registration)),
+            shipped=_shipped(folder),
+        )
+    )
+
+
+def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    """Give the functions of ggml-backend.h their types; the binding declares none of them."""
+    pointer, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
+    for name, result, arguments in (
+        ("ggml_backend_load_all_from_path", None, [text]),
+        ("ggml_backend_reg_count", size, []),
+        ("ggml_backend_reg_get", pointer, [size]),
+        ("ggml_backend_reg_name", text, [pointer]),
+        ("ggml_backend_reg_get_proc_address", pointer, [pointer, text]),
+        ("ggml_backend_dev_count", size, []),
+        ("ggml_backend_dev_get", pointer, [size]),
+        ("ggml_backend_dev_get_props", None, [pointer, ctypes.POINTER(_Properties)]),
+        ("ggml_backend_dev_backend_reg", pointer, [pointer]),
+    ):
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+def _device(library: ctypes.CDLL, index: int) -> Device:
+    handle = library.ggml_backend_dev_get(index)
+    properties = _Properties()
+    library.ggml_backend_dev_get_props(handle, ctypes.byref(properties))
+    return Device(
+        name=_text(properties.name),
+        description=_text(properties.description).strip(),
+        backend=_text(library.ggml_backend_reg_name(library.ggml_backend_dev_backend_reg(handle))),
+        kind=KINDS[properties.type] if properties.type < len(KINDS) else "accel",
+        total_bytes=properties.memory_total,
+        free_bytes=properties.memory_free,
+        pci=_text(properties.device_id),
+    )
+
+
+def _features(library: ctypes.CDLL, registration: int) -> Iterator[str]:
+    """Yield the instruction sets of the CPU back end (``ggml_backend_get_features``), those that are compiled in."""
+    if _text(library.ggml_backend_reg_name(registration)) != "CPU":
+        return
+    address = library.ggml_backend_reg_get_proc_address(registration, b"ggml_backend_get_features")
+    if not address:
+        return
+    rows = ctypes.CFUNCTYPE(ctypes.POINTER(_Feature), ctypes.c_void_p)(address)(registration)
+    index = 0
+    while rows[index].name:
+        if rows[index].value != b"0":
+            yield _text(rows[index].name)
+        index += 1
+
+
+def _shipped(folder: Path) -> tuple[str, ...]:
+    """Return the back ends whose library files lie in the build's folder, loaded or not: ``cpu``, ``cuda``, …"""
+    names = (re.match(r"(?:lib)?ggml-([a-z]+)[-.]", path.name) for path in folder.glob("*ggml-*"))
+    return tuple(sorted({match[1] for match in names if match} - {"base"}))
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode("utf-8", "replace")
+
+
+# Bandwidth
+
+
+def _measure_bandwidth(threads: int, free_bytes: int) -> Iterator[Finished]:
+    """Read memory with all threads at once, as decoding reads weights, and finish with each round's rate.
+
+    ``processor_share`` is the part of the time in which the threads really ran: below 1 other programs took their
+    cores.
+    """
+    import numpy
+
+    slice_bytes = max(_SLICE_BYTES, _LEAST_BYTES // threads)
+    slice_bytes = max(MIB, min(slice_bytes, free_bytes // 4 // threads))
+    readers = _Readers(numpy, threads, slice_bytes)
+    readers.round()  # the first one only wakes threads and pages up
+    end = time.perf_counter() + MEASURE_S
+    rates: list[float] = []
+    while len(rates) < _LEAST_ROUNDS or (time.perf_counter() < end and len(rates) < _MOST_ROUNDS):
+        rates.append(readers.round())
+    share = readers.close()
+    yield Finished({"rates_bytes_s": rates, "processor_share": share, "bytes": threads * slice_bytes})
+
+
+class _Readers:
+    """Threads that read their own slice of memory, all in the same moment.
+
+    ``max`` over bytes is numpy's fastest loop that touches everything: it reads a cache at 48 GB/s where memory gives
+    28, so memory is what is measured.
+    """
+
+    def __init__(self, numpy: Any, threads: int, slice_bytes: int) -> None:
+        self._numpy = numpy
+        self._slice_bytes = slice_bytes
+        self._start = threading.Barrier(threads + 1)
+        self._end = threading.Barrier(threads + 1)
+        self._times: list[tuple[float, float]] = [(0.0, 0.0)] * threads
+        self._elapsed_s = [0.0] * threads
+        self._ran_s = [0.0] * threads
+        self._open = True
+        self._threads = [threading.Thread(target=self._read, args=(index,), daemon=True) for index in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def round(self) -> float:
+        """Return the rate of one pass over all slices (bytes a second), from the first start to the last end."""
+        self._start.wait()
+        self._end.wait()
+        starts, ends = zip(*self._times, strict=True)
+        return self._slice_bytes * len(self._times) / (max(ends) - min(starts))
+
+    def close(self) -> float:
+        """End the threads; return the part of the time in which they ran."""
+        self._open = False
+        self._start.wait()
+        for thread in self._threads:
+            thread.join()
+        return sum(self._ran_s) / sum(self._elapsed_s)
+
+    def _read(self, index: int) -> None:
+        memory = self._numpy.ones(self._slice_bytes, self._numpy.int8)  # written here: near this thread's processor
+        while True:
+            self._start.wait()
+            if not self._open:
+                return
+            start, ran_s = time.perf_counter(), time.thread_time()
+            memory.max()
+            end, ran_s = time.perf_counter(), time.thread_time() - ran_s
+            self._times[index] = (start, end)
+            self._elapsed_s[index] += end - start
+            self._ran_s[index] += ran_s
+            self._end.wait()
+
+
+if __name__ == "__main__":
+    serve(make_handlers)
