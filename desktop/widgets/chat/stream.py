@@ -61,7 +61,7 @@ class MarkdownStream:
         """Move what can no longer change out of the open part; only whole lines tell."""
         complete = self._open.rfind("\n") + 1
         added = self._open[self._searched : complete]
-        if not added or (len(self._open) > LONG_UNIT and len(added) < LONG_UNIT / 4 and "\n\n" not in added):
+        if not added or not self._worth_looking(added):
             return []
         self._searched = complete
         unit = last_unit(self._open[:complete], self._ordinal)
@@ -69,6 +69,11 @@ class MarkdownStream:
         if unit.start == 0:
             return []
         return self._cut(unit.start, unit.ordinal)
+
+    def _worth_looking(self, added: str) -> bool:
+        """Tell whether to look for a long unit's end: after a blank line or many more characters."""
+        size = len(self._open)
+        return size <= LONG_UNIT or len(added) >= size / 4 or (size <= 4 * LONG_UNIT and "\n\n" in added)
 
     def _cut(self, line: int, ordinal: int | None) -> list[Line]:
         # a carriage return at the very end may be half of a line end: nothing can be cut there

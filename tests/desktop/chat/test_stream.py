@@ -13,56 +13,10 @@ from desktop.widgets.chat.highlight import Highlighter
 from desktop.widgets.chat.markdown import lines_of, plain
 from desktop.widgets.chat.stream import MarkdownStream
 
-MARKS = st.sampled_from(
-    [
-        *"#*_-+>`~|[]()!\\&<:.\t\r\n 1x",
-        *(
-            "\n",
-            "\n\n",
-            "\r\n",
-            "    ",
-            "  ",
-            "```",
-            "```python\n",
-            "~~~",
-            "**",
-            "# ",
-            "## ",
-            "- ",
-            "* ",
-            "1. ",
-            "7) ",
-            "> ",
-        ),
-        *(
-            "---\n",
-            "===\n",
-            "| a | b |\n",
-            "|---|:-:|\n",
-            "[a]: /b\n",
-            "[a]",
-            "[^1]",
-            "[^1]: note\n",
-            "- [ ] ",
-            "- [x] ",
-        ),
-        *(
-            "word ",
-            "def f(x):\n",
-            "<b>",
-            "![i](u)",
-            "[l](http://x.y)",
-            "é",
-            "😀",
-            "\u2029",
-            "\ufdd0",
-            "\x00",
-            "  \n",
-            "-\n",
-            "+",
-        ),
-    ]
-)
+CHARACTERS = "#*_-+>`~|[]()!\\&<:.\t\r\n 1xé😀\u2029\ufdd0\x00"
+PIECES = """**@```@```python\n@~~~@    @# @## @- @* @1. @7) @> @- [ ] @- [x] @---\n@===\n@-\n@| a | b |\n@|---|:-:|\n@[a]: /b\n@[a]@[^1]@\
+[^1]: note\n@word @def f(x):\n@<b>@![i](u)@[l](http://x.y)@\n\n@  \n""".split("@")
+MARKS = st.sampled_from([*CHARACTERS, "\r\n", *PIECES])
 TEXTS = st.one_of(st.lists(MARKS, max_size=40).map("".join), st.text(max_size=80))
 
 
@@ -78,7 +32,7 @@ def streamed(text, cuts, highlight=plain):
     return lines
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TEXTS, st.lists(st.integers(0, 10_000), max_size=20))
 @example("para\n#foo", [6])
 @example("a\nb | c\n--|--x", [13])
@@ -95,29 +49,30 @@ def test_one_character_at_a_time_ends_as_the_whole(text):
     assert streamed(text, range(len(text))) == lines_of(text)
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.sampled_from(["def f():\n", "    x = 1\n", "\n", "'''", "# c\n", "class A:\n"]), max_size=300),
-    st.data(),
-)
-def test_code_ends_with_the_same_colours(parts, data):
-    text = "```python\n" + "".join(parts) + "```\n\nend"
-    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=8))
-    assert streamed(text, cuts, loaded("python")) == lines_of(text, Highlighter_of("python"))
-
-
-def Highlighter_of(language):
+def loaded(language):
     highlighter = Highlighter()
     highlighter.load(language)
     return highlighter
 
 
-@pytest.mark.parametrize(
-    "unit", ["word **bold** ", "| a | b |\n|---|---|\n" + "| c | d |\n" * 50, "- item\n  - inner\n" * 5]
-)
+CODE = st.sampled_from(["def f():\n", "    x = 1\n", "\n", "'''", "# c\n", "class A:\n"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(CODE, max_size=300), st.data())
+def test_code_ends_with_the_same_colours(parts, data):
+    text = "```python\n" + "".join(parts) + "```\n\nend"
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=8))
+    assert streamed(text, cuts, loaded("python")) == lines_of(text, loaded("python"))
+
+
+TABLE = "| a | b |\n|---|---|\n" + "| c | d |\n" * 50
+
+
+@pytest.mark.parametrize("unit", ["word **bold** ", TABLE, "- item\n  - inner\n" * 5])
 def test_a_long_unit_grows_plainly_and_ends_as_the_whole(unit, monkeypatch):
     monkeypatch.setattr(stream, "LONG_UNIT", 100)
-    text = unit * 10 + "\n\nend of it"
+    text = unit * 3 + "\n\nend of it"
     assert streamed(text, range(0, len(text), 7)) == lines_of(text)
 
 

@@ -41,7 +41,7 @@ def grown(look, text, cuts):
     return document.toHtml()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(TEXTS, st.lists(st.integers(0, 10_000), max_size=20))
 @example("> quote\n\n- a\n  ```\n  code\n  ```\n- b", list(range(34)))
 @example("| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n\nafter", list(range(50)))
