@@ -1,0 +1,94 @@
+"""What a conversion will take: disk, memory and time. Sizes are exact to the header; times are for a quiet machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from engine.convert.recipes import Recipe
+from engine.formats import ModelFacts, TensorFacts
+from engine.recommend.tensor_types import tensors_at
+
+# Weights a second of one thread, by the type that they are stored in (tests/benchmarks/quantize_speed.py on a Xeon with
+# AVX-512), and of the work that all types have in common: reading, widening to 32 bits, checking, writing.
+WEIGHTS_S: dict[str, float] = {
+    "Q4_0": 640e6,
+    "Q4_1": 800e6,
+    "Q5_0": 340e6,
+    "Q5_1": 370e6,
+    "Q8_0": 200e6,
+    "Q2_K": 12e6,
+    "Q3_K": 85e6,
+    "Q4_K": 14.5e6,
+    "Q5_K": 17.5e6,
+    "Q6_K": 36e6,
+}
+COMMON_WEIGHTS_S = 65e6
+CAST_BYTES_S = 200e6  # reading, casting and writing, bytes written a second
+HASH_BYTES_S = 900e6
+CHECK_BYTES_S = 1e9
+START_S = 2.5  # two processes, the imports, the tokenizer
+
+RUNNING_BYTES = 130 << 20  # a worker with numpy, the converter and a vocabulary
+VOCABULARY_BYTES = 32 << 20  # a header's vocabulary, metadata and padding: more than any has today
+WIDTHS_IN_MEMORY = 4  # bytes of a 32-bit number
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a conversion takes: bytes written in all and kept, peak memory, and seconds."""
+
+    disk_bytes: int
+    result_bytes: int
+    memory_bytes: int
+    seconds: float
+
+
+def needs(
+    facts: ModelFacts, recipe: Recipe, output_type: str, threads: int, source_bytes: int, vocabulary_bytes: int
+) -> Needs:
+    """Return what making ``recipe`` takes; ``output_type`` is what the converter writes, "" if it has no part in it."""
+    header_bytes = min(2 * vocabulary_bytes, VOCABULARY_BYTES) + (1 << 20)
+    made = tensors_at(facts, recipe.level)
+    result_bytes = _bytes(made) + header_bytes
+    cast = tensors_at(facts, output_type.upper()) if output_type else ()
+    cast_bytes = _bytes(cast) + header_bytes if cast else 0
+    quantizes = bool(recipe.intermediate) or not output_type
+    seconds = START_S + cast_bytes / CAST_BYTES_S + result_bytes / CHECK_BYTES_S
+    seconds += (source_bytes + result_bytes) / HASH_BYTES_S
+    if quantizes:
+        seconds += sum(_quantizing_s(tensor) for tensor in made) / threads
+    return Needs(
+        disk_bytes=result_bytes + (cast_bytes if quantizes else 0),
+        result_bytes=result_bytes,
+        memory_bytes=RUNNING_BYTES + 4 * vocabulary_bytes + _largest_bytes(facts.tensors),
+        seconds=seconds,
+    )
+
+
+def bits_per_weight(facts: ModelFacts, level: str) -> float:
+    """Return how wide a weight is on average at a level."""
+    return 8 * _bytes(tensors_at(facts, level)) / max(1, facts.parameters)
+
+
+def widened(facts: ModelFacts, level: str) -> bool:
+    """Tell whether a level's own blocks of 256 do not fit this model's rows, so that other types take their place."""
+    return level.endswith(("_K", "_S", "_M", "_L")) and any(
+        len(tensor.shape) > 1 and tensor.shape[0] % 256 for tensor in facts.tensors if tensor.name.startswith("blk.")
+    )
+
+
+def _bytes(tensors: Sequence[TensorFacts]) -> int:
+    return sum(tensor.bytes for tensor in tensors)
+
+
+def _quantizing_s(tensor: TensorFacts) -> float:
+    kind = WEIGHTS_S.get(tensor.type)
+    return tensor.elements / COMMON_WEIGHTS_S + (tensor.elements / kind if kind else 0)
+
+
+def _largest_bytes(tensors: Sequence[TensorFacts]) -> int:
+    """Return the memory of the largest tensor on its way: as stored, at 32 bits, and as written."""
+    largest = max((prod(tensor.shape) for tensor in tensors), default=0)
+    return largest * (2 + WIDTHS_IN_MEMORY + 2)

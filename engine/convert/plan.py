@@ -1,0 +1,160 @@
+"""The plan of a conversion: what it will make, what it takes, and everything that stands in its way, all at once.
+
+Made from headers alone, in the caller's process, before a byte is written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine import settings
+from engine.catalog.library import Library
+from engine.convert import estimates
+from engine.convert.estimates import Needs
+from engine.convert.recipes import Recipe, recipe_for
+from engine.convert.source import Source, inspect
+from engine.errors import DiskFull, EngineError, NotEnoughMemory, Refused
+from engine.formats import FORMATS, Format
+from engine.machine import cpu, disks, memory
+from engine.machine.sources import Live, Unavailable
+
+VERIFIED_TOKENIZERS = frozenset({"llama"})  # families of which a real model is converted in our tests
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What :class:`engine.convert.run.Conversion` carries out.
+
+    ``output_type`` is what llama.cpp's converter is to write (``bf16``), "" where the source is a GGUF file. ``needs``
+    is ``None`` where the model could not be read. ``problems`` are errors, each with its next step; ``notes`` are
+    sentences that do not stop anything.
+    """
+
+    source: Source
+    recipe: Recipe | None
+    target: Path
+    library: Library
+    output_type: str
+    threads: int
+    needs: Needs | None
+    problems: tuple[EngineError, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def format(self) -> Format | None:
+        return FORMATS.get(self.recipe.format_id) if self.recipe else None
+
+    @property
+    def quantizes(self) -> bool:
+        """Whether the quantizer has a part in it."""
+        return self.recipe is not None and (bool(self.recipe.intermediate) or self.source.is_gguf)
+
+    @property
+    def obstacles(self) -> tuple[str, ...]:
+        """Why not, in words; empty if it can begin."""
+        return tuple(f"{problem.message} {problem.hint}".strip() for problem in self.problems)
+
+
+def plan(source: Path, format_id: str, target: Path, library: Library | None = None) -> Plan:
+    """Plan to make ``format_id`` of a model's folder (or of a GGUF file) into the file ``target``.
+
+    Nothing is raised and nothing written: what is wrong is in :attr:`Plan.problems`.
+    """
+    looked_at = inspect(source)
+    problems = list(looked_at.problems)
+    recipe = None
+    try:
+        recipe = recipe_for(format_id)
+    except Refused as error:
+        problems.append(error)
+    target = target.expanduser().absolute()
+    problems += _target_problems(looked_at, target)
+    threads = _threads()
+    output_type = recipe.output_type(looked_at.stored_type) if recipe and not looked_at.is_gguf else ""
+    needed = None
+    if recipe and looked_at.facts:
+        needed = estimates.needs(
+            looked_at.facts, recipe, output_type, threads, looked_at.size_bytes, _vocabulary_bytes(looked_at)
+        )
+        problems += _same_level(looked_at, recipe)
+        problems += _room_problems(needed, target)
+    return Plan(
+        looked_at,
+        recipe,
+        target,
+        library or Library(settings.load().models_folder),
+        output_type,
+        threads,
+        needed,
+        tuple(problems),
+        tuple(_notes(looked_at, recipe)),
+    )
+
+
+def _target_problems(source: Source, target: Path) -> Iterator[EngineError]:
+    if target.suffix != ".gguf":
+        yield Refused(f"{target.name} is no name of a GGUF file.", "Give it a name that ends in .gguf.")
+    if target.exists():
+        same = source.path.exists() and target.samefile(source.path)
+        what = "is the model that is to be converted" if same else "exists already"
+        yield Refused(f"{target} {what}.", "Choose another name, or delete that file first.")
+    folder = disks.existing(target.parent)
+    if not os.access(folder, os.W_OK):
+        yield Refused(f"Nothing may be written in {folder}.", "Choose another folder.")
+
+
+def _same_level(source: Source, recipe: Recipe) -> Iterator[EngineError]:
+    if not source.is_gguf or source.facts is None:
+        return
+    if source.facts.format_id == recipe.format_id:
+        yield Refused(f"{source.path.name} is {recipe.level} already.", "Choose another format.")
+    elif source.facts.format_id == "gguf-q8_0" and FORMATS[recipe.format_id].bits > 8.5:
+        yield Refused(
+            f"{source.path.name} is Q8_0; at {recipe.level} it would only be larger.", "Choose a smaller format."
+        )
+
+
+def _room_problems(needed: Needs, target: Path) -> Iterator[EngineError]:
+    folder = disks.existing(target.parent)
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < needed.disk_bytes:
+        yield DiskFull(needed.disk_bytes, free_bytes, str(folder))
+    available_bytes = memory.read(Live()).available_bytes
+    if available_bytes < needed.memory_bytes:
+        yield NotEnoughMemory(needed.memory_bytes, available_bytes)
+
+
+def _notes(source: Source, recipe: Recipe | None) -> Iterator[str]:
+    facts = source.facts
+    if facts is None or recipe is None:
+        return
+    if estimates.widened(facts, recipe.level):
+        yield (
+            f"Rows of this model are no multiple of 256, so parts of it take a wider type than {recipe.level}: "
+            f"about {estimates.bits_per_weight(facts, recipe.level):.1f} bits per weight."
+        )
+    if not source.is_gguf and source.family not in VERIFIED_TOKENIZERS:
+        yield (
+            f"Models of the family “{source.family}” are tried here with small made-up ones only. "
+            "Keep the original until you have chatted with the result."
+        )
+    if not facts.chat_template:
+        yield "This model has no chat template: it continues text and was not made to chat."
+
+
+def _vocabulary_bytes(source: Source) -> int:
+    names = ("tokenizer.json", "tokenizer.model", "vocab.json")
+    files = [source.path / name for name in names] if source.path.is_dir() else []
+    return max((file.stat().st_size for file in files if file.is_file()), default=4 << 20)
+
+
+def _threads() -> int:
+    """Return the physical cores that may be used: more threads than those only hinder each other."""
+    try:
+        return max(1, cpu.read(Live()).usable_physical_cores)
+    except Unavailable:
+        return 1

@@ -1,0 +1,214 @@
+"""What is to be converted, looked at from its headers: everything that would stop the conversion, found at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.catalog.facts import read_facts
+from engine.catalog.headers.safetensors_header import StoredTensor, read_safetensors_header
+from engine.catalog.headers.shards import INDEX, read_json
+from engine.catalog.headers.source import FileSource
+from engine.convert import toolchain
+from engine.errors import DamagedFile, EngineError, NotFound, Refused, UnsupportedModel
+from engine.formats import ModelFacts
+
+CONVERTER = "llama.cpp's converter"
+STANDIN = "Halfbyte's built-in torch"
+EXTRA = "The real one takes over where it is installed: pip install 'halfbyte[convert]'"
+# GGUF files at these levels still hold enough to be quantized.
+GGUF_SOURCES = ("gguf-f32", "gguf-f16", "gguf-bf16", "gguf-q8_0")
+# Their converters read nothing but tokenizer.model (conversion/gemma.py, nemotron.py, phi.py).
+SENTENCEPIECE_ONLY = frozenset({"GemmaForCausalLM", "Gemma2ForCausalLM", "NemotronForCausalLM"})
+NUMBERS = frozenset({"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A folder or a GGUF file. ``stored_type`` is what most of its bytes are stored in (``BF16``).
+
+    ``files`` hold the weights; ``problems`` say all that is wrong, each with its next step.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+    facts: ModelFacts | None
+    stored_type: str
+    family: str
+    problems: tuple[EngineError, ...]
+
+    @property
+    def is_gguf(self) -> bool:
+        return self.path.suffix == ".gguf"
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.stat().st_size for file in self.files if file.is_file())
+
+
+def inspect(path: Path) -> Source:
+    """Look at a model's folder, or at a GGUF file. What is wrong is in ``problems``; nothing is raised."""
+    path = path.expanduser().absolute()
+    if path.is_dir():
+        return _folder(path)
+    if path.suffix == ".gguf" and path.is_file():
+        return _gguf_file(path)
+    hint = "Choose a folder with config.json and safetensors files, or a GGUF file."
+    return Source(path, (), None, "", "", (NotFound(str(path), hint=hint),))
+
+
+def _gguf_file(path: Path) -> Source:
+    try:
+        facts = read_facts(path)
+    except EngineError as error:
+        return Source(path, (path,), None, "", "", (error,))
+    label = facts.format_id.removeprefix("gguf-").upper()
+    problems: tuple[EngineError, ...] = ()
+    if facts.format_id not in GGUF_SOURCES:
+        problems = (
+            Refused(
+                f"{path.name} is already quantized ({label}); quantizing it again would spoil it.",
+                "Convert from the original model's folder, or from a file at 16 bits or Q8_0.",
+            ),
+        )
+    return Source(path, (path,), facts, label, facts.architecture, problems)
+
+
+def _folder(folder: Path) -> Source:
+    problems: list[EngineError] = []
+    config = _config(folder, problems)
+    files = _files(folder, problems)
+    tensors = _tensors(files, problems)
+    problems += _architecture_problems(config) if config else ()
+    problems += _tokenizer_problems(folder, _architecture(config))
+    if toolchain.real_torch() is None and config:
+        problems += _standin_problems(config, tensors)
+    facts = None
+    try:
+        facts = read_facts(folder)
+    except EngineError as error:
+        if not problems:
+            problems.append(error)
+    return Source(folder, files, facts, _stored_type(tensors), _family(config), tuple(problems))
+
+
+def _config(folder: Path, problems: list[EngineError]) -> dict[str, Any]:
+    try:
+        return read_json(folder / "config.json")
+    except EngineError as error:
+        problems.append(error)
+        return {}
+
+
+def _architecture(config: dict[str, Any]) -> str:
+    """Return the name that the converter chooses its class by (conversion/base.py, get_model_architecture)."""
+    for values in (config.get("text_config"), config):
+        names = values.get("architectures") if isinstance(values, dict) else None
+        if isinstance(names, list) and names:
+            return str(names[0])
+    return ""
+
+
+def _family(config: dict[str, Any]) -> str:
+    return str(config.get("model_type", ""))
+
+
+def _architecture_problems(config: dict[str, Any]) -> Iterator[EngineError]:
+    name = _architecture(config)
+    try:
+        known = toolchain.known_architectures()
+    except EngineError as error:
+        yield error
+        return
+    if not name:
+        yield UnsupportedModel("not named", CONVERTER, "config.json does not say what the model is.")
+    elif name not in known:
+        yield UnsupportedModel(name, CONVERTER)
+
+
+def _files(folder: Path, problems: list[EngineError]) -> tuple[Path, ...]:
+    """Return the files that the converter would read (conversion/base.py, index_tensors)."""
+    if (folder / INDEX).is_file():
+        return tuple(folder / name for name in _shards(folder, problems))
+    found = sorted(path for path in folder.glob("model*.safetensors") if path.is_file())
+    if not found and (folder / "pytorch_model.bin").is_file() and toolchain.real_torch():
+        return (folder / "pytorch_model.bin",)
+    if not found:
+        # The converter would write a file without a single tensor, and call it done.
+        hint = "Download the folder again, with its model.safetensors or model-00001-of-….safetensors files."
+        problems.append(NotFound("A file with the model's weights", str(folder), hint))
+    return tuple(found)
+
+
+def _shards(folder: Path, problems: list[EngineError]) -> list[str]:
+    index = folder / INDEX
+    try:
+        places = read_json(index).get("weight_map")
+    except EngineError as error:
+        problems.append(error)
+        return []
+    if not isinstance(places, dict) or not places:
+        problems.append(DamagedFile(str(index), "a table of shards", "none"))
+        return []
+    names = sorted(set(map(str, places.values())))
+    outside = [name for name in names if Path(name).name != name or "\\" in name or name in ("", ".", "..")]
+    if outside:
+        problems.append(DamagedFile(str(index), "files of the same folder", ", ".join(outside[:3])))
+    inside = [name for name in names if name not in outside]
+    missing = [name for name in inside if not (folder / name).is_file()]
+    if missing:
+        what = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        hint = "A part of the model is missing; download it again."
+        problems.append(NotFound(what, str(folder), hint))
+    return [name for name in inside if name not in missing]
+
+
+def _tensors(files: tuple[Path, ...], problems: list[EngineError]) -> list[StoredTensor]:
+    tensors: list[StoredTensor] = []
+    for file in files:
+        if file.suffix != ".safetensors":
+            continue
+        try:
+            with FileSource(file) as source:
+                tensors += read_safetensors_header(source)
+        except EngineError as error:
+            problems.append(error)
+    return tensors
+
+
+def _tokenizer_problems(folder: Path, architecture: str) -> Iterator[EngineError]:
+    has_json, has_model = (folder / "tokenizer.json").is_file(), (folder / "tokenizer.model").is_file()
+    hint = "Download the tokenizer's files into the model's folder as well."
+    if architecture in SENTENCEPIECE_ONLY and not has_model:
+        yield NotFound("tokenizer.model", str(folder), hint)
+    elif not has_json and not has_model:
+        yield NotFound("A tokenizer (tokenizer.json or tokenizer.model)", str(folder), hint)
+    elif has_json:
+        try:
+            read_json(folder / "tokenizer.json")
+        except EngineError as error:
+            yield error
+
+
+def _standin_problems(config: dict[str, Any], tensors: list[StoredTensor]) -> Iterator[EngineError]:
+    """Say what only the real torch can do."""
+    family, name = _family(config), _architecture(config) or "not named"
+    if family not in toolchain.standin_families():
+        yield UnsupportedModel(name, STANDIN, f"it was not tried with the model type “{family}”. {EXTRA}")
+    quantization = config.get("quantization_config")
+    if isinstance(quantization, dict):
+        method = quantization.get("quant_method", "unknown")
+        yield UnsupportedModel(name, STANDIN, f"the weights are already quantized ({method}). {EXTRA}")
+    strange = sorted({tensor.type for tensor in tensors} - NUMBERS)
+    if strange:
+        yield UnsupportedModel(name, STANDIN, f"it cannot read weights stored as {', '.join(strange)}. {EXTRA}")
+
+
+def _stored_type(tensors: list[StoredTensor]) -> str:
+    counted: Counter[str] = Counter()
+    for tensor in tensors:
+        counted[tensor.type] += tensor.bytes
+    return counted.most_common(1)[0][0] if counted else ""

@@ -1,0 +1,58 @@
+"""What this installation converts with: llama.cpp's converter, and torch or the stand-in. Nothing is imported."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import json
+from functools import cache
+from pathlib import Path
+
+from engine.errors import PackageMissing
+
+UPSTREAM = Path(__file__).parent / "upstream"  # put there by packaging/build_hook.py
+STANDIN = Path(__file__).parent / "standin"
+TRANSFORMERS = "4.57."  # llama.cpp's own pin; with 5 its hashes of pre-tokenizers no longer match
+
+
+def real_torch() -> str | None:
+    """Return the versions of torch and transformers if both are installed and fit the converter."""
+    try:
+        torch, transformers = importlib.metadata.version("torch"), importlib.metadata.version("transformers")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return f"torch {torch}, transformers {transformers}" if transformers.startswith(TRANSFORMERS) else None
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the release that the converter was taken from and its llama.cpp revision, as the build hook noted them."""
+    try:
+        lines = (UPSTREAM / "STAMP").read_text("utf-8").splitlines()
+    except OSError:
+        return {}
+    return dict(line.split(" ", 1) for line in lines if not line.startswith("sha256"))
+
+
+@cache
+def known_architectures() -> frozenset[str]:
+    """Return the names in a ``config.json`` that the converter has a class for.
+
+    Raises :class:`PackageMissing` where this installation has no converter.
+    """
+    try:
+        source = (UPSTREAM / "conversion" / "__init__.py").read_text("utf-8")
+    except OSError as error:
+        raise PackageMissing("llama.cpp's converter", reason="it is not part of this installation.") from error
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.AnnAssign) and ast.unparse(statement.target) == "TEXT_MODEL_MAP":
+            assert statement.value is not None
+            return frozenset(ast.literal_eval(statement.value))
+    raise PackageMissing("llama.cpp's converter", reason="it has moved its table of architectures.")
+
+
+@cache
+def standin_families() -> frozenset[str]:
+    """Return the model types that were converted without torch and compared with it, byte for byte."""
+    table = json.loads((STANDIN / "transformers" / "defaults.json").read_text("utf-8"))
+    return frozenset(filter(None, table))
