@@ -21,7 +21,7 @@ class Fault:
     ``value`` bytes a second; ``corrupt`` flips the byte ``at``; ``swap`` exchanges the ``value`` bytes at ``at`` with
     those after them; ``status`` answers with the status ``value`` and ``headers``; ``size`` says that the file has
     ``value`` bytes more than it has; ``no range`` sends the whole file whatever was asked; ``call`` calls ``action``
-    before the answer. A fault with a place in the file waits for a request that covers it.
+    before the answer. A fault with a place in the file waits for a request that covers it; ``skip`` of them go well.
     """
 
     what: What
@@ -29,6 +29,7 @@ class Fault:
     at: int = 0
     value: float = 0
     times: int = 1
+    skip: int = 0
     stage: Stage = "any"
     headers: Mapping[str, str] = field(default_factory=dict)
     action: Callable[[], object] | None = None
@@ -62,9 +63,13 @@ class Faults:
         """Return the faults of these kinds that hit a request, and count them down."""
         with self._lock:
             found = [fault for fault in self._faults if fault.what in kinds and fault.hits(stage, path, start, end)]
+            due = [fault for fault in found if not fault.skip]
             for fault in found:
-                fault.times -= 1
-            return found
+                if fault.skip:
+                    fault.skip -= 1
+                else:
+                    fault.times -= 1
+            return due
 
 
 def wrong_bytes(content: Content, faults: Iterable[Fault]) -> Callable[[int, int], bytes]:
@@ -76,7 +81,7 @@ def wrong_bytes(content: Content, faults: Iterable[Fault]) -> Callable[[int, int
         for fault in spoiled:
             if fault.what == "corrupt" and offset <= fault.at < offset + len(piece):
                 piece[fault.at - offset] ^= 0xFF
-            elif fault.what == "swap":
+            elif fault.what == "swap" and offset < fault.at + 2 * fault.value and fault.at < offset + len(piece):
                 for index in range(len(piece)):
                     piece[index] = content.read(_swapped(offset + index, fault), 1)[0]
         return bytes(piece)

@@ -36,6 +36,12 @@ def again_after(error: Exception, host: str) -> Again:
     return Again(f"The connection to {host} failed ({reason.rstrip('.')})", Offline(host, reason))
 
 
+def run_out(response: httpx2.Response) -> Again:
+    """Return what a refusal by a CDN means: who may read was the Hub's to say, but its addresses hold for some time."""
+    said = f"{response.url.host} refuses what the Hub allows (error {response.status_code})"
+    return Again(said, Refused(f"{said}.", "Try again later."))
+
+
 def wait_asked_s(headers: Mapping[str, str]) -> float | None:
     """Return how long the server asks to wait, in seconds: ``Retry-After`` in either form, or ``RateLimit``."""
     from huggingface_hub.utils import parse_ratelimit_headers

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from engine import __version__
-from engine.catalog.hub.answers import again_after, check
+from engine.catalog.hub.answers import again_after, check, run_out
 from engine.catalog.hub.patience import Again, OnWait, Patience, Retries
 from engine.catalog.tokens import Tokens
 from engine.errors import Offline, Refused
@@ -134,6 +134,8 @@ class Hub:
         return fix_hf_endpoint_in_url(url, self.endpoint) if url else ""
 
     def _check(self, response: httpx2.Response, subject: str) -> None:
+        if response.status_code in (401, 403, 404, 410) and not self._is_ours(str(response.url)):
+            raise run_out(response)
         try:
             check(response, subject, self.page(subject))
         except Again as again:

@@ -69,6 +69,11 @@ class RemoteFile:
     def name(self) -> str:
         return self.path.rsplit("/", 1)[-1]
 
+    @property
+    def content(self) -> str:
+        """Name what the file holds: files of the same content are fetched once."""
+        return self.sha256 or self.git_sha1
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteModel:
