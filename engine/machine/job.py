@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from engine.errors import Cancelled
 from engine.events import Event
-from engine.machine.probe import look, usual_places
+from engine.machine.look import look
+from engine.machine.probe import usual_places
 from engine.machine.sources import Live
 
 

@@ -146,8 +146,12 @@ class Live:
 
     def affinity(self) -> frozenset[int] | None:
         process = psutil.Process()
-        # macOS has no affinity; an error here (a container's filter) means that nothing is known
-        return frozenset(process.cpu_affinity() or ()) or None if hasattr(process, "cpu_affinity") else None
+        if not hasattr(process, "cpu_affinity"):  # macOS
+            return None
+        try:
+            return frozenset(process.cpu_affinity() or ()) or None
+        except (psutil.Error, OSError):  # a container's filter
+            return None
 
     def room(self, folder: Path) -> tuple[int, int]:
         usage = shutil.disk_usage(folder)

@@ -57,7 +57,7 @@ def _describe_llama() -> Iterator[Finished]:
     try:
         import llama_cpp
         from llama_cpp import llama_cpp as binding
-    except (OSError, RuntimeError) as error:  # what the binding raises for a library that cannot be loaded
+    except (ImportError, OSError, RuntimeError) as error:  # the last two: its library cannot be loaded
         raise PackageMissing("llama-cpp-python", reason=str(error)) from error
     folder = Path(llama_cpp.__file__).parent / "lib"
     library = _declared(binding._lib)

@@ -19,8 +19,9 @@ from engine.events import Finished
 from engine.machine import bandwidth, features, llama
 from engine.machine.facts import Machine, Missing
 from engine.machine.job import ProbeJob
+from engine.machine.look import LLAMA
 from engine.machine.parts import Part, run
-from engine.machine.probe import LLAMA, probe
+from engine.machine.probe import probe
 from engine.machine.sources import Live
 
 ROOT = Path(__file__).parents[2]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from engine.events import Finished, Progress
 from engine.machine import gpu_use
 from engine.machine.facts import Machine
-from engine.machine.probe import LLAMA, Places, look
+from engine.machine.look import LLAMA, Places, look
 from tests.helpers import recorded
 from tests.helpers.recorded import Recorded
 
@@ -57,6 +59,29 @@ def test_what_is_missing_says_why(name: str) -> None:
     for row in machine.missing:
         assert row.reason.endswith("."), row
         assert row.hint, row
+
+
+def test_a_part_that_fails_leaves_its_row() -> None:
+    machine = found(Recorded.load("gb10"))
+    assert machine.llama is None
+    assert [row.what for row in machine.missing] == [LLAMA]
+
+
+def test_a_cards_free_memory_is_read_before_llama_cpp_takes_some_of_it() -> None:
+    order: list[str] = []
+
+    class Slow(Recorded):
+        def nvml(self) -> Mapping[str, Any]:
+            time.sleep(0.2)
+            order.append("nvml")
+            return super().nvml()
+
+        def ask(self, do: str, limit_s: float, **arguments: Any) -> Mapping[str, Any]:
+            order.append(do)
+            return super().ask(do, limit_s, **arguments)
+
+    found(Slow(Recorded.load("two-a100").case))
+    assert order == ["nvml", "describe_llama"]
 
 
 @pytest.mark.parametrize("name", [name for name in recorded.names() if "used" in Recorded.load(name).case["expected"]])

@@ -101,3 +101,15 @@ def test_both_versions_at_once_as_systemd_mounts_them() -> None:
         "/sys/fs/cgroup/unified/box/cpu.max": "max 100000\n",
     }
     assert cgroup.limits(computer(files)) == cgroup.Limits(None, 2 * GIB, 2 * GIB - GIB // 2)
+
+
+def test_a_group_outside_the_namespace_does_not_lead_out_of_the_mount() -> None:
+    asked = []
+
+    class Asked(Recorded):
+        def text(self, path: str) -> str:
+            asked.append(path)
+            return super().text(path)
+
+    cgroup.limits(Asked(computer(version_2("/../../other", {})).case))
+    assert not [path for path in asked if ".." in path]

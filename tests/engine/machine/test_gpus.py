@@ -23,6 +23,24 @@ def test_llama_cpp_tells_the_size_that_intels_driver_does_not() -> None:
     assert (gpu.name, gpu.total_bytes, gpu.usable_bytes) == ("Intel Arc A770", 16, 12)
 
 
+def test_cards_are_told_apart_by_their_address_and_not_by_their_order() -> None:
+    near, far = Gpu("intel", "Intel Arc", 0, 0, pci="0000:03:00.0"), Gpu("intel", "Intel Arc", 0, 0, pci="0000:07:00.0")
+    devices = (
+        Device("Vulkan0", "Intel Arc", "Vulkan", "gpu", 16, 12, "0000:07:00.0"),
+        Device("Vulkan1", "Intel Arc", "Vulkan", "gpu", 8, 6, "0000:03:00.0"),
+    )
+    assert [gpu.total_bytes for gpu in merged((near, far), build(*devices))] == [8, 16]
+
+
+def test_equal_cards_without_addresses_get_one_device_each() -> None:
+    arc = Gpu("intel", "Intel Arc", 0, 0)
+    devices = (
+        Device("Vulkan0", "Intel Arc", "Vulkan", "gpu", 16, 12),
+        Device("Vulkan1", "Intel Arc", "Vulkan", "gpu", 8, 6),
+    )
+    assert [gpu.total_bytes for gpu in merged((arc, arc), build(*devices))] == [16, 8]
+
+
 def test_a_card_that_only_llama_cpp_sees_is_added() -> None:
     (gpu,) = merged((), build(vulkan(0, "AMD Radeon RX 6600 (RADV NAVI23)")))
     assert (gpu.vendor, gpu.total_bytes) == ("amd", 16)

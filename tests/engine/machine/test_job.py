@@ -8,7 +8,7 @@ from engine.errors import Cancelled
 from engine.events import Finished, Progress
 from engine.machine import job, llama
 from engine.machine.facts import Device, LlamaBuild, Machine
-from engine.machine.probe import Places
+from engine.machine.look import Places
 from engine.process import wire
 from tests.helpers.recorded import Recorded
 
