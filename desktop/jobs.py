@@ -234,3 +234,39 @@ class Jobs(QObject):
         for thread in [thread for thread in self._threads if not thread.running]:
             self._threads.remove(thread)
             self.ended.emit(thread)
+
+
+class Latest(QObject):
+    """Run jobs of which only the newest counts: a new one cancels the one before, whose end nobody hears of."""
+
+    progressed = Signal(Progress)
+    finished = Signal(object)
+    failed = Signal(Exception)
+
+    def __init__(self, jobs: Jobs) -> None:
+        super().__init__(jobs)
+        self._jobs = jobs
+        self._newest: JobThread | None = None
+
+    def start(self, job: Job, title: str = "") -> None:
+        if self._newest and self._newest.running:
+            self._newest.cancel()
+        self._newest = thread = self._jobs.start(job, title)
+        thread.progressed.connect(self._on_progressed)
+        thread.finished.connect(self._on_finished)
+        thread.failed.connect(self._on_failed)
+
+    @Slot(Progress)
+    def _on_progressed(self, progress: Progress) -> None:
+        if self.sender() is self._newest:
+            self.progressed.emit(progress)
+
+    @Slot(object)
+    def _on_finished(self, value: object) -> None:
+        if self.sender() is self._newest:
+            self.finished.emit(value)
+
+    @Slot(Exception)
+    def _on_failed(self, error: Exception) -> None:
+        if self.sender() is self._newest:
+            self.failed.emit(error)

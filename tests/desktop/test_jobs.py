@@ -8,7 +8,7 @@ import time
 import pytest
 from PySide6.QtCore import QObject, Slot
 
-from desktop.jobs import JOIN_MS, Call, Jobs, JobThread, joined
+from desktop.jobs import JOIN_MS, Call, Jobs, JobThread, Latest, joined
 from engine.errors import Cancelled, NotFound
 from engine.events import Finished, Notice, Progress, PromptRead, Token
 
@@ -207,6 +207,25 @@ def test_closing_cancels_all(qtbot):
         jobs.start(job)
     assert jobs.close()
     assert all(job.stopped.is_set() for job in slow)
+
+
+def test_only_the_newest_counts(qtbot):
+    latest = Latest(Jobs())
+    heard = []
+    latest.finished.connect(heard.append)
+    latest.failed.connect(heard.append)
+    stale = Steps(0.05, Finished("stale"))
+    latest.start(stale)
+    with qtbot.waitSignal(latest.finished):
+        latest.start(Steps(0.15, Finished("new")))
+    assert heard == ["new"]
+    assert stale.stopped.is_set()
+
+
+def test_the_newest_tells_progress_and_failure(qtbot):
+    latest = Latest(Jobs())
+    with qtbot.waitSignals([latest.progressed, latest.failed]):
+        latest.start(Steps(Progress("x", 1, 2), NotFound("y")))
 
 
 @pytest.mark.parametrize("count", [1, 50])

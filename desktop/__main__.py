@@ -1,0 +1,27 @@
+"""``halfbyte``: the window; with a command, the same pipeline in the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+from desktop.display import why_no_window
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command or open the window; return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments:
+        from engine.cli import main as cli_main  # the window needs no terminal
+
+        return cli_main(arguments)
+    reason = why_no_window()
+    if reason:
+        sys.stderr.write(f"The window cannot be opened. {reason}\n\nAll works without one as well: halfbyte --help\n")
+        return 1
+    from desktop.app import run  # Qt may be missing
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""Catch our own mistakes wherever they happen, and show the first of them."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import TracebackType
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QApplication
+
+from desktop.faults import fault_of
+from desktop.widgets.bug_dialog import BugDialog
+
+
+class BugNet(QObject):
+    """Show a dialog for an exception that nobody caught, in whichever thread it was raised.
+
+    Further ones are only printed while the dialog is open: one mistake often brings many.
+    """
+
+    caught = Signal(Exception)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.dialog: BugDialog | None = None
+        self.caught.connect(self._show)
+
+    def spread(self) -> None:
+        """Take over from Python's own hooks, which only print."""
+        sys.excepthook = self._on_exception
+        threading.excepthook = self._on_thread_exception
+
+    def _on_exception(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        sys.__excepthook__(kind, error, traceback)
+        if isinstance(error, Exception):
+            self.caught.emit(error)
+
+    def _on_thread_exception(self, args: threading.ExceptHookArgs) -> None:
+        if args.exc_value:
+            self._on_exception(args.exc_type, args.exc_value, args.exc_traceback)
+
+    @Slot(Exception)
+    def _show(self, error: Exception) -> None:
+        if self.dialog and self.dialog.isVisible():
+            return
+        self.dialog = BugDialog(fault_of(error), QApplication.activeWindow())
+        self.dialog.show()

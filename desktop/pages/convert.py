@@ -1,0 +1,203 @@
+"""Make a format of a model: what it will take, one button, how far it is, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Signal, Slot
+
+from desktop.models.plan_words import Prepared, fact_words, made_words
+from desktop.widgets.card import Card
+from desktop.widgets.controls import button, clear, column, fill, frame, paragraph, row
+from desktop.widgets.empty_state import EmptyState
+from desktop.widgets.fact_list import FactList
+from desktop.widgets.format_picker import FormatPicker
+from desktop.widgets.model_picker import ModelPicker
+from desktop.widgets.page import Page
+from desktop.widgets.progress_line import ProgressLine
+from engine.catalog.checkpoint import Checkpoint
+from engine.events import Notice, Progress
+
+USUAL_FORMAT = "gguf-q4_k_m"
+
+
+class ConvertPage(Page):
+    """Plan and watch one conversion at a time.
+
+    ``plan_wanted`` (path, format id) asks for a plan; ``start_wanted`` (that plan), ``cancel_wanted`` and
+    ``chat_wanted`` (path) are the buttons.
+    """
+
+    plan_wanted = Signal(Path, str)
+    start_wanted = Signal(object)
+    cancel_wanted = Signal()
+    chat_wanted = Signal(Path)
+
+    def __init__(self) -> None:
+        super().__init__("Convert", "Make the format that fits. The original stays as it is.")
+        self._prepared: Prepared | None = None
+        self._running = False
+        self.picker = ModelPicker()
+        self.picker.chosen.connect(self._ask)
+        self.formats = FormatPicker(USUAL_FORMAT)
+        self.formats.chosen.connect(self._ask)
+        self.choice = frame("card")
+        fill(self.choice, self.picker, self.formats)
+        self.empty = EmptyState(
+            "convert",
+            "Choose a model to convert",
+            "A model's folder has config.json and safetensors files. You see what it takes before anything starts.",
+        )
+        self.looking = ProgressLine("Looking at the model")
+        self._make_plan_card()
+        self._make_running_card()
+        self._make_result_card()
+        for widget in (self.choice, self.looking, self.empty, self.plan_card, self.running_card, self.result_card):
+            self.column.addWidget(widget)
+        self.column.addStretch(1)
+        self._show_only(self.empty)
+
+    def retry(self) -> None:
+        self._ask()
+
+    def show_library(self, entries: Sequence[Checkpoint]) -> None:
+        self.picker.show_library(entries)
+
+    def choose(self, path: Path, format_id: str = "") -> None:
+        """Choose a model and a format, as if the person had, and ask for the plan. A running conversion stays."""
+        if self._running:
+            return
+        self.picker.choose(path)
+        if format_id:
+            self.formats.choose(format_id)
+        self._ask()
+
+    @Slot(object)
+    def show_plan(self, prepared: Prepared) -> None:
+        self._prepared = prepared
+        planned = prepared.plan
+        words = f"Convert to {self.formats.format.label}"
+        self.plan_card.heading.setText(words)
+        self._facts.show_facts(fact_words(prepared))
+        clear(self._remarks)
+        for obstacle in planned.obstacles:
+            self._remarks.addWidget(paragraph(obstacle, "bad"))
+        for note in planned.notes:
+            self._remarks.addWidget(paragraph(note))
+        self.start.setText(words)
+        self.start.setAccessibleName(words)
+        self.start.setEnabled(not planned.obstacles)
+        self.chat_before.setVisible(prepared.made_before)
+        self._show_only(self.plan_card)
+
+    @Slot()
+    def show_started(self) -> None:
+        self._running = True
+        self.choice.setEnabled(False)
+        self.running_card.heading.setText(f"Converting to {self.formats.format.label}")
+        self.progress.restart()
+        clear(self._notices)
+        self.cancel.setEnabled(True)
+        self.cancel.setText("Cancel")
+        self._show_only(self.running_card)
+        self.cancel.setFocus()
+
+    @Slot(Progress)
+    def show_progress(self, progress: Progress) -> None:
+        self.progress.show_progress(progress)
+
+    @Slot(Notice)
+    def show_notice(self, notice: Notice) -> None:
+        self._notices.addWidget(paragraph(notice.text, "warning" if notice.level == "warning" else "muted"))
+
+    @Slot(object)
+    def show_made(self, made: Checkpoint) -> None:
+        self._end()
+        self._made = made
+        self._made_facts.show_facts(made_words(made))
+        self._show_only(self.result_card)
+        self.chat.setFocus()
+
+    @Slot(Exception)
+    def show_error(self, error: BaseException) -> None:
+        self._end()
+        self._show_only(self.plan_card if self._prepared else self.empty)
+        super().show_error(error)
+
+    def _make_plan_card(self) -> None:
+        self.plan_card = Card("", "convert", "pick")
+        self._facts = FactList()
+        self._remarks = column()
+        self.start = button("", "primary", "convert")
+        self.start.clicked.connect(self._on_start)
+        self.chat_before = button("Chat with the one that is there", "", "chat")
+        self.chat_before.clicked.connect(self._on_chat_before)
+        self.plan_card.body.addWidget(self._facts)
+        self.plan_card.body.addLayout(self._remarks)
+        self.plan_card.body.addLayout(row(self.start, self.chat_before, None))
+
+    def _make_running_card(self) -> None:
+        self.running_card = Card("", "convert")
+        self.progress = ProgressLine("Converting")
+        self._notices = column()
+        self.cancel = button("Cancel", "", "close")
+        self.cancel.clicked.connect(self._on_cancel)
+        self.running_card.body.addWidget(self.progress)
+        self.running_card.body.addLayout(self._notices)
+        self.running_card.body.addLayout(row(self.cancel, None))
+
+    def _make_result_card(self) -> None:
+        self.result_card = Card("Done", "check", "pick")
+        self._made: Checkpoint | None = None
+        self._made_facts = FactList()
+        self.chat = button("Chat with it", "primary", "chat")
+        self.chat.clicked.connect(self._on_chat)
+        self.another = button("Convert another", "", "convert")
+        self.another.clicked.connect(self._on_another)
+        self.result_card.body.addWidget(self._made_facts)
+        self.result_card.body.addLayout(row(self.chat, self.another, None))
+
+    def _show_only(self, shown: object) -> None:
+        for part in (self.empty, self.looking, self.plan_card, self.running_card, self.result_card):
+            part.setVisible(part is shown)
+
+    def _end(self) -> None:
+        self._running = False
+        self.choice.setEnabled(True)
+
+    @Slot()
+    def _ask(self) -> None:
+        self.banner.clear()
+        if self.picker.path:
+            self._prepared = None
+            self.looking.restart("Looking at the model…")
+            self._show_only(self.looking)
+            self.plan_wanted.emit(self.picker.path, self.formats.format.id)
+
+    @Slot()
+    def _on_start(self) -> None:
+        if self._prepared:
+            self.banner.clear()
+            self.start_wanted.emit(self._prepared.plan)
+
+    @Slot()
+    def _on_cancel(self) -> None:
+        self.cancel.setEnabled(False)
+        self.cancel.setText("Stopping…")
+        self.cancel_wanted.emit()
+
+    @Slot()
+    def _on_chat(self) -> None:
+        if self._made:
+            self.chat_wanted.emit(self._made.path)
+
+    @Slot()
+    def _on_chat_before(self) -> None:
+        if self._prepared:
+            self.chat_wanted.emit(self._prepared.plan.target)
+
+    @Slot()
+    def _on_another(self) -> None:
+        self._show_only(self.empty)
+        self.picker.list.setFocus()

@@ -1,0 +1,46 @@
+"""Choose the format to make, each with its quality."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QWidget
+
+from desktop.widgets.controls import column, label, row
+from desktop.widgets.fields import Choice
+from engine.convert.recipes import RECIPES
+from engine.formats import FORMATS, Format
+
+
+class FormatPicker(QWidget):
+    """List the formats that Halfbyte can make; ``chosen`` tells a format's id."""
+
+    chosen = Signal(str)
+
+    def __init__(self, format_id: str) -> None:
+        super().__init__()
+        self.list = Choice()
+        self.list.setMinimumContentsLength(24)
+        for entry in FORMATS.values():
+            if entry.id in RECIPES:
+                self.list.addItem(f"{entry.label} – {entry.quality.words}", entry.id)
+        self.name = label("&Format", "muted", buddy=self.list)
+        self.about = label("", "caption", wraps=True)
+        layout = row(self.name, column(self.list), self.about)
+        layout.setStretch(2, 1)
+        self.setLayout(layout)
+        self.choose(format_id)
+        self.list.activated.connect(self._on_activated)
+
+    @property
+    def format(self) -> Format:
+        return FORMATS[self.list.currentData()]
+
+    def choose(self, format_id: str) -> None:
+        """Choose a format without telling of it."""
+        self.list.setCurrentIndex(self.list.findData(format_id))
+        self.about.setText(f"about {self.format.bits:g} bits for each weight")
+
+    @Slot()
+    def _on_activated(self) -> None:
+        self.choose(self.format.id)
+        self.chosen.emit(self.format.id)

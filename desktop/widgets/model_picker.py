@@ -1,0 +1,66 @@
+"""Choose a model: one of the library, or a folder or file that lies elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QComboBox, QSizePolicy, QWidget
+
+from desktop.widgets.controls import label, row
+from desktop.widgets.fields import Choice
+from desktop.widgets.open_button import OpenButton
+from engine.catalog.checkpoint import Checkpoint
+
+
+class ModelPicker(QWidget):
+    """Show the library in a list, with a button beside it; ``chosen`` tells the path of the model."""
+
+    chosen = Signal(Path)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.list = Choice()
+        self.list.setPlaceholderText("Choose a model of the library")
+        self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.list.setMinimumContentsLength(16)
+        self.list.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.list.activated.connect(self._on_activated)
+        self.name = label("&Model", "muted", buddy=self.list)
+        self.open = OpenButton("Open…")
+        self.open.chosen.connect(self._tell)
+        layout = row(self.name, self.list, self.open)
+        layout.setStretch(1, 1)
+        self.setLayout(layout)
+        self.path: Path | None = None
+
+    def show_library(self, entries: Sequence[Checkpoint]) -> None:
+        """List the library; the choice stays, also if it lies elsewhere."""
+        self.list.clear()
+        for entry in entries:
+            self.list.addItem(entry.name, str(entry.path))
+        self._show_path()
+
+    def choose(self, path: Path) -> None:
+        """Choose a model without telling of it."""
+        self.path = path
+        self._show_path()
+
+    def _show_path(self) -> None:
+        if self.path is None:
+            self.list.setCurrentIndex(-1)
+            return
+        data = str(self.path)  # Qt finds text, not Python's objects
+        if self.list.findData(data) < 0:
+            self.list.addItem(data, data)
+        self.list.setCurrentIndex(self.list.findData(data))
+
+    @Slot(Path)
+    def _tell(self, path: Path) -> None:
+        self.choose(path)
+        self.chosen.emit(path)
+
+    @Slot(int)
+    def _on_activated(self, index: int) -> None:
+        self._tell(Path(self.list.itemData(index)))

@@ -1,0 +1,46 @@
+"""Open a model that lies anywhere: a folder or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton
+
+from desktop.theme import scale
+from desktop.theme.icons import icon
+
+
+class OpenButton(QPushButton):
+    """A button with two ways; ``chosen`` tells the path."""
+
+    chosen = Signal(Path)
+
+    def __init__(self, text: str = "Open a model…") -> None:
+        super().__init__(text)
+        self.setAccessibleName(text)
+        self.setToolTip("A model's folder or a .gguf file that lies elsewhere")
+        self.setIcon(icon("folder", "text"))
+        self.setIconSize(QSize(scale.ICON, scale.ICON))
+        self.setAutoDefault(False)
+        self.clicked.connect(self._on_clicked)
+
+    @Slot()
+    def _on_clicked(self) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(icon("folder"), "A model's folder…", self._on_folder)
+        menu.addAction(icon("file"), "A .gguf file…", self._on_file)
+        menu.popup(self.mapToGlobal(self.rect().bottomLeft()))
+
+    @Slot()
+    def _on_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Open a model's folder")
+        if chosen:
+            self.chosen.emit(Path(chosen))
+
+    @Slot()
+    def _on_file(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, "Open a model", "", "Models (*.gguf)")
+        if chosen:
+            self.chosen.emit(Path(chosen))

@@ -1,0 +1,67 @@
+"""How far a job is: a bar, and in words what is done, how fast, and how long it will take."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+
+from desktop.theme import scale
+from desktop.widgets.controls import add, label
+from engine.events import Progress
+from engine.quantities import duration, size
+
+_STEPS = 1000
+
+
+class ProgressLine(QWidget):
+    """Show the newest :class:`Progress`. The bar moves by itself while the total is not known."""
+
+    def __init__(self, name: str = "Progress", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName(name)
+        self.words = label("Starting…", "caption")
+        self.words.setAccessibleName(name)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(scale.XS)
+        add(layout, [self.words, self.bar])
+        self.restart()
+
+    @Slot(Progress)
+    def show_progress(self, progress: Progress) -> None:
+        self.bar.setRange(0, _STEPS if progress.total else 0)
+        if progress.total:
+            self.bar.setValue(round(_STEPS * progress.done / progress.total))
+        self.words.setText(progress_words(progress))
+        self.words.setAccessibleDescription(self.words.text())
+
+    def restart(self, words: str = "Starting…") -> None:
+        self.bar.setRange(0, 0)
+        self.words.setText(words)
+
+
+def progress_words(progress: Progress) -> str:
+    """Return a step in words: “Writing tensors: 1.2 GB of 4.0 GB · 95 MB/s · 29 s left”."""
+    parts = [_amounts(progress)]
+    if progress.rate and progress.unit != "steps":
+        parts.append(f"{_amount(progress.rate, progress.unit)}/s")
+    if progress.remaining_s is not None and progress.done < (progress.total or 0):
+        parts.append(f"{duration(progress.remaining_s)} left")
+    step = progress.step[:1].upper() + progress.step[1:]
+    return f"{step}: {' · '.join(parts)}"
+
+
+def _amounts(progress: Progress) -> str:
+    if not progress.total:
+        return _amount(progress.done, progress.unit)
+    if progress.unit == "steps":
+        return f"{progress.done:,.0f} of {progress.total:,.0f}"
+    return f"{_amount(progress.done, progress.unit, '')} of {_amount(progress.total, progress.unit)}"
+
+
+def _amount(count: float, unit: str, suffix: str | None = None) -> str:
+    if unit == "bytes":
+        return size(count)
+    return f"{count:,.0f} {unit if suffix is None else suffix}".strip()

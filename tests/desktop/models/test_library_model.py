@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+
+from desktop.models.library_model import ENTRY, FORMAT, FROM, MODEL, SIZE, Entry, LibraryModel, read_library
+from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.library import Library
+from tests.helpers.values import DAMAGED, ENTRIES, ORIGINAL, STARTER
+
+
+def test_it_is_a_proper_model(qtmodeltester):
+    model = LibraryModel()
+    qtmodeltester.check(model, force_py=True)
+    model.show_entries(ENTRIES)
+    qtmodeltester.check(model, force_py=True)
+
+
+def test_a_row_in_words():
+    model = LibraryModel(ENTRIES)
+    words = [model.index(0, column).data() for column in range(model.columnCount())]
+    assert words[MODEL] == "SmolLM2-135M-Instruct.Q4_1"
+    assert words[FORMAT] == "Q4_1"
+    assert words[SIZE] == "98.4 MB"
+    assert words[FROM] == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert model.index(0, 0).data(ENTRY) is STARTER
+    assert model.index(0, SIZE).data(Qt.ItemDataRole.AccessibleTextRole) == "Size: 98.4 MB"
+
+
+def test_what_can_be_done():
+    assert STARTER.can_chat
+    assert not ORIGINAL.can_chat
+    assert not DAMAGED.can_chat and DAMAGED.damaged
+
+
+def test_rows_are_found_by_name():
+    model = LibraryModel(ENTRIES)
+    assert model.row_of(ORIGINAL.checkpoint.name) == 1
+    assert model.row_of("elsewhere") == -1
+    assert model.entry_at(-1) is None
+
+
+def test_a_record_of_any_shape_is_shown():
+    def source(value):
+        return Entry(Checkpoint(Path("/a"), "a", "gguf-f16", 1, {"source": value}), 0).source_words
+
+    assert source({"path": "/b"}) == "/b"
+    assert source("a friend") == "a friend"
+    assert source(None) == "Added by hand"
+
+
+def test_the_folder_is_read(tmp_path):
+    (tmp_path / "publisher" / "repository").mkdir(parents=True)
+    (tmp_path / "publisher" / "repository" / "x.gguf").write_bytes(b"not a model")
+    (entry,) = read_library(Library(tmp_path))
+    assert entry.damaged
+    assert entry.folder_words == "publisher/repository"
