@@ -1,0 +1,1 @@
+"""The parts of the llama.cpp back end."""

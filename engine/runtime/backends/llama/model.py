@@ -1,0 +1,125 @@
+"""An open model with its context: the native handles, and what is kept beside them between two answers."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from llama_cpp import llama_cpp as binding
+
+from engine.errors import Cancelled, Refused
+from engine.runtime.backends.llama import native
+from engine.runtime.backends.llama.cache import KvCache
+from engine.runtime.backends.llama.transcript import Transcript
+from engine.runtime.backends.llama.vocabulary import Vocabulary
+from engine.runtime.backends.template import PLAIN, PLAIN_STOPS, ChatTemplate, Unusable
+
+_ABORTED = 2  # llama.h, llama_decode
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt as the model gets it. ``stops`` end the answer besides those that were asked for."""
+
+    text: str
+    tokens: list[int]
+    thinking_is_open: bool
+
+
+class Model:
+    """A loaded model. Takes the native handles over and frees them in :meth:`close`."""
+
+    def __init__(self, model: Any, context: Any, batch_tokens: int) -> None:
+        source = (binding.llama_model_chat_template(model, None) or b"").decode("utf-8", "replace")
+        self.context = context
+        self.context_tokens = binding.llama_n_ctx(context)
+        self.batch_tokens = batch_tokens
+        self.vocabulary = Vocabulary(model, source)
+        self.cache = KvCache(context, binding.llama_model_n_swa(model))
+        self.transcript = Transcript()
+        self.template_complaint = ""
+        self.template = self._template(source)
+        self.stops = () if self.template_known else PLAIN_STOPS
+        self._model = model
+        self._batch = (binding.llama_token * batch_tokens)()
+        if self.template.tags:
+            self.vocabulary.show(self.template.tags.marks)
+
+    @property
+    def template_known(self) -> bool:
+        return not self.template_complaint
+
+    def _template(self, source: str) -> ChatTemplate:
+        special = {"bos_token": self.vocabulary.bos, "eos_token": self.vocabulary.eos}
+        if not source:
+            self.template_complaint = "It brings no chat template."
+            return ChatTemplate(PLAIN, special)
+        try:
+            return ChatTemplate(source, special)
+        except Unusable as error:
+            self.template_complaint = f"Its chat template cannot be used ({error})."
+            return ChatTemplate(PLAIN, special)
+
+    def prompt(self, messages: Sequence[Mapping[str, Any]], *, continue_last: bool) -> Prompt:
+        """Return the prompt for the next answer, with the tokens of the last answer as they were generated."""
+        shielded = [
+            {key: value if key == "role" else self.vocabulary.shielded(value) for key, value in message.items()}
+            for message in messages
+        ]
+        rendered = self.template.render(shielded, continue_last=continue_last)
+        tokens = self.transcript.tokens_of(rendered.text, self.vocabulary)
+        if tokens is None:
+            tokens = self.vocabulary.prompt_tokens(rendered.text)
+        return Prompt(rendered.text, tokens, rendered.thinking_is_open)
+
+    def read(self, tokens: Sequence[int]) -> None:
+        """Compute a batch of prompt tokens. Raises :class:`Cancelled` if it was broken off."""
+        self._compute(tokens)
+        self.cache.read(tokens)
+
+    def follow(self, token: int) -> None:
+        """Compute one generated token."""
+        self._compute((token,))
+        self.cache.tokens.append(token)
+
+    def warm_up(self) -> None:
+        """Compute once, so that the first answer waits for no page and no kernel; then forget it."""
+        self._compute((0,))
+        binding.llama_synchronize(self.context)
+        self.cache.clear()
+
+    @contextmanager
+    def cancellable(self, stop: threading.Event) -> Iterator[None]:
+        """Let ``stop`` break off computations.
+
+        The callback is Python and runs at every node of the graph: nothing beside a batch of prompt tokens, much
+        beside a single one. Only the CPU back end looks.
+        """
+        callback = binding.ggml_abort_callback(lambda _: stop.is_set())
+        binding.llama_set_abort_callback(self.context, callback, ctypes.c_void_p())
+        try:
+            yield
+        finally:
+            binding.llama_set_abort_callback(self.context, binding.ggml_abort_callback(), ctypes.c_void_p())
+
+    def _compute(self, tokens: Sequence[int]) -> None:
+        count = len(tokens)
+        self._batch[:count] = tokens
+        status = binding.llama_decode(self.context, binding.llama_batch_get_one(self._batch, count))
+        if status == 0:
+            return
+        self.cache.restore()
+        if status == _ABORTED:
+            raise Cancelled("The answer")
+        said = next(reversed(native.start().lines), f"status {status}")
+        raise Refused(
+            f"llama.cpp could not compute the answer: {said}", "Load the model again, with a smaller context."
+        )
+
+    def close(self) -> None:
+        binding.llama_free(self.context)
+        binding.llama_model_free(self._model)
