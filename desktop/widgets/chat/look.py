@@ -83,6 +83,7 @@ class Look:
         if line.role == "heading":
             block.setHeadingLevel(line.level)
         if line.role == "rule":
+            block.setBackground(QColor(self.colours.border_strong))
             block.setProperty(
                 QTextBlockFormat.Property.BlockTrailingHorizontalRulerWidth,
                 QTextLength(QTextLength.Type.PercentageLength, 100),
@@ -99,8 +100,8 @@ class Look:
 
     def frame(self, box: Box, first: bool) -> QTextFrameFormat:
         frame = QTextFrameFormat()
-        frame.setTopMargin(0 if first else self.em * 0.55)
-        frame.setBottomMargin(self.em * 0.15)
+        frame.setTopMargin(0 if first else self.em * 0.4)
+        frame.setBottomMargin(self.em * 0.4)
         frame.setLeftMargin(box.indent * self._step)
         if box.kind == "code":
             frame.setBackground(QColor(self.colours.sunken))
@@ -109,13 +110,13 @@ class Look:
             frame.setBorderBrush(QColor(self.colours.border))
             frame.setPadding(self.em * 0.5)
         else:
-            frame.setLeftMargin(box.indent * self._step + self.em * 0.9)
+            frame.setLeftMargin(box.indent * self._step + self.quote_inset)
         return frame
 
     def table(self, box: Box, first: bool) -> QTextTableFormat:
         table = QTextTableFormat()
-        table.setTopMargin(0 if first else self.em * 0.55)
-        table.setBottomMargin(self.em * 0.15)
+        table.setTopMargin(0 if first else self.em * 0.4)
+        table.setBottomMargin(self.em * 0.4)
         table.setLeftMargin(box.indent * self._step)
         table.setBorder(1)
         table.setBorderCollapse(True)
@@ -133,6 +134,11 @@ class Look:
         if head:
             cell.setBackground(QColor(self.colours.hover))
         return block, cell
+
+    @property
+    def quote_inset(self) -> float:
+        """How far a quote's text stands from its bar's left edge."""
+        return self.em * 0.8
 
     @property
     def _step(self) -> float:

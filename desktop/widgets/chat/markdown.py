@@ -192,7 +192,7 @@ class _Walk:
     def _code(self, content: str, language: str) -> None:
         self._place_marker()
         self._enter(Box("code", self._next, self._indents[-1], language))
-        self._add(Line("label", joined([Span(language)])))
+        self._add(Line("label", joined([Span(language or "code")])))
         if content:
             for spans in self._highlight(content.removesuffix("\n"), language):
                 self._add(Line("code", spans))

@@ -1,0 +1,319 @@
+"""Talk with a model of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from desktop.faults import Button, Do, fault_of
+from desktop.jobs import Jobs
+from desktop.models.chat_room import ChatRoom
+from desktop.theme import scale
+from desktop.widgets.chat.answer import Answer
+from desktop.widgets.chat.composer import Composer
+from desktop.widgets.chat.gauge import ContextGauge
+from desktop.widgets.chat.languages import Languages
+from desktop.widgets.chat.link_dialog import LinkDialog
+from desktop.widgets.chat.live_rate import LiveRate
+from desktop.widgets.chat.question import Question
+from desktop.widgets.chat.transcript import Transcript
+from desktop.widgets.chat.undo_strip import UndoStrip
+from desktop.widgets.chat.welcome import Welcome
+from desktop.widgets.chat.words import rate
+from desktop.widgets.controls import button, label, row
+from desktop.widgets.fault_banner import FaultBanner
+from desktop.widgets.model_picker import ModelPicker
+from desktop.widgets.progress_line import ProgressLine
+from engine.catalog.checkpoint import Checkpoint
+from engine.chat.conversation import Message
+from engine.events import Notice, Progress, PromptRead, Token
+from engine.settings import Settings
+
+_STEPS = {"load": "Loading the model", "prompt": "Reading the conversation"}
+_OBSTACLES = {"empty": "Choose a model first", "loading": "The model is being loaded…"}
+
+
+class ChatPage(QWidget):
+    """Show a :class:`ChatRoom`. ``way_chosen`` tells a fault's button that leads to another page."""
+
+    way_chosen = Signal(object)
+
+    def __init__(self, jobs: Jobs, settings: Settings) -> None:
+        super().__init__()
+        self.setAccessibleName("Chat")
+        self.room = ChatRoom(jobs, settings, self)
+        self.languages = Languages(jobs, self)
+        self.answer: Answer | None = None  # the newest
+        self._rate = LiveRate()
+        self._used_tokens = 0
+        self._make_parts()
+        self._lay_out()
+        self._wire()
+        self._on_changed()
+
+    def focus_first(self) -> None:
+        self.composer.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self.room.state != "empty":
+            self.focus_first()
+
+    def show_library(self, entries: Sequence[Checkpoint]) -> None:
+        self.picker.show_library(entries)
+
+    def show_settings(self, settings: Settings) -> None:
+        """Take settings on: sampling holds from the next question on, how a model is loaded from its next loading."""
+        self.room.settings = settings
+
+    @Slot(Path)
+    def choose(self, path: Path) -> None:
+        """Load a model, as if the person had chosen it. The one that is loaded already stays."""
+        self.picker.choose(path)
+        self._open(path)
+
+    @Slot(Exception)
+    def show_error(self, error: BaseException) -> None:
+        self.banner.show_error(error)
+
+    def close_room(self) -> None:
+        """End the model's process."""
+        self.room.close()
+
+    @Slot(str)
+    def ask(self, question: str) -> None:
+        self.strip.hide()
+        self.transcript.add(Question(question))
+        self._begin_answer()
+        self.room.ask(question)
+
+    @Slot()
+    def begin_anew(self) -> None:
+        """Put the conversation away; it can be brought back until the next question."""
+        self.room.begin_anew()
+        self.transcript.clear()
+        self.answer = None
+        self.strip.setVisible(self.room.put_away is not None)
+        self._show_use(0)
+        self._show_middle()
+        self.focus_first()
+
+    @Slot()
+    def bring_back(self) -> None:
+        self.room.bring_back()
+        self.strip.hide()
+        for message in self.room.conversation.messages:
+            self._add_message(message)
+        self._show_middle()
+        self.transcript.follow()
+        self.focus_first()
+
+    # What the room tells
+
+    @Slot()
+    def _on_changed(self) -> None:
+        state = self.room.state
+        self.loading.setVisible(state == "loading")
+        self.composer.set_answering(state == "answering")
+        self.composer.set_obstacle(_OBSTACLES.get(state, ""))
+        self.welcome.show_state(state)
+        if state == "ready":
+            self._show_use(self._used_tokens)
+            if self.focusWidget() is None or self.picker.isAncestorOf(self.focusWidget()):
+                self.focus_first()  # who has just chosen a model wants to write
+        known = self.room.record.get("template_known", True)
+        self.note.setText("" if known else "This model brings no chat template; a plain one stands in.")
+        self.note.setVisible(not known)
+
+    @Slot(Progress)
+    def _on_load_progress(self, progress: Progress) -> None:
+        self.loading.show_progress(_worded(progress))
+
+    @Slot(Progress)
+    def _on_progress(self, progress: Progress) -> None:
+        if self.answer:
+            self.answer.show_progress(_worded(progress))
+
+    @Slot(PromptRead)
+    def _on_prompt_read(self, read: PromptRead) -> None:
+        self._show_use(read.prompt_tokens)
+        if self.answer and read.reused_tokens:
+            self.answer.show_note(f"{read.reused_tokens:,} of {read.prompt_tokens:,} prompt tokens reused")
+
+    @Slot(Notice)
+    def _on_notice(self, notice: Notice) -> None:
+        if self.answer:
+            self.answer.show_note(notice.text)
+
+    @Slot(list)
+    def _on_tokens(self, tokens: list[Token]) -> None:
+        assert self.answer is not None
+        self.answer.append(tokens)
+        speed = self._rate.add(tokens)
+        if speed is not None:
+            self.answer.show_note(rate(speed))
+            self._show_use(self._used_tokens, self._rate.tokens)
+        self.languages.fetch()
+
+    @Slot(Message)
+    def _on_answered(self, message: Message) -> None:
+        assert self.answer is not None
+        self.answer.end(message)
+        if message.usage:
+            self._show_use(message.usage.prompt_tokens + message.usage.answer_tokens)
+
+    @Slot(Exception, Message)
+    def _on_failed(self, error: Exception, message: Message) -> None:
+        self._on_answered(message)
+        assert self.answer is not None
+        self.answer.show_fault(fault_of(error))
+
+    @Slot(object)
+    def _on_language(self, language: str) -> None:
+        for answer in self.transcript.findChildren(Answer):
+            answer.colour(language)
+
+    # What the person does
+
+    @Slot(Path)
+    def _open(self, path: Path) -> None:
+        if path == self.room.path and self.room.state != "empty":
+            return
+        self.banner.clear()
+        self.loading.restart("Opening the model…")
+        self.room.open(path)
+
+    @Slot(object)
+    def _on_way(self, way: Button) -> None:
+        if way.do is Do.RETRY:
+            self._retry()
+        elif way.do is Do.NEW_CHAT:
+            self.begin_anew()
+        else:
+            self.way_chosen.emit(way)
+
+    @Slot(str)
+    def _on_link(self, address: str) -> None:
+        dialog = LinkDialog(address, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _retry(self) -> None:
+        if self.room.state == "ready" and self.answer:
+            self.transcript.remove(self.answer)
+            self._begin_answer()
+            self.room.ask_again()
+        elif self.room.state == "empty" and self.room.path:
+            self._open(self.room.path)
+
+    def _begin_answer(self) -> None:
+        if self.answer:
+            self.answer.clear_fault()
+        self._rate = LiveRate()
+        self._add_answer()
+        self._show_middle()
+        self.transcript.follow()
+
+    def _add_message(self, message: Message) -> None:
+        if message.role == "user":
+            self.transcript.add(Question(message.content))
+        elif message.role == "assistant":
+            self._add_answer().show_message(message)
+            self.languages.fetch()
+
+    def _add_answer(self) -> Answer:
+        self.answer = answer = Answer(self.languages.highlighter)
+        answer.way_chosen.connect(self._on_way)
+        answer.link_wanted.connect(self._on_link)
+        self.transcript.add(answer)
+        return answer
+
+    def _show_use(self, used_tokens: int, more: int = 0) -> None:
+        self._used_tokens = used_tokens
+        self.gauge.show_use(used_tokens + more, self.room.record.get("context_tokens", 0))
+
+    def _show_middle(self) -> None:
+        self.middle.setCurrentWidget(self.transcript if self.transcript.messages else self.welcome)
+
+    # How it is made
+
+    def _make_parts(self) -> None:
+        self.picker = ModelPicker()
+        self.gauge = ContextGauge()
+        self.new = button("New conversation", "", "plus", "Ctrl+N")
+        self.loading = ProgressLine("Loading the model")
+        self.note = label("", "caption", wraps=True)
+        self.banner = FaultBanner()
+        self.welcome = Welcome()
+        self.transcript = Transcript()
+        self.middle = QStackedWidget()
+        self.middle.addWidget(self.welcome)
+        self.middle.addWidget(self.transcript)
+        self.strip = UndoStrip("The conversation was put away.")
+        self.composer = Composer()
+        self.setFocusProxy(self.composer.field)
+
+    def _lay_out(self) -> None:
+        head = row(self.picker, self.gauge, self.new, spacing=scale.M)
+        head.setStretch(0, 1)
+        top, bottom = QVBoxLayout(), QVBoxLayout()
+        top.setContentsMargins(scale.XL, scale.L, scale.XL, scale.S)
+        top.setSpacing(scale.S)
+        top.addLayout(head)
+        for part in (self.loading, self.note, self.banner):
+            top.addWidget(part)
+        bottom.setContentsMargins(scale.XL, scale.S, scale.XL, scale.L)
+        bottom.addWidget(self.strip)
+        bottom.addWidget(self.composer)
+        line = QFrame()
+        line.setProperty("role", "line")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(top)
+        layout.addWidget(line)
+        layout.addWidget(self.middle, 1)
+        layout.addLayout(_centred(bottom))
+
+    def _wire(self) -> None:
+        room = self.room
+        room.changed.connect(self._on_changed)
+        room.load_progressed.connect(self._on_load_progress)
+        room.load_failed.connect(self.show_error)
+        room.progressed.connect(self._on_progress)
+        room.prompt_read.connect(self._on_prompt_read)
+        room.noticed.connect(self._on_notice)
+        room.tokens.connect(self._on_tokens)
+        room.answered.connect(self._on_answered)
+        room.failed.connect(self._on_failed)
+        self.languages.loaded.connect(self._on_language)
+        self.picker.chosen.connect(self._open)
+        self.banner.chosen.connect(self._on_way)
+        self.new.clicked.connect(self.begin_anew)
+        self.strip.undo_wanted.connect(self.bring_back)
+        self.welcome.asked.connect(self.ask)
+        self.composer.asked.connect(self.ask)
+        self.composer.stop_wanted.connect(room.stop)
+        inside = Qt.ShortcutContext.WidgetWithChildrenShortcut
+        QShortcut(QKeySequence(QKeySequence.StandardKey.New), self, self.begin_anew, context=inside)
+        QShortcut(QKeySequence(Qt.Key.Key_Escape), self, room.stop, context=inside)
+
+
+def _worded(progress: Progress) -> Progress:
+    return replace(progress, step=_STEPS.get(progress.step, progress.step))
+
+
+def _centred(layout: QVBoxLayout) -> QHBoxLayout:
+    middle = QWidget()
+    middle.setLayout(layout)
+    middle.setMaximumWidth(scale.READING_WIDTH)
+    across = QHBoxLayout()
+    across.addStretch(1)
+    across.addWidget(middle, 1000)
+    across.addStretch(1)
+    return across

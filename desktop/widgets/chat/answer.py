@@ -1,0 +1,163 @@
+"""One answer: what is read before it, its thoughts, its text, an error in it, and what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+
+from desktop.faults import Fault
+from desktop.theme import scale
+from desktop.theme.fonts import fixed_font
+from desktop.widgets.chat.announcer import Sentences, announce
+from desktop.widgets.chat.disclosure import Disclosure
+from desktop.widgets.chat.highlight import Highlighter
+from desktop.widgets.chat.markdown_view import MarkdownView
+from desktop.widgets.chat.thinking import Thinking
+from desktop.widgets.chat.words import footer_words
+from desktop.widgets.controls import icon_button, label, restyle
+from desktop.widgets.fault_banner import FaultBanner
+from desktop.widgets.progress_line import ProgressLine
+from engine.chat.conversation import Message
+from engine.events import Progress, Token
+
+_LOG_LINES = 8
+_PROGRESS_WIDTH = 360
+
+
+class Answer(QWidget):
+    """Grow by :meth:`append` until :meth:`end`. ``way_chosen`` tells a fault's button."""
+
+    way_chosen = Signal(object)
+    link_wanted = Signal(str)
+
+    def __init__(self, highlighter: Highlighter, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._highlighter = highlighter
+        self._sentences = Sentences()
+        self.progress = ProgressLine("Reading your question")
+        self.progress.setMaximumWidth(_PROGRESS_WIDTH)
+        self.thinking: Thinking | None = None
+        self.view = MarkdownView(highlighter, "Answer")
+        self.view.link_wanted.connect(self.link_wanted)
+        self.view.hide()
+        self.fault: FaultBanner | None = None
+        self.words = label("", "caption", wraps=False)
+        self.copy = icon_button("copy", "Copy answer")
+        self.copy.clicked.connect(self.view.copy_all)
+        self._footer = QWidget()
+        self._lay_out()
+
+    def show_progress(self, progress: Progress) -> None:
+        """Show how much of the prompt is read, or of the model loaded."""
+        self.progress.show_progress(progress)
+
+    def append(self, tokens: Sequence[Token]) -> None:
+        self.progress.hide()
+        for token in tokens:
+            if token.part == "thinking":
+                self._think(token.text)
+            else:
+                self._say(token.text)
+
+    def colour(self, language: str) -> None:
+        """Draw code of a language anew, whose rules are loaded now."""
+        self.view.colour(language)
+        if self.thinking:
+            self.thinking.view.colour(language)
+
+    def show_note(self, text: str) -> None:
+        """Show a line in the footer while the answer comes."""
+        self.words.setText(text)
+        self._footer.show()
+
+    def end(self, message: Message) -> None:
+        """Say how it ended. A text that has come is left as it is."""
+        self.progress.hide()
+        if self.thinking:
+            self.thinking.end()
+        self.view.finish()
+        self._speak(self._sentences.end())
+        self.words.setText(footer_words(message.ending, message.usage))
+        restyle(self.words, role="warning" if message.ending in ("cancelled", "failed", "context") else "caption")
+        self.copy.setVisible(bool(message.content))
+        self._footer.show()
+
+    def show_message(self, message: Message) -> None:
+        """Show an answer of an earlier time."""
+        if message.thinking:
+            self._make_thinking().show_text(message.thinking)
+        if message.content:
+            self.view.show_text(message.content)
+            self.view.show()
+        self.end(message)
+
+    def show_fault(self, fault: Fault) -> None:
+        """Tell an error in place, with the ways on and the last lines of the log."""
+        self.fault = FaultBanner()
+        self.fault.chosen.connect(self.way_chosen)
+        self.fault.show_fault(fault)
+        self._body.addWidget(self.fault)
+        if fault.details:
+            self.details = Disclosure("Details", _log(fault.details))
+            self._body.addWidget(self.details)
+        announce(self, f"{fault.title}. {fault.sentence}")
+
+    def clear_fault(self) -> None:
+        if self.fault:
+            self.fault.clear()
+
+    def _think(self, text: str) -> None:
+        (self.thinking or self._make_thinking()).append(text)
+
+    def _say(self, text: str) -> None:
+        if self.thinking:
+            self.thinking.end()
+        self.view.show()
+        self.view.append(text)
+        self._speak(self._sentences.add(text))
+
+    def _speak(self, sentences: Sequence[str]) -> None:
+        for sentence in sentences:
+            announce(self.view, sentence)
+
+    def _make_thinking(self) -> Thinking:
+        self.thinking = Thinking(self._highlighter)
+        self.thinking.view.link_wanted.connect(self.link_wanted)
+        self._body.insertWidget(1, self.thinking)
+        return self.thinking
+
+    def _lay_out(self) -> None:
+        footer = QHBoxLayout(self._footer)
+        footer.setContentsMargins(scale.XS, 0, 0, 0)
+        footer.setSpacing(scale.S)
+        footer.addWidget(self.copy)
+        footer.addWidget(self.words)
+        footer.addStretch(1)
+        self.copy.hide()
+        self._footer.hide()
+        self._body = QVBoxLayout()
+        self._body.setSpacing(scale.XS)
+        self._body.addWidget(self.progress)
+        self._body.addWidget(self.view)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(scale.XS)
+        layout.addLayout(self._body)
+        layout.addWidget(self._footer)
+        self.progress.restart("Waiting for the model…")
+
+
+def _log(text: str) -> QPlainTextEdit:
+    log = QPlainTextEdit(text)
+    log.setReadOnly(True)
+    log.setTabChangesFocus(True)
+    log.setFont(fixed_font())
+    log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+    log.setAccessibleName("Details of the error")
+    log.setFixedHeight(log.fontMetrics().lineSpacing() * _LOG_LINES)
+    log.setTextInteractionFlags(
+        Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+    )
+    return log

@@ -1,0 +1,131 @@
+"""Where the person writes: Enter sends, Shift+Enter begins a line, Escape stops the answer."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+
+from desktop.theme import scale
+from desktop.theme.icons import icon
+from desktop.widgets.controls import button, label, restyle
+
+_MOST_LINES = 10
+
+
+class QuestionField(QPlainTextEdit):
+    """A field that grows with its lines up to a limit, and then scrolls."""
+
+    sent = Signal()
+    focused = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("role", "bare")
+        self.setPlaceholderText("Ask something")
+        self.setAccessibleName("Your question")
+        self.setTabChangesFocus(True)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.document().documentLayout().documentSizeChanged.connect(self._fit)
+        self._fit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self.sent.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.focused.emit(True)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.focused.emit(False)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    @Slot()
+    def _fit(self) -> None:
+        lines = self.document().size().height()  # this document's layout counts lines, not pixels
+        line = self.fontMetrics().lineSpacing()
+        margin = 2 * (self.document().documentMargin() + self.frameWidth())
+        height = math.ceil(line * min(max(lines, 1), _MOST_LINES) + margin) + 4
+        if height != self.height():
+            self.setFixedHeight(height)
+        more = lines > _MOST_LINES
+        policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if more else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self.setVerticalScrollBarPolicy(policy)
+
+
+class Composer(QFrame):
+    """``asked`` carries a question, ``stop_wanted`` the wish to end the answer. One button does both."""
+
+    asked = Signal(str)
+    stop_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "composer")
+        self.field = QuestionField()
+        self.field.sent.connect(self.send)
+        self.field.focused.connect(self._on_focused)
+        self.field.textChanged.connect(self._show_state)
+        self.deed = button("Send", "primary", "send")
+        self.deed.clicked.connect(self._on_deed)
+        self.hint = label("", "caption")
+        self._answering = False
+        self._obstacle = ""
+        below = QHBoxLayout()
+        below.addWidget(self.hint, 1)
+        below.addWidget(self.deed)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(scale.M, scale.S, scale.S, scale.S)
+        layout.setSpacing(scale.XS)
+        layout.addWidget(self.field)
+        layout.addLayout(below)
+        self._show_state()
+
+    def set_answering(self, answering: bool) -> None:
+        """Make the button stop the answer, or send again."""
+        self._answering = answering
+        self.deed.setText("Stop" if answering else "Send")
+        self.deed.setAccessibleName(self.deed.text())
+        self.deed.setIcon(icon("stop" if answering else "send", "on_accent"))
+        self._show_state()
+
+    def set_obstacle(self, sentence: str) -> None:
+        """Say why nothing can be sent now; empty: it can."""
+        self._obstacle = sentence
+        self._show_state()
+
+    @Slot()
+    def send(self) -> None:
+        text = self.field.toPlainText().strip()
+        if text and self.deed.isEnabled() and not self._answering:
+            self.field.clear()
+            self.asked.emit(text)
+
+    @Slot(bool)
+    def _on_focused(self, focused: bool) -> None:
+        restyle(self, focused=focused)
+
+    @Slot()
+    def _on_deed(self) -> None:
+        if self._answering:
+            self.stop_wanted.emit()
+        else:
+            self.send()
+
+    @Slot()
+    def _show_state(self) -> None:
+        written = bool(self.field.toPlainText().strip())
+        self.deed.setEnabled(self._answering or (written and not self._obstacle))
+        usual = "Esc stops the answer" if self._answering else "Enter sends · Shift+Enter starts a new line"
+        self.hint.setText(self._obstacle or usual)

@@ -1,0 +1,133 @@
+"""One message's Markdown, growing while it is streamed."""
+
+from __future__ import annotations
+
+import math
+from time import perf_counter
+
+from PySide6.QtCore import QEvent, QRectF, QTimer, Signal, Slot
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QWidget
+
+from desktop.theme.colours import current
+from desktop.theme.fonts import fixed_font
+from desktop.widgets.chat.code_copies import CodeCopies
+from desktop.widgets.chat.highlight import Highlighter
+from desktop.widgets.chat.look import Look
+from desktop.widgets.chat.stream import Change, MarkdownStream
+from desktop.widgets.chat.text_view import TextView
+from desktop.widgets.chat.writer import LineWriter
+
+SOONEST_MS = 33  # two frames of a 60 Hz screen
+COSTS = 3  # the next update comes after so many times what the last one took, so that the thread is free in between
+_BAR = 3
+
+
+class MarkdownView(TextView):
+    """Show Markdown. ``drawn`` comes when all the text that was given is on the screen."""
+
+    drawn = Signal()
+
+    def __init__(self, highlighter: Highlighter, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(name, parent)
+        self._highlighter = highlighter
+        self._stream = MarkdownStream(highlighter)
+        self._look = Look(current(), self.font(), fixed_font())
+        self._writer = LineWriter(self.document(), self._look)
+        self.copies = CodeCopies(self, self._writer)
+        self._waiting: list[str] = []
+        self._ending = False
+        self._timer = QTimer(self, singleShot=True)
+        self._timer.timeout.connect(self._update)
+        self.fit()
+
+    @property
+    def whole_text(self) -> str:
+        return self._stream.text + "".join(self._waiting)
+
+    def append(self, text: str) -> None:
+        """Add text; it is drawn at once, or a little later where the last update was just now."""
+        self._waiting.append(text)
+        if not self._timer.isActive():
+            self._update()
+
+    def finish(self) -> None:
+        """Say that no more text comes."""
+        self._ending = True
+        if not self._timer.isActive():
+            self._update()
+
+    def show_text(self, text: str) -> None:
+        """Show a whole text in place of what there was."""
+        self._timer.stop()
+        self._waiting.clear()
+        self._stream = MarkdownStream(self._highlighter)
+        self._stream.feed(text)
+        self._apply(self._stream.all())
+
+    def colour(self, language: str) -> None:
+        """Draw code of a language anew, whose rules are loaded now."""
+        if any(box.language.lower() == language for box, _ in self._writer.frames("code")):
+            self._apply(self._stream.all())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.copies.place()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and hasattr(self, "_look"):
+            self._restyle_if_seen()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        self._paint_bars()
+        if self._is_stale:
+            QTimer.singleShot(0, self, self._restyle_if_seen)
+
+    @property
+    def _is_stale(self) -> bool:
+        return self._look.colours != current() or self._look.font != self.font()
+
+    @Slot()
+    def _restyle_if_seen(self) -> None:
+        """Take on the theme in force; what is not on the screen does so when it comes there."""
+        if self._is_stale and not self.visibleRegion().isEmpty():
+            self._look = Look(current(), self.font(), fixed_font())
+            self._writer.restyle(self._look)
+            self.copies.place()
+
+    @Slot()
+    def _update(self) -> None:
+        if not self._waiting and not self._ending:
+            return
+        started_s = perf_counter()
+        if self._waiting:
+            text = "".join(self._waiting)
+            self._waiting.clear()
+            self._apply(self._stream.feed(text))
+        else:
+            self._ending = False
+            self._apply(self._stream.finish())
+            self.drawn.emit()
+        cost_ms = (perf_counter() - started_s) * 1000
+        self._timer.start(max(SOONEST_MS, math.ceil(COSTS * cost_ms)))
+
+    def _apply(self, change: Change) -> None:
+        self._writer.change(change.start, change.lines)
+        self.copies.place()
+
+    def _paint_bars(self) -> None:
+        """Draw the bars of quotes: a frame's border has the same width on all four sides."""
+        quotes = [frame for _, frame in self._writer.frames("quote")]
+        if not quotes:
+            return
+        painter = QPainter(self.viewport())
+        layout = self.document().documentLayout()
+        for frame in quotes:
+            area, margins = layout.frameBoundingRect(frame), frame.frameFormat()
+            left = area.left() + margins.leftMargin() - self._look.quote_inset
+            height = area.height() - margins.topMargin() - margins.bottomMargin()
+            bar = QRectF(left, area.top() + margins.topMargin(), _BAR, height)
+            painter.fillRect(bar, QColor(self._look.colours.border_strong))
+        painter.end()

@@ -1,0 +1,75 @@
+"""Text in a transcript: as high as what it holds, to be selected and copied, never loading anything."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from PySide6.QtCore import Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QFrame, QMenu, QSizePolicy, QTextBrowser, QWidget
+
+_BORDER = 2  # of the stylesheet, shown with the focus
+_PADDING = 4
+
+
+class TextView(QTextBrowser):
+    """Show plain text. ``link_wanted`` tells the address of a link that was chosen; nothing is opened here."""
+
+    link_wanted = Signal(str)
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setOpenLinks(False)
+        self.setUndoRedoEnabled(False)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setViewportMargins(_PADDING, _PADDING, _PADDING, _PADDING)
+        self.document().setDocumentMargin(0)
+        self.document().documentLayout().documentSizeChanged.connect(self.fit)
+        self.anchorClicked.connect(self._on_anchor)
+
+    @property
+    def whole_text(self) -> str:
+        """What copying all of it gives."""
+        return self.toPlainText()
+
+    @Slot()
+    def fit(self) -> None:
+        """Take the height of the content."""
+        height = math.ceil(self.document().size().height()) + 2 * (_BORDER + _PADDING)
+        if height != self.height():
+            self.setFixedHeight(height)
+
+    @Slot()
+    def copy_all(self) -> None:
+        QGuiApplication.clipboard().setText(self.whole_text)
+
+    def loadResource(self, kind: int, name: QUrl | str) -> Any:
+        """Load nothing: a message may name pictures and styles of any address."""
+        return None
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()  # the transcript scrolls
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Copy selection", self.copy).setEnabled(self.textCursor().hasSelection())
+        menu.addAction("Copy all", self.copy_all)
+        menu.addAction("Select all", self.selectAll)
+        address = self.anchorAt(event.pos())
+        if address:
+            menu.addAction("Copy link address", lambda: QGuiApplication.clipboard().setText(address))
+        menu.popup(event.globalPos())
+
+    @Slot(QUrl)
+    def _on_anchor(self, address: QUrl) -> None:
+        self.link_wanted.emit(address.toString())

@@ -1,0 +1,55 @@
+"""What the page shows before the first question: what to do, and questions to begin with."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from desktop.widgets.controls import button, column, row
+from desktop.widgets.empty_state import EmptyState
+
+EXAMPLES = (
+    "Explain what a nibble is, in three sentences.",
+    "Write a Python function that reverses the words of a sentence.",
+    "Make a table of the planets with their size and distance from the sun.",
+)
+_READY = "Write below, or begin with one of these."
+_TO_DO = {"empty": "Choose a model above.", "loading": "The model is being loaded; you can write already."}
+_WIDTH = 560
+
+
+class Welcome(QWidget):
+    """``asked`` carries the example that was chosen. The examples can be chosen once there is a model."""
+
+    asked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.examples = [self._example(text) for text in EXAMPLES]
+        self._state = EmptyState("chat", "Ask your own machine", "")
+        examples = QWidget()
+        examples.setMaximumWidth(_WIDTH)
+        examples.setLayout(column(*self.examples))
+        layout = QVBoxLayout(self)
+        layout.addStretch(1)
+        layout.addWidget(self._state)
+        layout.addLayout(row(None, examples, None))
+        layout.itemAt(2).layout().setStretch(1, 1000)
+        layout.addStretch(2)
+        self.show_state("empty")
+
+    def show_state(self, state: str) -> None:
+        """Say what to do in a state of the room."""
+        self._state.sentence.setText(f"{_TO_DO.get(state, _READY)} Everything you write stays on this computer.")
+        for example in self.examples:
+            example.setEnabled(state == "ready")
+
+    def _example(self, text: str) -> QPushButton:
+        made = button(text, "", "chat")
+        made.setObjectName(text)
+        made.clicked.connect(self._on_clicked)
+        return made
+
+    @Slot()
+    def _on_clicked(self) -> None:
+        self.asked.emit(self.sender().objectName())
