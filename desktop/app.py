@@ -17,6 +17,7 @@ from desktop.jobs import Call, Jobs, JobThread, Latest
 from desktop.models.library_model import Entry, read_library
 from desktop.models.plan_words import prepare
 from desktop.models.suggestion import suggest
+from desktop.pages.chat import ChatPage
 from desktop.pages.convert import ConvertPage
 from desktop.pages.library import LibraryPage
 from desktop.pages.machine import MachinePage
@@ -74,20 +75,23 @@ class App(QObject):
 
     @Slot()
     def close(self) -> None:
-        """End all that runs."""
+        """End all that runs, and the model's process."""
         self.jobs.close()
+        self.chat.close_room()
 
     def _make_pages(self) -> None:
         self.machine = MachinePage()
         self.suggestion = SuggestionPage(self.settings["context_tokens"])
         self.models = LibraryPage(self.library.folder)
         self.convert = ConvertPage()
+        self.chat = ChatPage(self.jobs, self.settings)
         self.options = SettingsPage(self.settings)
         self.pages = {
             "machine": self.machine,
             "suggestion": self.suggestion,
             "library": self.models,
             "convert": self.convert,
+            "chat": self.chat,
             "settings": self.options,
         }
 
@@ -131,6 +135,7 @@ class App(QObject):
         self._suggesting.failed.connect(self.suggestion.show_error)
         self.suggestion.suggestion_wanted.connect(self._suggest)
         self.suggestion.convert_wanted.connect(self._prepare_conversion)
+        self.suggestion.chat_wanted.connect(self.open_chat)
 
     @Slot(Path)
     def open_suggestion(self, path: Path) -> None:
@@ -156,6 +161,7 @@ class App(QObject):
         self.models.refresh_wanted.connect(self.read_library)
         self.models.suggestion_wanted.connect(self.open_suggestion)
         self.models.convert_wanted.connect(self._prepare_conversion)
+        self.models.chat_wanted.connect(self.open_chat)
         self.models.delete_wanted.connect(self._delete)
 
     @Slot()
@@ -168,9 +174,12 @@ class App(QObject):
         self.models.show_entries(entries)
         self.suggestion.show_library(found)
         self.convert.show_library(found)
+        self.chat.show_library([entry.checkpoint for entry in entries if entry.can_chat])
 
     @Slot(object)
     def _delete(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.path == self.chat.room.path:
+            self.chat.close_room()  # Windows deletes no file that is in use
         deleting = self.jobs.start(Call(self.library.delete, checkpoint), f"Deleting {checkpoint.title}")
         deleting.finished.connect(self.read_library)
         deleting.failed.connect(self.models.show_error)
@@ -184,6 +193,7 @@ class App(QObject):
         self.convert.plan_wanted.connect(self._plan)
         self.convert.start_wanted.connect(self._convert)
         self.convert.cancel_wanted.connect(self._cancel_conversion)
+        self.convert.chat_wanted.connect(self.open_chat)
 
     @Slot(Path)
     @Slot(Path, str)
@@ -211,6 +221,14 @@ class App(QObject):
         if self._conversion:
             self._conversion.cancel()
 
+    # Chat
+
+    @Slot(Path)
+    def open_chat(self, path: Path) -> None:
+        self.window.show_page("chat")
+        self.chat.choose(path)
+        self.chat.focus_first()
+
     # Settings
 
     def _wire_settings(self) -> None:
@@ -221,6 +239,7 @@ class App(QObject):
         moved = settings.models_folder != self.settings.models_folder
         self.settings = settings
         self.theme.choose(settings["theme"])
+        self.chat.show_settings(settings)
         if moved:
             self.library = Library(settings.models_folder)
             self.models.show_folder(self.library.folder)

@@ -23,7 +23,7 @@ class BugNet(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.dialog: BugDialog | None = None
+        self._dialog: BugDialog | None = None
         self.caught.connect(self._show)
 
     def spread(self) -> None:
@@ -42,7 +42,11 @@ class BugNet(QObject):
 
     @Slot(Exception)
     def _show(self, error: Exception) -> None:
-        if self.dialog and self.dialog.isVisible():
-            return
-        self.dialog = BugDialog(fault_of(error), QApplication.activeWindow())
-        self.dialog.show()
+        if self._dialog is None:
+            self._dialog = BugDialog(fault_of(error), QApplication.activeWindow())
+            self._dialog.finished.connect(self._on_closed)
+            self._dialog.show()
+
+    @Slot()
+    def _on_closed(self) -> None:
+        self._dialog = None

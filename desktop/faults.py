@@ -21,7 +21,10 @@ from engine.process.host import BugError
 
 
 class Do(Enum):
-    """What a fault's button does. Pages carry out ``RETRY`` themselves, the window the others."""
+    """What a fault's button does.
+
+    The banner carries out ``COPY`` and ``REPORT``, its page ``RETRY``, the window the others.
+    """
 
     RETRY = "retry"
     SETTINGS = "settings"
@@ -32,6 +35,7 @@ class Do(Enum):
     OPEN_FOLDER = "open folder"
     OPEN_ADDRESS = "open address"
     COPY = "copy"
+    REPORT = "report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,8 @@ def fault_of(error: BaseException) -> Fault:
     if not isinstance(error, EngineError):
         return Fault(
             "Halfbyte made a mistake",
-            "Your models and conversations are safe. Copy the report and send it to us, so that we can mend it.",
-            (Button(Do.COPY, "Copy the report"),),
+            "Your models and conversations are safe. Send us the report, so that we can mend it.",
+            (Button(Do.REPORT, "Show the report"),),
             details=bug_report(error),
         )
     row = ROWS.get(error.kind) or _Row("Something went wrong")

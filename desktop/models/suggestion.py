@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,9 @@ from engine.catalog.library import Library
 from engine.convert.recipes import RECIPES
 from engine.convert.source import GGUF_SOURCES
 from engine.formats import ModelFacts
+from engine.machine import memory
 from engine.machine.facts import Machine
+from engine.machine.sources import Live, Unavailable
 from engine.quantities import size
 from engine.recommend.fit import Fit
 
@@ -51,10 +53,21 @@ def suggest(path: Path, machine: Machine, context_tokens: int, library: Library)
 
     facts = read_facts(path)
     source = library.entry_at(path)
-    fits = recommend(facts, machine, context_tokens)
+    fits = recommend(facts, _with_memory_of_now(machine), context_tokens)
     targets = {fit.format.id: library.target(source, fit.format.id) for fit in fits if fit.format.id in RECIPES}
     made = {format_id: target for format_id, target in targets.items() if target.is_file()}
     return Suggestion(path, facts, fits, made)
+
+
+def _with_memory_of_now(machine: Machine) -> Machine:
+    """Return the machine with the memory that is free now; the rest of it does not change by the minute."""
+    live = Live()
+    try:
+        return replace(machine, memory=memory.read(live))
+    except Unavailable:
+        return machine
+    finally:
+        live.close()
 
 
 def step_for(suggestion: Suggestion, fit: Fit) -> Step:

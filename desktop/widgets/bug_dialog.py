@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QPlainTextEdit, QVBoxLayout, QWidget
 
@@ -18,6 +18,7 @@ class BugDialog(QDialog):
     def __init__(self, fault: Fault, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(fault.title)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.report = QPlainTextEdit(fault.details)
         self.report.setReadOnly(True)
         self.report.setTabChangesFocus(True)

@@ -39,7 +39,9 @@ def paragraph(text: str = "", role: str = "muted") -> QLabel:
     """Return text that wraps and can be selected with the mouse."""
     made = label(text, role, wraps=True)
     made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+    policy = made.sizePolicy()  # a new one would forget that the height follows from the width
+    policy.setVerticalPolicy(QSizePolicy.Policy.Minimum)
+    made.setSizePolicy(policy)
     return made
 
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QWidget
 from desktop.faults import Button, Do, Fault, fault_of
 from desktop.theme import scale
 from desktop.theme.icons import pixmap
+from desktop.widgets.bug_dialog import BugDialog
 from desktop.widgets.controls import add, button, clear, column, icon_button, label, paragraph, restyle
 
 _ICONS = {"error": ("error", "bad"), "warning": ("warning", "warning"), "info": ("info", "accent")}
@@ -19,7 +20,8 @@ _ICONS = {"error": ("error", "bad"), "warning": ("warning", "warning"), "info": 
 class FaultBanner(QFrame):
     """Show one fault at a time; hidden while there is none.
 
-    ``chosen`` tells the :class:`Button` that was pressed. Copying is done here, everything else is for the page.
+    ``chosen`` tells the :class:`Button` that was pressed. Copying and the report of a bug are done here, everything
+    else is for the page.
     """
 
     chosen = Signal(object)
@@ -79,8 +81,11 @@ class FaultBanner(QFrame):
 
     @Slot()
     def _press(self, entry: Button) -> None:
+        assert self.fault
         if entry.do is Do.COPY:
-            QGuiApplication.clipboard().setText(entry.target or (self.fault.details if self.fault else ""))
+            QGuiApplication.clipboard().setText(entry.target or self.fault.details)
+        elif entry.do is Do.REPORT:
+            BugDialog(self.fault, self.window()).show()
         else:
             if entry.do is Do.RETRY:
                 self.clear()

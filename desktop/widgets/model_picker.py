@@ -19,7 +19,7 @@ class ModelPicker(QWidget):
 
     chosen = Signal(Path)
 
-    def __init__(self) -> None:
+    def __init__(self, *, folders: bool = True) -> None:
         super().__init__()
         self.list = Choice()
         self.list.setPlaceholderText("Choose a model of the library")
@@ -28,7 +28,7 @@ class ModelPicker(QWidget):
         self.list.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.list.activated.connect(self._on_activated)
         self.name = label("&Model", "muted", buddy=self.list)
-        self.open = OpenButton("Open…")
+        self.open = OpenButton("Open…", folders=folders)
         self.open.chosen.connect(self._tell)
         layout = row(self.name, self.list, self.open)
         layout.setStretch(1, 1)

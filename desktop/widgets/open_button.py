@@ -12,14 +12,15 @@ from desktop.theme.icons import icon
 
 
 class OpenButton(QPushButton):
-    """A button with two ways; ``chosen`` tells the path."""
+    """A button with two ways, or only that of files; ``chosen`` tells the path."""
 
     chosen = Signal(Path)
 
-    def __init__(self, text: str = "Open a model…") -> None:
+    def __init__(self, text: str = "Open a model…", *, folders: bool = True) -> None:
         super().__init__(text)
+        self._folders = folders
         self.setAccessibleName(text)
-        self.setToolTip("A model's folder or a .gguf file that lies elsewhere")
+        self.setToolTip("A model's folder or a .gguf file that lies elsewhere" if folders else "A .gguf file")
         self.setIcon(icon("folder", "text"))
         self.setIconSize(QSize(scale.ICON, scale.ICON))
         self.setAutoDefault(False)
@@ -27,6 +28,9 @@ class OpenButton(QPushButton):
 
     @Slot()
     def _on_clicked(self) -> None:
+        if not self._folders:
+            self._on_file()
+            return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction(icon("folder"), "A model's folder…", self._on_folder)

@@ -49,6 +49,9 @@ class Sidebar(QFrame):
             self._layout.addStretch(1)
         self.set_wide(True)
 
+    def button(self, name: str) -> QToolButton:
+        return self._buttons[name]
+
     def set_current(self, name: str) -> None:
         self._buttons[name].setChecked(True)
 

@@ -106,6 +106,15 @@ def test_the_banner_copies_details_itself(qtbot):
     assert "last line of the log" in QGuiApplication.clipboard().text()
 
 
+def test_the_banner_shows_the_report_of_a_bug(qtbot):
+    banner = FaultBanner()
+    qtbot.addWidget(banner)
+    banner.show_error(KeyError("x"))
+    qtbot.mouseClick(_button(banner, "Show the report"), Qt.MouseButton.LeftButton)
+    (dialog,) = banner.findChildren(BugDialog)
+    assert "KeyError: 'x'" in dialog.report.toPlainText()
+
+
 def test_the_dialog_copies_its_report(qtbot):
     dialog = BugDialog(fault_of(KeyError("x")))
     qtbot.addWidget(dialog)
