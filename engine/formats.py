@@ -81,7 +81,7 @@ FORMATS: dict[str, Format] = {
         Format("gptq-int4-g128", Family.GPTQ, "GPTQ INT4", 4.25, Quality.GOOD, 128, "Hub quants, cloud serving"),
         Format("bnb-nf4", Family.BNB, "NF4", 4.13, Quality.GOOD, 0, "quick experiments, QLoRA training"),
         Format("bnb-int8", Family.BNB, "INT8", 8.0, Quality.NEAR_LOSSLESS, 0, "quick experiments with more quality"),
-        Format("plain-bf16", Family.PLAIN, "BF16", 16.0, Quality.LOSSLESS, 0, "the original weights"),
+        Format("plain-bf16", Family.PLAIN, "BF16 safetensors", 16.0, Quality.LOSSLESS, 0, "the original weights"),
     )
 }
 
@@ -105,6 +105,12 @@ class TensorFacts:
         for extent in self.shape:
             count *= extent
         return count
+
+    @property
+    def layer(self) -> int | None:
+        """Return the number of the layer that the tensor belongs to, ``None`` outside of layers."""
+        number = self.name.split(".", 2)[1] if self.name.startswith("blk.") else ""
+        return int(number) if number.isdecimal() else None
 
 
 @dataclass(frozen=True, slots=True)

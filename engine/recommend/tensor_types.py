@@ -48,7 +48,6 @@ KEPT_IN_32_BITS = re.compile(
     r"(?:\.(?:ffn_gate_inp|ffn_gate_inp_shexp|ssm_conv1d(?:_[qkv])?|shortconv\.conv|altup_(?:correct|predict)_coef"
     r"|time_mix_(?:first|w[12]|decay_w[12]|lerp_fused)|indexer\.proj)|^position_embd|^token_types|_norm)\.weight$"
 )
-LAYER = re.compile(r"^blk\.(\d+)\.")
 
 
 # What a tensor is for, as far as the choice depends on it. The first pattern found in its name counts.
@@ -109,9 +108,9 @@ FALCON_DOWN_TYPES: dict[str, Choice] = {
     "Q5_K_M": lambda place: "Q6_K" if place.matters_more else "Q5_K",
 }
 ATTENTION_OUTPUT_TYPES = {"Q2_K": "Q3_K", "Q3_K_M": "Q4_K", "Q3_K_L": "Q5_K"}
-ATTENTION_OUTPUT_TYPES_OF_8_EXPERTS: Mapping[str, str] = {
-    level: "Q5_K" for level in ("Q2_K", "Q3_K_S", "Q3_K_M", "Q4_K_S", "Q4_K_M")
-}
+ATTENTION_OUTPUT_TYPES_OF_8_EXPERTS: Mapping[str, str] = dict.fromkeys(
+    ("Q2_K", "Q3_K_S", "Q3_K_M", "Q4_K_S", "Q4_K_M"), "Q5_K"
+)
 FALCON_ATTENTION_OUTPUT_TYPES = {"Q3_K_L": "Q4_K"}
 
 
@@ -227,5 +226,4 @@ def _role(tensor: TensorFacts, tied: bool) -> str:
 
 
 def _layer(tensor: TensorFacts) -> int:
-    found = LAYER.match(tensor.name)
-    return int(found[1]) if found else -1
+    return -1 if tensor.layer is None else tensor.layer
