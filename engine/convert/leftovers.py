@@ -32,9 +32,9 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _is_in_use(path: Path, process: int) -> bool:
-    """Tell whether the process that made a file still runs; one that began later only has its number."""
+    """Tell whether the process that writes a file still runs; one that began after its last change is another."""
     try:
-        return psutil.Process(process).create_time() <= path.stat().st_ctime + 1
+        return psutil.Process(process).create_time() <= path.stat().st_mtime + 1
     except (psutil.NoSuchProcess, FileNotFoundError):
         return False
     except psutil.AccessDenied:

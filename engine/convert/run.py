@@ -15,7 +15,7 @@ from engine.catalog import records
 from engine.convert import toolchain
 from engine.convert.leftovers import remove_leftovers, unfinished
 from engine.convert.plan import Plan
-from engine.errors import Cancelled, DamagedFile, DiskFull, Refused
+from engine.errors import Cancelled, DamagedFile, DiskFull, EngineError, Refused, UnsupportedModel
 from engine.events import Event, Finished, Notice
 from engine.process.host import Request, Worker
 
@@ -60,6 +60,8 @@ class Conversion:
             self._finish(made)
         except DiskFull as error:
             raise self._with_needs(error) from error
+        except DamagedFile as error:
+            raise self._of_the_source(error, cast, made) from error
         finally:
             self._end_worker()
             _remove(cast, made)
@@ -79,10 +81,9 @@ class Conversion:
                 "quantize", source=str(given), target=str(made), level=plan.recipe.level, threads=plan.threads
             )
             _remove(cast)
-        with self._blaming_narrow_numbers():
-            yield from self._step(
-                "check", file=str(made), format_id=plan.recipe.format_id, tensors=len(source.facts.tensors)
-            )
+        yield from self._step(
+            "check", file=str(made), format_id=plan.recipe.format_id, tensors=len(source.facts.tensors)
+        )
         yield from self._step("hash", files=[*map(str, source.files), str(made)])
 
     def _step(self, do: str, **arguments: Any) -> Iterator[Event]:
@@ -100,18 +101,20 @@ class Conversion:
         self._results[do] = self._request.result
         self._seconds[do] = round(time.monotonic() - start_s, 3)
 
-    @contextlib.contextmanager
-    def _blaming_narrow_numbers(self) -> Iterator[None]:
-        """Say that F16 is too narrow, where a finished file has infinities that its source has not."""
-        try:
-            yield
-        except DamagedFile as error:
-            if "NaN" in error.message and self.plan.output_type == "f16" and self.plan.source.stored_type != "F16":
-                raise Refused(
-                    f"{self.plan.source.path.name} has weights that are too large for F16, or no numbers at all.",
-                    "Choose BF16, Q8_0 or a smaller format.",
-                ) from error
-            raise
+    def _of_the_source(self, error: DamagedFile, *unfinished_files: Path) -> EngineError:
+        """Say what is wrong with the source, where a step only knows the unfinished file that was made of it."""
+        plan, details = self.plan, error.details
+        if details["file"] not in map(str, unfinished_files):
+            return error
+        if "NaN" not in details["found"]:
+            architecture = plan.source.facts.architecture if plan.source.facts else plan.source.family
+            return UnsupportedModel(architecture, "This llama.cpp", f"it cannot open the result ({details['found']})")
+        if plan.output_type == "f16" and plan.source.stored_type != "F16":
+            return Refused(
+                f"{plan.source.path.name} has weights that are too large for F16, or are no numbers at all.",
+                "Choose BF16, Q8_0 or a smaller format.",
+            )
+        return DamagedFile(str(plan.source.path), details["expected"], details["found"])
 
     def _finish(self, made: Path) -> None:
         """Give the result its name, and write its record beside it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import sys
 import threading
 from collections import Counter
@@ -20,7 +21,7 @@ from typing import Any
 from engine.catalog import records
 from engine.catalog.facts import read_facts
 from engine.errors import DamagedFile
-from engine.events import Event, Finished
+from engine.events import Event, Finished, Notice
 from engine.pace import Pace
 from engine.process.child import Handlers, serve
 
@@ -37,7 +38,8 @@ def _cast(folder: str, target: str, output_type: str) -> Iterator[Event]:
         from engine.convert.methods import arrange, gguf
 
         runs_on = arrange.arrange()
-        gguf.convert(Path(folder), Path(target), output_type, _meter("Reading and casting", emit))
+        meter = _meter("Reading and casting", emit)
+        gguf.convert(Path(folder), Path(target), output_type, meter, lambda text: emit(Notice(text, "warning")))
         _to_disk(Path(target))
         return {"runs_on": runs_on, "peak_memory_bytes": _peak_memory_bytes()}
 
@@ -137,14 +139,19 @@ def _to_disk(file: Path) -> None:
 
 
 def _peak_memory_bytes() -> int:
+    """Return the most memory that this process has held; 0 where the system does not tell."""
     if sys.platform == "win32":
         import psutil
 
         return psutil.Process().memory_info().peak_wset  # type: ignore[attr-defined]
-    import resource
+    if sys.platform == "darwin":
+        import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Not ru_maxrss: on Linux that begins with what the parent held when it started this process.
+    status = Path("/proc/self/status").read_text("utf-8")
+    match = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(match[1]) * 1024 if match else 0
 
 
 if __name__ == "__main__":

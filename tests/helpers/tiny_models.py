@@ -1,8 +1,8 @@
 """Tiny model folders of many families, the same on every machine: their conversion is compared by hashes.
 
 ``tests/cases/convert/families.json`` has their configurations and tensor shapes, as transformers 4.57.6 makes them.
-The weights come from numpy's frozen generator. ``smollm2-cut.json`` is SmolLM2's tokenizer (Apache-2.0) cut down to what
-the converter's test text uses, so that it is still recognized; ``tiny.model`` and ``byte-fallback.json`` are our own.
+The weights come from numpy's frozen generator. ``smollm2-cut.json`` is SmolLM2's tokenizer (Apache-2.0), cut down to
+what the converter's test text uses, so that it is still recognized. ``tiny.model`` and ``byte-fallback.json`` are ours.
 """
 
 from __future__ import annotations
@@ -35,10 +35,14 @@ def write_tiny_model(name: str, folder: Path, kind: str = "BF16", shards: int = 
     folder.mkdir(parents=True)
     config = {**case["config"], **changes}
     write_json(folder / "config.json", {key: value for key, value in config.items() if value is not None})
-    weights = {tensor: _numbers(tensor, tuple(shape)) for tensor, shape in case["tensors"].items()}
-    write_weights(folder, weights, kind, shards)
+    write_weights(folder, tiny_weights(name), kind, shards)
     _write_tokenizer(case["tokenizer"], folder)
     return folder
+
+
+def tiny_weights(name: str) -> dict[str, NDArray[np.float32]]:
+    """Return a model's weights by their published names."""
+    return {tensor: _numbers(tensor, tuple(shape)) for tensor, shape in families()[name]["tensors"].items()}
 
 
 def _numbers(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:

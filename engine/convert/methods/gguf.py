@@ -22,13 +22,17 @@ OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 OVER_THE_MODEL = (KeyError, IndexError, ValueError, AssertionError, NotImplementedError, RuntimeError, ImportError)
 
 OnBytes = Callable[[int, int], None]
+OnNotice = Callable[[str], None]
 
 
-def convert(folder: Path, target: Path, output_type: str, on_bytes: OnBytes) -> None:
+def convert(
+    folder: Path, target: Path, output_type: str, on_bytes: OnBytes, on_notice: OnNotice = lambda text: None
+) -> None:
     """Write ``target``; ``on_bytes`` is told the bytes of tensors that are done and all of them.
 
-    ``output_type`` is one of the converter's: f32, f16, bf16, q8_0. Raises :class:`UnsupportedModel`,
-    :class:`DiskFull` and :class:`NotFound`. Call :func:`engine.convert.methods.arrange.arrange` first.
+    ``output_type`` is one of the converter's: f32, f16, bf16, q8_0. ``on_notice`` gets sentences for people. Raises
+    :class:`UnsupportedModel`, :class:`DiskFull` and :class:`NotFound`. Call
+    :func:`engine.convert.methods.arrange.arrange` first.
     """
     errors = _Errors()
     try:
@@ -38,7 +42,7 @@ def convert(folder: Path, target: Path, output_type: str, on_bytes: OnBytes) -> 
 
             # The converter makes do with the bare config.json where this fails: we do not.
             AutoConfig.from_pretrained(folder)
-            with _meter(on_bytes):
+            with _meter(on_bytes), _forgiving_model_card(on_notice):
                 converter.main()
     except SystemExit as error:
         if error.code:
@@ -129,6 +133,28 @@ def _meter(on_bytes: OnBytes) -> Iterator[None]:
         yield
     finally:
         tqdm.tqdm = before  # type: ignore[misc]
+
+
+@contextlib.contextmanager
+def _forgiving_model_card(on_notice: OnNotice) -> Iterator[None]:
+    """Go on without a README.md whose header is no YAML: only the licence and the like are taken from it."""
+    import gguf
+    import yaml
+
+    read = gguf.Metadata.load_model_card
+
+    def forgiving(model_path: Path | None = None) -> dict[str, Any]:
+        try:
+            return read(model_path)
+        except (yaml.YAMLError, UnicodeDecodeError):
+            on_notice("The model card (README.md) cannot be read; what it says of the model is left out.")
+            return {}
+
+    gguf.Metadata.load_model_card = staticmethod(forgiving)
+    try:
+        yield
+    finally:
+        gguf.Metadata.load_model_card = staticmethod(read)
 
 
 class _Errors(logging.Handler):

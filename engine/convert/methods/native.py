@@ -55,6 +55,7 @@ def library() -> ModuleType:
 _INVALID = re.compile(r"tensor '([^']+)' has invalid data|quantized data validation failed|found tensors with invalid")
 _ARCHITECTURE = re.compile(r"unknown model architecture: '([^']*)'")
 _REQUANTIZED = re.compile(r"requantizing from type (\w+) is disabled")
+_TOLD = re.compile(r"(?:error loading model|failed to quantize): (.*?)(?: llama_\w+: |$)")
 _DISK = re.compile(r"iostream error|basic_ios::clear|No space left")
 
 
@@ -74,5 +75,5 @@ def reason(errors: list[str], read: Path, written: Path | None = None) -> Engine
         )
     if "imatrix" in text or "importance matrix" in text:
         return Refused("This level needs an importance matrix.", "Choose a level of three bits or more.")
-    last = re.sub(r"^\w+: ", "", errors[-1]) if errors else text
-    return DamagedFile(str(read), "a model that llama.cpp can read", last)
+    told = _TOLD.search(text)
+    return DamagedFile(str(read), "a model that llama.cpp can read", told[1].strip() if told else text)

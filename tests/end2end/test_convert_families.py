@@ -1,0 +1,25 @@
+"""Each family that the stand-in is allowed to convert, against what torch 2.13 and transformers 4.57.6 make of it.
+
+The expected files were made by the same converter on the real packages; ``torch_answers.json`` has their digests (see
+:mod:`tests.helpers.torch_answers`), so the comparison is byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from tests.helpers.tiny_models import CASES, families
+
+
+def test_each_family_is_converted_as_with_torch() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.helpers.torch_answers", "files"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.startswith("numpy"), "the recorded answers are torch's: here the stand-in must answer"
+    answers = json.loads(run.stdout)["files"]
+    recorded = json.loads((CASES / "torch_answers.json").read_text("utf-8"))["files"]
+    assert {name.partition(" ")[0] for name in recorded} == set(families())
+    assert answers == recorded

@@ -1,0 +1,294 @@
+"""Conversions that go wrong: each ends in an error with a next step, and leaves nothing half-made behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.library import Library
+from engine.convert.plan import Plan, plan
+from engine.convert.run import Conversion
+from engine.errors import Cancelled, DamagedFile, DiskFull, EngineError, Refused, UnsupportedModel, WorkerCrashed
+from engine.events import Event, Finished, Notice, Progress
+from tests.helpers.gguf_files import write_gguf
+from tests.helpers.safetensors_folder import write_json, write_weights
+from tests.helpers.tiny_models import families, tiny_weights, write_tiny_model
+
+linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals and limits of Linux")
+SLOW_LAYERS = 60  # about a second of quantizing
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_tiny_model("llama", tmp_path / "model")
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return Library(tmp_path / "library")
+
+
+def planned(source: Path, library: Library, format_id: str = "gguf-q4_k_m") -> Plan:
+    return plan(source, format_id, library.folder / "acme" / "model-GGUF" / "model.gguf", library)
+
+
+def converted(made: Plan) -> Checkpoint:
+    last = list(Conversion(made))[-1]
+    assert isinstance(last, Finished)
+    return last.value
+
+
+def run_until(made: Plan, step: str, act: Callable[[Conversion], object]) -> list[Event]:
+    """Run a conversion and act once, at the first progress of a step."""
+    conversion, events, acted = Conversion(made), [], False
+    for event in conversion:
+        events.append(event)
+        if not acted and isinstance(event, Progress) and event.step == step:
+            acted = True
+            act(conversion)
+    return events
+
+
+def worker() -> psutil.Process:
+    return next(child for child in psutil.Process().children() if "engine.convert.worker" in child.cmdline())
+
+
+def assert_nothing_stays(library: Library) -> None:
+    assert not library.folder.exists() or list(library.folder.rglob("*")) == []
+    with pytest.raises(StopIteration):
+        worker()
+
+
+# Cancelled and killed
+
+
+@pytest.mark.parametrize("step", ["Reading and casting", "Quantizing", "Checking"])
+def test_a_cancelled_conversion_ends_at_once(folder: Path, library: Library, step: str) -> None:
+    cancelled_s = 0.0
+
+    def cancel(conversion: Conversion) -> None:
+        nonlocal cancelled_s
+        cancelled_s = time.monotonic()
+        conversion.cancel()
+
+    with pytest.raises(Cancelled):
+        run_until(planned(folder, library), step, cancel)
+    assert time.monotonic() - cancelled_s < 1.0
+    assert_nothing_stays(library)
+
+
+def test_a_conversion_that_was_cancelled_before_it_began(folder: Path, library: Library) -> None:
+    conversion = Conversion(planned(folder, library))
+    conversion.cancel()
+    with pytest.raises(Cancelled):
+        list(conversion)
+    assert_nothing_stays(library)
+
+
+def test_a_conversion_that_nobody_watches_any_more(folder: Path, library: Library) -> None:
+    events = iter(Conversion(planned(folder, library)))
+    assert isinstance(next(event for event in events if isinstance(event, Progress)), Progress)
+    events.close()  # type: ignore[attr-defined]
+    assert_nothing_stays(library)
+
+
+@linux_only
+@pytest.mark.parametrize("step", ["Reading and casting", "Quantizing"])
+def test_a_killed_worker_is_told_and_the_next_conversion_works(folder: Path, library: Library, step: str) -> None:
+    made = planned(folder, library)
+    with pytest.raises(WorkerCrashed):
+        run_until(made, step, lambda _: worker().kill())
+    assert_nothing_stays(library)
+    assert converted(made).format_id == "gguf-q4_k_m"
+
+
+@linux_only
+def test_what_a_killed_app_leaves_is_cleaned_up_by_the_next(tmp_path: Path, library: Library) -> None:
+    source = write_gguf(tmp_path / "source.gguf", layers=SLOW_LAYERS)
+    target = library.folder / "acme" / "model-GGUF" / "model.gguf"
+    code = (
+        "import sys; from pathlib import Path; from engine.convert.plan import plan\n"
+        "from engine.convert.run import Conversion\n"
+        "for event in Conversion(plan(Path(sys.argv[1]), 'gguf-q4_k_m', Path(sys.argv[2]))): print(event, flush=True)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(source), str(target)], stdout=subprocess.PIPE) as app:
+        assert app.stdout
+        assert any(b"Quantizing" in line for line in app.stdout)
+        children = psutil.Process(app.pid).children()
+        app.send_signal(signal.SIGKILL)
+        app.wait()
+    psutil.wait_procs(children, timeout=5)
+    (left,) = target.parent.iterdir()
+    assert left.suffix == ".part"
+    assert library.entries() == ()
+    with pytest.raises(EngineError):  # it has no vocabulary; what counts is that it began
+        list(Conversion(plan(source, "gguf-q4_0", target, library)))
+    assert not left.exists()
+
+
+# Full disks
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """Mount a disk of a few megabytes, where this user may."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    if os.name == "nt" or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a small disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@linux_only
+def test_a_disk_that_fills_up_meanwhile(folder: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 16) as disk:
+        library = Library(disk / "library")
+        made = planned(folder, library)
+        assert made.obstacles == ()
+        (disk / "other").write_bytes(bytes(13 << 20))
+        with pytest.raises(DiskFull) as full:
+            list(Conversion(made))
+        assert full.value.details["needed_bytes"] > full.value.details["free_bytes"]
+        assert "Free some space" in full.value.hint
+        assert_nothing_stays(library)
+        assert planned(folder, library).obstacles, "the plan sees the full disk before a byte is written"
+
+
+@linux_only
+@pytest.mark.parametrize("step", ["Reading and casting", "Quantizing"])
+def test_a_file_that_may_not_grow(folder: Path, library: Library, step: str) -> None:
+    """A limit of the system or a quota looks like a full disk, in either step."""
+
+    def limit(_: Conversion) -> None:
+        worker().rlimit(psutil.RLIMIT_FSIZE, (1 << 19, 1 << 19))  # type: ignore[attr-defined]
+
+    with pytest.raises(DiskFull):
+        run_until(planned(folder, library), step, limit)
+    assert_nothing_stays(library)
+
+
+# Models that cannot be converted
+
+
+def spoilt(name: str, folder: Path, number: float, kind: str) -> Path:
+    """Write a model with one weight that is no usable number."""
+    write_tiny_model(name, folder, kind)
+    weights = tiny_weights(name)
+    weights["model.layers.1.mlp.up_proj.weight"][3, 5] = number
+    write_weights(folder, weights, kind)
+    return folder
+
+
+@pytest.mark.parametrize("format_id", ["gguf-q4_k_m", "gguf-bf16"])
+def test_nan_weights_are_found(tmp_path: Path, library: Library, format_id: str) -> None:
+    source = spoilt("llama", tmp_path / "model", float("nan"), "F32")
+    with pytest.raises(DamagedFile, match="finite numbers") as damaged:
+        converted(planned(source, library, format_id))
+    assert damaged.value.details["file"] == str(source)
+    assert_nothing_stays(library)
+
+
+def test_weights_that_are_too_large_for_f16_fit_other_formats(tmp_path: Path, library: Library) -> None:
+    source = spoilt("llama", tmp_path / "model", 1e6, "BF16")
+    with pytest.raises(Refused) as refused:
+        converted(planned(source, library, "gguf-f16"))
+    assert "BF16" in refused.value.hint
+    assert_nothing_stays(library)
+    assert converted(planned(source, library, "gguf-bf16")).format_id == "gguf-bf16"
+
+
+def test_an_unknown_pre_tokenizer_is_refused_before_a_byte_is_written(folder: Path, library: Library) -> None:
+    tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    numbers = tokenizer["model"]["vocab"]
+    numbers["!"], numbers["?"] = numbers["?"], numbers["!"]
+    write_json(folder / "tokenizer.json", tokenizer)
+    with pytest.raises(UnsupportedModel, match="splits text in a way"):
+        list(Conversion(planned(folder, library)))
+    assert_nothing_stays(library)
+
+
+def test_weights_that_the_converter_does_not_know(folder: Path, library: Library) -> None:
+    write_weights(folder, {**tiny_weights("llama"), "model.layers.0.odd.weight": np.ones((4, 4), np.float32)}, "F32")
+    with pytest.raises(UnsupportedModel, match=r"odd\.weight"):
+        list(Conversion(planned(folder, library)))
+    assert_nothing_stays(library)
+
+
+def test_a_file_that_is_cut_off_after_the_plan(folder: Path, library: Library) -> None:
+    made = planned(folder, library)
+    weights = folder / "model.safetensors"
+    os.truncate(weights, weights.stat().st_size // 2)
+    with pytest.raises((DamagedFile, UnsupportedModel, WorkerCrashed)):
+        list(Conversion(made))
+    assert_nothing_stays(library)
+
+
+def test_a_plan_with_problems_is_not_carried_out(folder: Path, library: Library) -> None:
+    (folder / "tokenizer.json").unlink()
+    made = planned(folder, library)
+    with pytest.raises(type(made.problems[0])):
+        list(Conversion(made))
+    assert_nothing_stays(library)
+
+
+def test_a_target_that_came_into_being_is_kept(folder: Path, library: Library) -> None:
+    made = planned(folder, library)
+
+    def interfere(_: Conversion) -> None:
+        made.target.write_bytes(b"precious")
+
+    with pytest.raises(Refused, match="meanwhile"):
+        run_until(made, "Checking", interfere)
+    assert [path.name for path in made.target.parent.iterdir()] == ["model.gguf"]
+    assert made.target.read_bytes() == b"precious"
+
+
+# Names and hostile contents
+
+
+def test_awkward_names(tmp_path: Path, library: Library) -> None:
+    source = write_tiny_model("llama", tmp_path / "mödel {ftype} – 100% 'it'")
+    target = library.folder / "ä b" / "{outtype}" / "{0} %s.gguf"
+    made = converted(plan(source, "gguf-q8_0", target, library))
+    assert made.path == target
+    assert target.is_file()
+
+
+def test_code_in_a_folder_is_never_run(folder: Path, library: Library, tmp_path: Path) -> None:
+    trap = tmp_path / "trapped"
+    (folder / "README.md").write_text(f"---\nlicense: !!python/object/apply:os.mkdir ['{trap}']\n---\n# Model\n")
+    for name in ("configuration_evil", "sitecustomize", "torch", "conversion"):
+        (folder / f"{name}.py").write_text(f"import os; os.mkdir({str(trap)!r})")
+    events = list(Conversion(planned(folder, library)))
+    assert isinstance(events[-1], Finished)
+    assert any(isinstance(event, Notice) and "README.md" in event.text for event in events)
+    assert not trap.exists()
+
+
+def test_a_model_that_this_llama_cannot_open_is_told(tmp_path: Path, library: Library) -> None:
+    """llama.cpp looks up tokens that every model named Phi-3 has, and this one has not."""
+    with pytest.raises(UnsupportedModel, match=r"phi3.*error loading model vocabulary"):
+        converted(planned(write_tiny_model("phi3", tmp_path / "phi3"), library))
+    assert_nothing_stays(library)
+
+
+@pytest.mark.parametrize("name", ["gemma3", "llama-spm", "llama3", "qwen3_moe", "gpt2"])
+def test_other_kinds_of_models_pass_all_steps(name: str, tmp_path: Path, library: Library) -> None:
+    made = converted(planned(write_tiny_model(name, tmp_path / name, shards=2), library, "gguf-q8_0"))
+    assert made.record["source"]["stored_type"] == "BF16"
+    assert families()[name]["config"]["architectures"]

@@ -1,0 +1,184 @@
+"""The starter model as a real Hugging Face folder, converted by the real workers, and asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.catalog import records
+from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.facts import read_facts
+from engine.catalog.library import Library
+from engine.convert.plan import Plan, plan
+from engine.convert.run import Conversion
+from engine.events import Event, Finished, Notice, Progress
+from engine.recommend.tensor_types import tensors_at
+from tests.helpers.starter_folder import write_starter_folder
+
+# Questions that this model answers without a near tie: at one, 8-bit activations alone lead elsewhere.
+QUESTIONS = ("List three colours.", "What is 2+2?", "What is the largest planet?")
+TOKENS = 24
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    return Library(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture(scope="module")
+def folder(starter: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model as it was published, in two shards: F16 keeps its weights best."""
+    return write_starter_folder(starter.path, tmp_path_factory.mktemp("hub") / "SmolLM2-135M-Instruct", "F16", 2)
+
+
+@pytest.fixture(scope="module")
+def plain(folder: Path, library: Library) -> tuple[Plan, list[Event], Checkpoint]:
+    return converted(folder, "gguf-f16", library)
+
+
+@pytest.fixture(scope="module")
+def small(folder: Path, library: Library) -> tuple[Plan, list[Event], Checkpoint]:
+    return converted(folder, "gguf-q4_k_m", library)
+
+
+def converted(source: Path, format_id: str, library: Library) -> tuple[Plan, list[Event], Checkpoint]:
+    target = library.target(library.entry_at(source), format_id)
+    planned = plan(source, format_id, target, library)
+    assert planned.obstacles == ()
+    events = list(Conversion(planned))
+    assert isinstance(events[-1], Finished)
+    return planned, events, events[-1].value
+
+
+def answers(model: Path) -> list[dict[str, Any]]:
+    """Ask llama-cpp-python alone, greedily."""
+    questions = [{"messages": [{"role": "user", "content": text}], "max_tokens": TOKENS} for text in QUESTIONS]
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.helpers.bare_llama", str(model)],
+        input="\n".join(map(json.dumps, questions)),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "GOMP_SPINCOUNT": "1000"},
+    )
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def fields(model: Path) -> dict[str, Any]:
+    from gguf import GGUFReader
+
+    return {name: field.contents() for name, field in GGUFReader(model).fields.items()}
+
+
+def steps(events: Sequence[Event]) -> Iterator[tuple[str, list[Progress]]]:
+    progress = [event for event in events if isinstance(event, Progress)]
+    for step in dict.fromkeys(event.step for event in progress):
+        yield step, [event for event in progress if event.step == step]
+
+
+def test_the_model_at_16_bits_says_the_same(starter: Checkpoint, plain: tuple[Plan, list[Event], Checkpoint]) -> None:
+    source, made = answers(starter.path), answers(plain[2].path)
+    assert [answer["prompt"] for answer in made] == [answer["prompt"] for answer in source]
+    assert [answer["answer"] for answer in made] == [answer["answer"] for answer in source]
+
+
+def test_every_weight_is_that_of_the_source(
+    starter: Checkpoint, plain: tuple[Plan, list[Event], Checkpoint], tmp_path: Path
+) -> None:
+    """llama.cpp widens the starter's 4 bits to F16 itself; the way over the folder must lead to the same numbers."""
+    from gguf import GGUFReader
+
+    widened = tmp_path / "widened.gguf"
+    code = (
+        "import sys; from pathlib import Path; from engine.convert.methods.quantize import quantize\n"
+        "quantize(Path(sys.argv[1]), Path(sys.argv[2]), 'F16', 1, {}, lambda done, total: None)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(starter.path), str(widened)], check=True, capture_output=True)
+    expected = {tensor.name: tensor.data.tobytes() for tensor in GGUFReader(widened).tensors}
+    made = {tensor.name: tensor.data.tobytes() for tensor in GGUFReader(plain[2].path).tensors}
+    assert made.keys() == expected.keys()
+    assert [name for name in expected if made[name] != expected[name]] == []
+
+
+def test_tokenizer_and_template_are_kept(starter: Checkpoint, plain: tuple[Plan, list[Event], Checkpoint]) -> None:
+    source, made = fields(starter.path), fields(plain[2].path)
+    for name in source:
+        if name.startswith(("tokenizer.", "llama.")):
+            assert made[name] == source[name], name
+
+
+def test_a_quantized_level_answers(small: tuple[Plan, list[Event], Checkpoint]) -> None:
+    assert "4" in answers(small[2].path)[1]["text"]
+
+
+def test_tensors_are_of_the_planned_types(folder: Path, small: tuple[Plan, list[Event], Checkpoint]) -> None:
+    planned = {tensor.name: tensor.type for tensor in tensors_at(read_facts(folder), "Q4_K_M")}
+    assert {tensor.name: tensor.type for tensor in read_facts(small[2].path).tensors} == planned
+
+
+def test_the_estimates_hold(small: tuple[Plan, list[Event], Checkpoint]) -> None:
+    planned, _, made = small
+    assert planned.needs
+    assert made.size_bytes <= planned.needs.result_bytes < 1.05 * made.size_bytes
+    peak_bytes = made.record["peak_memory_bytes"]
+    assert 0.5 * planned.needs.memory_bytes < peak_bytes < 1.1 * planned.needs.memory_bytes
+
+
+def test_progress_counts_bytes_to_the_end(small: tuple[Plan, list[Event], Checkpoint]) -> None:
+    found = dict(steps(small[1]))
+    assert list(found) == ["Reading and casting", "Quantizing", "Checking", "Hashing"]
+    for events in found.values():
+        done = [event.done for event in events]
+        assert done == sorted(done)
+        assert done[-1] == events[-1].total
+        assert len(events) > 20
+    # The converter's file is as large in its own step as in the quantizer's.
+    assert found["Reading and casting"][-1].total == found["Quantizing"][-1].total
+    assert any(event.rate and event.remaining_s is not None for event in found["Quantizing"])
+
+
+def test_notices_are_the_plans_notes(small: tuple[Plan, list[Event], Checkpoint]) -> None:
+    planned, events, _ = small
+    assert tuple(event.text for event in events if isinstance(event, Notice)) == planned.notes
+    assert "256" in planned.notes[0]
+
+
+def test_the_record_tells_how_it_was_made(folder: Path, small: tuple[Plan, list[Event], Checkpoint]) -> None:
+    made = small[2]
+    record = records.read(made.path)
+    assert record == made.record
+    assert record["sha256"] == records.sha256(made.path)
+    shards = sorted(folder.glob("*.safetensors"))
+    assert record["source"]["sha256"] == {shard.name: records.sha256(shard) for shard in shards}
+    assert record["recipe"]["level"] == "Q4_K_M"
+    assert record["versions"]["llama-cpp-python"]
+    assert record["versions"]["llama.cpp"] != "unknown"
+    assert set(record["seconds"]) == {"cast", "quantize", "check", "hash"}
+    assert sum(record["tensor_types"].values()) == len(read_facts(made.path).tensors)
+
+
+def test_only_the_models_and_their_records_stay(
+    library: Library, plain: tuple[Plan, list[Event], Checkpoint], small: tuple[Plan, list[Event], Checkpoint]
+) -> None:
+    names = {path.name for path in plain[2].path.parent.iterdir()}
+    models = {plain[2].path.name, small[2].path.name}
+    assert names == models | {f"{name}.halfbyte.json" for name in models}
+    assert {entry.path.name for entry in library.entries()} == models
+
+
+def test_a_16_bit_file_is_quantized_as_the_folder_is(
+    library: Library, plain: tuple[Plan, list[Event], Checkpoint], small: tuple[Plan, list[Event], Checkpoint]
+) -> None:
+    """Through a file at the source's own precision, both ways lead to the same bytes."""
+    target = library.folder / "again" / "again.gguf"
+    planned = plan(plain[2].path, "gguf-q4_k_m", target, library)
+    made = list(Conversion(planned))[-1]
+    assert isinstance(made, Finished)
+    assert made.value.record["sha256"] == small[2].record["sha256"]

@@ -1,0 +1,92 @@
+"""What native code and the converter say is turned into errors that name the cause and the next step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.convert.methods.gguf import _of_os_error, _reason
+from engine.convert.methods.native import reason
+from engine.convert.methods.quantize import _Meter, quantize
+from engine.errors import DamagedFile, DiskFull, EngineError, NotFound, Refused, UnsupportedModel
+
+QUANTIZE = "llama_model_quantize: failed to quantize: "
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "words"),
+    [
+        (QUANTIZE + "tensor 'blk.0.ffn_up.weight' has invalid data", DamagedFile, "blk.0.ffn_up.weight"),
+        (QUANTIZE + "basic_ios::clear: iostream error", DiskFull, "free"),
+        (QUANTIZE + "unknown model architecture: 'lama'", UnsupportedModel, "lama"),
+        (QUANTIZE + "requantizing from type q4_K is disabled", Refused, "Q4_K"),
+        (QUANTIZE + "this quantization requires an imatrix!", Refused, "importance matrix"),
+        (QUANTIZE + "tensor 'x' data is not within the file bounds", DamagedFile, "not within the file bounds"),
+        ("", DamagedFile, "no reason"),
+    ],
+)
+def test_reasons_of_the_library(line: str, kind: type[EngineError], words: str, tmp_path: Path) -> None:
+    error = reason([line] if line else [], tmp_path / "read.gguf", tmp_path / "written.gguf")
+    assert type(error) is kind
+    assert words in error.message
+    assert error.hint
+
+
+def test_a_read_error_is_no_full_disk(tmp_path: Path) -> None:
+    assert isinstance(reason(["iostream error"], tmp_path / "read.gguf"), DamagedFile)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (OSError(28, "No space left on device"), DiskFull),
+        (OSError(27, "File too large"), DiskFull),
+        (OSError("1048576 requested and 4096 written"), DiskFull),  # numpy's own, without a number
+        (FileNotFoundError(2, "No such file", "vocab.json"), NotFound),
+        (OSError(5, "Input/output error"), OSError),
+    ],
+)
+def test_reasons_of_the_system(error: OSError, kind: type[Exception], tmp_path: Path) -> None:
+    assert type(_of_os_error(error, tmp_path / "made.gguf")) is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (NotImplementedError("BPE pre-tokenizer was not recognized - update it"), "splits text"),
+        (ValueError("set the option `trust_remote_code=True`"), "never runs"),
+        (ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"), "pip install 'halfbyte[convert]'"),
+        (KeyError("n_ctx"), "KeyError: 'n_ctx'"),
+    ],
+)
+def test_reasons_of_the_converter(error: Exception, words: str) -> None:
+    assert words in _reason(error)
+
+
+def test_progress_counts_the_bytes_of_what_is_done() -> None:
+    seen: list[tuple[int, int]] = []
+    meter = _Meter(
+        {"blk.0.attn_q.weight": 70, "output_norm.weight": 30}, lambda done, total: seen.append((done, total))
+    )
+    for text in (
+        "llama_model_quantize_impl: size = 1\n",
+        "[   1/   2] blk.0.attn_q.weight                  - [   64,    64,     1,     1], type =    f16, ",
+        "converting to q4_K .. ",
+        "size =     1.69 MiB ->     0.58 MiB\n",
+        "[   2/   2] output_norm.weight                   - [   64,     1,     1,     1], type =    f32, ",
+        "size =    0.002 MiB\n",
+        "llama_model_quantize_impl: model size  =     1.69 MiB (16.00 BPW)\n",
+    ):
+        meter.read(text)
+    assert seen == [(70, 100), (100, 100)]
+
+
+def test_a_file_is_never_quantized_into_itself(tmp_path: Path) -> None:
+    """llama.cpp would map it, truncate it and die of SIGBUS: the model would be gone."""
+    source = tmp_path / "model.gguf"
+    source.write_bytes(b"precious")
+    (tmp_path / "link.gguf").symlink_to(source)
+    with pytest.raises(Refused, match="into itself"):
+        quantize(source, tmp_path / "link.gguf", "Q4_K_M", 1, {}, lambda done, total: None)
+    assert source.read_bytes() == b"precious"
