@@ -1,8 +1,8 @@
 """Models of real shapes, as facts: configurations and tensor lists in ``tests/cases/models``, no weights.
 
 A case lists the tensors outside of layers, and those of each kind of layer once (``"numbers": "0-31"``); of experts
-that are stored one by one it has the shape and the count. Source: the classes of transformers 4.57.6 on the meta device,
-with the settings that the models' publishers name; the parameter counts agree with theirs.
+that are stored one by one it has the shape and the count. Source: transformers 4.57.6 on the meta device,
+with the settings that their publishers name; the parameter counts agree with theirs.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ HEADER_LIMIT_BYTES = 256 << 20  # the largest real ones hold about 20 MB, nearly
 KEPT_ITEMS = 4096  # arrays with an entry a layer; longer ones are vocabularies
 KEPT_STRING_BYTES = 1 << 20
 SKIPPED_STRINGS = 8_000_000
+VALUE_LIMIT = 1 << 16
 TENSOR_LIMIT = 1 << 20
 KEY_BYTES = 65_535
 TENSOR_NAME_BYTES = 64
@@ -73,9 +74,8 @@ def read_gguf_header(source: Source) -> GgufHeader:
     """
     cursor = Cursor(source, HEADER_LIMIT_BYTES)
     version = _version(cursor)
-    tensor_count, value_count = _number(cursor, U64), _number(cursor, U64)
-    if tensor_count > TENSOR_LIMIT:
-        raise cursor.damaged(f"at most {TENSOR_LIMIT:,} tensors", f"{tensor_count:,}")
+    tensor_count = _count(cursor, TENSOR_LIMIT, "tensors")
+    value_count = _count(cursor, VALUE_LIMIT, "values")
     metadata: dict[str, Value] = {}
     for _ in range(value_count):
         key = _key(cursor)
@@ -101,6 +101,13 @@ def _version(cursor: Cursor) -> int:
 
 def _number(cursor: Cursor, kind: struct.Struct) -> int:
     return kind.unpack(cursor.take(kind.size))[0]
+
+
+def _count(cursor: Cursor, limit: int, what: str) -> int:
+    count = _number(cursor, U64)
+    if count > limit:
+        raise cursor.damaged(f"at most {limit:,} {what}", f"{count:,}")
+    return count
 
 
 def _text(cursor: Cursor, limit: int, what: str) -> str:
