@@ -107,16 +107,19 @@ def _compiler(pip: list[str]) -> dict[str, str]:
     _step("No C++ compiler found: fetching one (ziglang)", [*pip, "ziglang"], "")
     wrappers = VENV / "zig"
     wrappers.mkdir(exist_ok=True)
-    for name in ("cc", "c++"):
-        _write_wrapper(wrappers / f"zig-{name}", name)
     ending = ".cmd" if os.name == "nt" else ""
-    return {"CC": str(wrappers / f"zig-cc{ending}"), "CXX": str(wrappers / f"zig-c++{ending}")}
+    tools = {name: wrappers / f"zig-{name}{ending}" for name in ("cc", "c++", "ar", "ranlib")}
+    for name, path in tools.items():
+        _write_wrapper(path, name)
+    archiver = f"-DCMAKE_AR={tools['ar'].as_posix()} -DCMAKE_RANLIB={tools['ranlib'].as_posix()}"
+    arguments = " ".join(filter(None, [os.environ.get("CMAKE_ARGS"), archiver]))
+    return {"CC": str(tools["cc"]), "CXX": str(tools["c++"]), "CMAKE_ARGS": arguments}
 
 
 def _write_wrapper(path: Path, name: str) -> None:
     # -I: pip hides the environment's packages from what it builds, through PYTHONPATH
     if os.name == "nt":
-        path.with_suffix(".cmd").write_text(f'@"{PYTHON}" -I -m ziglang {name} %*\n')
+        path.write_text(f'@"{PYTHON}" -I -m ziglang {name} %*\n')
         return
     path.write_text(f'#!/bin/sh\nexec "{PYTHON}" -I -m ziglang {name} "$@"\n')
     path.chmod(0o755)

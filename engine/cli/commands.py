@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,5 +121,7 @@ def chat_command(model: str, prompt: str | None, as_json: bool, **changes: Any) 
     checkpoint = open_library().find(_named(model))
     if prompt is None and not sys.stdin.isatty():
         prompt = sys.stdin.read()
-    answer: Callable[..., None] = chat_on if prompt is None else chat_once
-    answer(checkpoint, values, prompt, as_json)
+    if prompt is None:
+        chat_on(checkpoint, values, as_json)
+    else:
+        chat_once(checkpoint, values, prompt, as_json)

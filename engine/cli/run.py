@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +22,6 @@ def events_of(job: Job) -> Iterator[Event]:
 
     A job is iterated in a thread of its own, because a blocked wait would not notice Ctrl+C on every system.
     """
-    import queue
-
     box: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
 
     def run() -> None:
@@ -43,9 +42,7 @@ def events_of(job: Job) -> Iterator[Event]:
         yield item
 
 
-def _next(box: Any, job: Job) -> Any:
-    import queue
-
+def _next(box: queue.SimpleQueue[Any], job: Job) -> Any:
     while True:
         try:
             return box.get(timeout=0.2)

@@ -122,8 +122,20 @@ def fits(rows: Sequence[Fit]) -> None:
             style=None if fit.fits else "dim",
         )
     output.print(table)
+    if rows and rows[0].fits:
+        output.print(f"[bold]Suggestion: {rows[0].format.label}.[/] {_plain(rows[0].reason)}", soft_wrap=True)
+    for reason, labels in _in_the_way(rows).items():
+        output.print(f"[bold]{', '.join(labels)}:[/] {_plain(reason)}", soft_wrap=True)
+
+
+def _in_the_way(rows: Sequence[Fit]) -> dict[str, list[str]]:
+    """Return what keeps formats from running as they are, each reason once, with the formats it holds for."""
+    reasons: dict[str, list[str]] = {}
     for fit in rows:
-        output.print(f"[bold]{fit.format.label}[/]: {_plain(' '.join((fit.reason, *fit.obstacles)))}")
+        if not fit.fits or fit.obstacles:
+            reason = " ".join((() if fit.fits else (fit.reason,)) + fit.obstacles)
+            reasons.setdefault(reason, []).append(fit.format.label)
+    return reasons
 
 
 def library(entries: Sequence[Checkpoint]) -> None:
@@ -137,3 +149,9 @@ def library(entries: Sequence[Checkpoint]) -> None:
             _plain(entry.name), entry.format.label if entry.format else entry.format_id, size(entry.size_bytes)
         )
     output.print(table)
+
+
+def converted(made: Checkpoint) -> None:
+    """Print what a conversion made."""
+    output.print(f"{_plain(made.name)}  {size(made.size_bytes)}", soft_wrap=True)
+    errors.print(f"Chat with it: halfbyte chat '{_plain(made.title)}'", soft_wrap=True)

@@ -1,0 +1,82 @@
+"""Chat in a terminal: the answer on standard output as it comes, everything else on standard error."""
+
+from __future__ import annotations
+
+from engine.catalog.checkpoint import Checkpoint
+from engine.chat.conversation import Conversation, Message
+from engine.chat.turn import Turn
+from engine.cli import show
+from engine.cli.run import events_of, finish, print_json_line
+from engine.errors import Cancelled, EngineError
+from engine.events import Notice, Token
+from engine.runtime.options import LoadOptions, Sampling
+from engine.runtime.session import Session
+from engine.settings import Settings
+
+GREETING = "Ask, and press Enter. Ctrl+C stops an answer; Ctrl+D ends."
+
+
+def chat_once(checkpoint: Checkpoint, settings: Settings, prompt: str, as_json: bool) -> None:
+    """Answer one prompt and end."""
+    with Session(checkpoint, LoadOptions.from_settings(settings)) as session:
+        finish(session.load(), as_json)
+        conversation = Conversation(system_prompt=settings["system_prompt"])
+        _answer(Turn(session, conversation, prompt, Sampling.from_settings(settings)), as_json)
+
+
+def chat_on(checkpoint: Checkpoint, settings: Settings, as_json: bool) -> None:
+    """Answer line after line until the input ends. A fault ends one answer and not the conversation."""
+    conversation = Conversation(system_prompt=settings["system_prompt"])
+    with Session(checkpoint, LoadOptions.from_settings(settings)) as session:
+        finish(session.load(), as_json)
+        show.errors.print(f"[bold]{checkpoint.title}[/]. {GREETING}")
+        while (question := _question()) is not None:
+            turn = Turn(session, conversation, question, Sampling.from_settings(settings))
+            try:
+                _answer(turn, as_json)
+            except Cancelled:
+                show.errors.print("\nStopped.")
+            except EngineError as fault:
+                show.error(fault)
+            conversation = turn.conversation
+
+
+def _question() -> str | None:
+    while True:
+        try:
+            text = input("\n› ").strip()
+        except (EOFError, KeyboardInterrupt):
+            return None
+        if text:
+            return text
+
+
+def _answer(turn: Turn, as_json: bool) -> None:
+    for event in events_of(turn):
+        if as_json:
+            print_json_line(event)
+        elif isinstance(event, Token):
+            console = show.output if event.part == "answer" else show.errors
+            console.out(event.text, end="", highlight=False, style="dim" if event.part == "thinking" else None)
+        elif isinstance(event, Notice):
+            show.notice(event)
+    answer = turn.conversation.last_answer
+    if answer and not as_json:
+        show.output.print()
+        show.errors.print(summary(answer), style="dim", soft_wrap=True)
+
+
+def summary(answer: Message) -> str:
+    """Say in one line what an answer took."""
+    usage = answer.usage
+    if usage is None:
+        return ""
+    words = [
+        f"{usage.answer_tokens:,} tokens",
+        f"{usage.decode_tokens_s:.1f} tokens/s",
+        f"first after {usage.first_token_s:.2f} s",
+        f"{usage.reused_tokens:,} of {usage.prompt_tokens:,} prompt tokens reused",
+        f"seed {usage.seed}",
+    ]
+    endings = {"length": "the longest allowed answer was reached", "context": "the context window is full"}
+    return ", ".join([*words, *filter(None, [endings.get(usage.finish_reason)])])
