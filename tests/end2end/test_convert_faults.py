@@ -22,6 +22,7 @@ from engine.convert.plan import Plan, plan
 from engine.convert.run import Conversion
 from engine.errors import Cancelled, DamagedFile, DiskFull, EngineError, Refused, UnsupportedModel, WorkerCrashed
 from engine.events import Event, Finished, Notice, Progress
+from engine.process.host import Worker
 from tests.helpers.gguf_files import write_gguf
 from tests.helpers.safetensors_folder import write_json, write_weights
 from tests.helpers.tiny_models import families, tiny_weights, write_tiny_model
@@ -220,6 +221,18 @@ def test_an_unknown_pre_tokenizer_is_refused_before_a_byte_is_written(folder: Pa
     with pytest.raises(UnsupportedModel, match="splits text in a way"):
         list(Conversion(planned(folder, library)))
     assert_nothing_stays(library)
+
+
+def test_an_untried_family_is_refused_by_the_worker_too(tmp_path: Path) -> None:
+    """The converter alone would make do with the bare config.json, and guess the rest."""
+    source = write_tiny_model("llama", tmp_path / "model", model_type="llama9")
+    process = Worker("engine.convert.worker", doing="the test")
+    try:
+        with pytest.raises(UnsupportedModel, match=r"llama9.*pip install 'halfbyte\[convert\]'"):
+            process.ask("cast", folder=str(source), target=str(tmp_path / "made"), output_type="f16").finish()
+    finally:
+        process.close()
+    assert not (tmp_path / "made").exists()
 
 
 def test_weights_that_the_converter_does_not_know(folder: Path, library: Library) -> None:
