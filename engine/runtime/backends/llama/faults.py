@@ -118,16 +118,11 @@ def needed_bytes(lines: Sequence[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Buffers:
-    """The bytes that llama.cpp allocated, by what for and by device."""
+    """The bytes that llama.cpp allocated, by what for and by device (``CPU_Mapped``, ``CUDA0``)."""
 
     weights: dict[str, int]
     kv_cache: dict[str, int]
     compute: dict[str, int]
-
-    def on(self, device: str) -> int:
-        """Return all bytes on a device; its buffers may have a longer name (``CUDA0_Split``)."""
-        kinds = (self.weights, self.kv_cache, self.compute)
-        return sum(count for kind in kinds for name, count in kind.items() if name.startswith(device))
 
 
 _BUFFER = re.compile(r"^\S+:\s+(\S+) +(?:[\w ]+ )?(model|KV|RS|state|compute|output) buffer size = +([\d.]+) MiB")

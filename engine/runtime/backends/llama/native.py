@@ -17,7 +17,7 @@ from llama_cpp import _ggml
 from llama_cpp import llama_cpp as binding
 
 _LINES = 2000  # a load says about 200
-_GPU_TYPES = (1, 2)  # ggml-backend.h, enum ggml_backend_dev_type: GPU, integrated GPU
+_DISCRETE, _INTEGRATED = 1, 2  # ggml-backend.h, enum ggml_backend_dev_type
 # ggml.h, enum ggml_log_level
 _DEBUG = 1  # several lines for each tensor
 _CONTINUES = 5  # the line before goes on
@@ -60,6 +60,7 @@ class GpuDevice:
     description: str
     total_bytes: int
     free_bytes: int
+    unified: bool = False  # its memory is main memory
 
 
 @cache
@@ -82,20 +83,22 @@ def gpus() -> tuple[GpuDevice, ...]:
     kind_of = _ggml_function("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)
     count = _ggml_function("ggml_backend_dev_count", ctypes.c_size_t)()
     kinds = [(kind_of(device), device) for device in map(get, range(count))]
-    for wanted in _GPU_TYPES:
-        if found := tuple(_gpu(device) for kind, device in kinds if kind == wanted):
+    for wanted in (_DISCRETE, _INTEGRATED):
+        if found := tuple(_gpu(device, kind) for kind, device in kinds if kind == wanted):
             return found
     return ()
 
 
-def _gpu(device: int) -> GpuDevice:
+def _gpu(device: int, kind: int) -> GpuDevice:
     name = _ggml_function("ggml_backend_dev_name", ctypes.c_char_p, ctypes.c_void_p)
     description = _ggml_function("ggml_backend_dev_description", ctypes.c_char_p, ctypes.c_void_p)
     size = ctypes.POINTER(ctypes.c_size_t)
     memory = _ggml_function("ggml_backend_dev_memory", None, ctypes.c_void_p, size, size)
     free, total = ctypes.c_size_t(), ctypes.c_size_t()
     memory(device, ctypes.byref(free), ctypes.byref(total))
-    return GpuDevice(name(device).decode(), description(device).decode().strip(), total.value, free.value)
+    told = name(device).decode()
+    unified = kind == _INTEGRATED or told.startswith(("MTL", "Metal"))
+    return GpuDevice(told, description(device).decode().strip(), total.value, free.value, unified)
 
 
 def _ggml_function(name: str, result: Any, *arguments: Any) -> Any:
