@@ -70,7 +70,10 @@ def test_all_obstacles_at_once_each_with_its_next_step(folder: Path, monkeypatch
     monkeypatch.setattr(memory, "read", lambda _: Memory(10**9, 1000))
     planned = made(folder, "gguf-q4_k_m", "model.gguf")
     assert kinds(planned) == [NotFound, Refused, DiskFull, NotEnoughMemory]
-    assert all(problem.hint and problem.hint in words for problem, words in zip(planned.problems, planned.obstacles, strict=True))
+    assert all(
+        problem.hint and problem.hint in words
+        for problem, words in zip(planned.problems, planned.obstacles, strict=True)
+    )
 
 
 def test_a_disk_that_is_just_large_enough(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
