@@ -27,10 +27,13 @@ from engine.errors import Cancelled
 FIRST_BYTES = 8 << 20  # of a large file: to see how far away the Hub is
 STRETCH_BYTES = (4 << 20, 256 << 20)
 DOUBTED_BYTES = 1 << 20
-# Connections, and how many of them for one file: where an answer takes longer, more of them are on the way at once.
-# A server in the same house is fastest with one (tests/benchmarks/download_speed.py).
+# How many connections: far away more requests are on the way at once, and a large file takes several connections unless
+# one of them is as fast as this program can be. Measured with tests/benchmarks/download_speed.py.
 NEAR_S = 0.02
-NEAR, FAR = (4, 1), (16, 6)
+NEAR_LINES, FAR_LINES = 4, 16
+LINES_PER_FILE = 6
+LOOK_S = 0.25
+FAST_BYTES_S = 150e6
 WAIT_S = 0.2
 HANG_UP_S = 2.0
 
@@ -53,8 +56,8 @@ class Crew:
         self._connections = lines
         self._threads: list[threading.Thread] = []
         self._turn = threading.Condition()
-        self._lines_per_file = 1
-        self._near: bool | None = None
+        self._lines_per_file: int | None = None  # None: not decided yet
+        self._first_answer: tuple[float, int] | None = None  # when, and how many bytes were here
         self._opened = contextlib.ExitStack()
         by_size = sorted(sources, key=lambda source: source.file.size_bytes > SMALL_BYTES)
         self._small = deque(source for source in by_size if source.file.size_bytes <= SMALL_BYTES)
@@ -116,12 +119,14 @@ class Crew:
     def _answered(self, answer_s: float) -> None:
         """Take the measure of the first answer and hire accordingly."""
         with self._turn:
-            if self._near is not None or not self.busy:
+            if self._first_answer is not None or not self.busy:
                 return
-            self._near = answer_s < NEAR_S
-            count, self._lines_per_file = NEAR if self._near else FAR
-            useful = len(self._small) + len(self._large) * self._lines_per_file
-            for _ in range(min(count, useful) - 1):
+            self._first_answer = time.monotonic(), self._conditions.tally.bytes
+            near = answer_s < NEAR_S
+            if near:
+                self._lines_per_file = 1
+            useful = len(self._small) + len(self._large) * (1 if near else LINES_PER_FILE)
+            for _ in range(min(NEAR_LINES if near else FAR_LINES, useful) - 1):
                 self._hire("fetcher", self._fetch)
 
     def _fetch(self) -> None:
@@ -133,18 +138,29 @@ class Crew:
             while self.busy:
                 if self._small:
                     return partial(self._fetch_small, self._small.popleft())
+                lines = self._lines()
                 for large in self._large:
-                    if large.lines < self._lines_per_file and (stretch := large.blocks.take(self._share(large))):
+                    if large.lines < lines and (stretch := large.blocks.take(self._share(large))):
                         large.lines += 1
                         return partial(self._fetch_large, large, *stretch)
                 self._turn.wait(WAIT_S)
         return None
 
+    def _lines(self) -> int:
+        """Return how many connections one file gets: one until it is known how fast that is."""
+        if self._lines_per_file is None and self._first_answer is not None:
+            when, here = self._first_answer
+            passed_s = time.monotonic() - when
+            if passed_s >= LOOK_S:
+                fast = (self._conditions.tally.bytes - here) / passed_s > FAST_BYTES_S
+                self._lines_per_file = 1 if fast else LINES_PER_FILE
+        return self._lines_per_file or 1
+
     def _share(self, large: _Large) -> int:
         """Return how much of a file one connection takes at once: less towards the end, so that all end together."""
         if large.blocks.doubting:
             return DOUBTED_BYTES
-        if self._near is None:
+        if self._lines_per_file is None:
             return FIRST_BYTES
         missing = large.blocks.size_bytes - large.blocks.here_bytes
         if self._lines_per_file == 1:

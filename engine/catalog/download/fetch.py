@@ -124,14 +124,15 @@ def _pieces(source: RemoteSource, start: int, end: int, conditions: Conditions, 
                 for piece in _lively(opened, conditions.patience):
                     conditions.go_on()
                     wanted = piece[: end - position]
+                    if not wanted:
+                        break  # more than was asked for; otherwise read to the end, so that the connection is kept
                     yield wanted
                     position += len(wanted)
                     conditions.tally.add(len(wanted))
                     retries.progressed()
                     conditions.limit.take(len(wanted), conditions.stop)
-                    if position == end:
-                        return
-            raise Again("The connection ended too early", Offline("The Hub", "it ends its answers too early"))
+            if position < end:
+                raise Again("The connection ended too early", Offline("The Hub", "it ends its answers too early"))
         except Again as again:
             conditions.go_on()
             retries.wait(again)
