@@ -11,14 +11,14 @@ from typing import Any
 from llama_cpp import llama_cpp as binding
 
 from engine.catalog.facts import read_facts
-from engine.errors import Cancelled, NotEnoughMemory, NotFound, Refused, UnsupportedModel
+from engine.errors import Cancelled, NotEnoughMemory, NotFound, Refused
 from engine.events import Event, Notice
 from engine.pace import Pace
 from engine.runtime.backends.llama import faults, native
 from engine.runtime.backends.llama.fit import fewer, layers_that_fit
 from engine.runtime.backends.llama.memory import available_bytes
 from engine.runtime.backends.llama.model import Model
-from engine.runtime.backends.llama.opening import metadata, open_context, open_weights
+from engine.runtime.backends.llama.opening import check, metadata, open_context, open_weights
 from engine.runtime.backends.llama.parameters import LoadRequest, checked
 from engine.runtime.options import LoadOptions
 from engine.runtime.results import Loaded
@@ -81,7 +81,7 @@ def _open(request: LoadRequest, started_s: float) -> Generator[Event, None, Open
     native.start().clear()
     handle = yield from open_weights(request)
     try:
-        _check(handle)
+        check(handle)
         asked, trained = request.options.context_tokens, binding.llama_model_n_ctx_train(handle)
         if 0 < trained < asked:
             request = request.with_options(context_tokens=trained)
@@ -99,17 +99,6 @@ def _open(request: LoadRequest, started_s: float) -> Generator[Event, None, Open
         model.close()
         raise
     return model, _describe(handle, model, request, time.perf_counter() - started_s)
-
-
-def _check(handle: Any) -> None:
-    """Refuse what cannot chat."""
-    reasons = {
-        "it has no decoder: it makes embeddings, not text.": not binding.llama_model_has_decoder(handle),
-        "it has an encoder, which the chat cannot use yet.": binding.llama_model_has_encoder(handle),
-        "it writes by diffusion, which the chat cannot use yet.": binding.llama_model_is_diffusion(handle),
-    }
-    if reason := next((reason for reason, holds in reasons.items() if holds), None):
-        raise UnsupportedModel(metadata(handle, "general.architecture"), faults.BACKEND, reason)
 
 
 def _describe(handle: Any, model: Model, request: LoadRequest, load_s: float) -> Loaded:

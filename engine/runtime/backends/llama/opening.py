@@ -11,7 +11,7 @@ from typing import Any
 
 from llama_cpp import llama_cpp as binding
 
-from engine.errors import Cancelled, EngineError
+from engine.errors import Cancelled, EngineError, UnsupportedModel
 from engine.events import Event
 from engine.pace import Pace
 from engine.runtime.backends.llama import faults, native
@@ -63,9 +63,27 @@ def _free_result(loading: Future[Any]) -> None:
 def open_context(handle: Any, request: LoadRequest) -> Any:
     """Allocate the KV cache and the compute buffers of a model; return the context's native handle."""
     context = binding.llama_init_from_model(handle, context_params(request, request.options.context_tokens))
-    if context:
-        return context
-    raise failure(request, handle)
+    if not context:
+        raise failure(request, handle)
+    if not binding.llama_get_causal_attn(context):
+        binding.llama_free(context)
+        raise unsupported(handle, "it makes embeddings, not text.")
+    return context
+
+
+def check(handle: Any) -> None:
+    """Refuse a model that cannot chat, as far as its weights tell."""
+    reasons = {
+        "it has no decoder: it makes embeddings, not text.": not binding.llama_model_has_decoder(handle),
+        "it has an encoder, which the chat cannot use yet.": binding.llama_model_has_encoder(handle),
+        "it writes by diffusion, which the chat cannot use yet.": binding.llama_model_is_diffusion(handle),
+    }
+    if reason := next((reason for reason, holds in reasons.items() if holds), None):
+        raise unsupported(handle, reason)
+
+
+def unsupported(handle: Any, reason: str) -> UnsupportedModel:
+    return UnsupportedModel(metadata(handle, "general.architecture"), faults.BACKEND, reason)
 
 
 def failure(request: LoadRequest, handle: Any = None) -> EngineError:
