@@ -109,7 +109,9 @@ class TensorFacts:
     @property
     def layer(self) -> int | None:
         """Return the number of the layer that the tensor belongs to, ``None`` outside of layers."""
-        number = self.name.split(".", 2)[1] if self.name.startswith("blk.") else ""
+        if not self.name.startswith("blk."):
+            return None
+        number = self.name.split(".", 2)[1]
         return int(number) if number.isdecimal() else None
 
 

@@ -18,10 +18,12 @@ def kv_cache_bytes(facts: ModelFacts, context: Context) -> int:
 
 def layer_cache_bytes(facts: ModelFacts, context: Context) -> tuple[int, ...]:
     """Return the bytes of each layer's cache; 0 for one that keeps nothing."""
-    return tuple(
-        _cells(window, context) * _cell_bytes(facts, heads, window, context.cache_type)
-        for heads, window in zip(facts.kv_heads, facts.window, strict=True)
-    )
+    kinds = tuple(zip(facts.kv_heads, facts.window, strict=True))
+    sizes = {
+        (heads, window): _cells(window, context) * _cell_bytes(facts, heads, window, context.cache_type)
+        for heads, window in set(kinds)
+    }
+    return tuple(sizes[kind] for kind in kinds)
 
 
 def _cells(window: int, context: Context) -> int:

@@ -85,7 +85,9 @@ def _splits(sizes: Sizes, memory: Pool, context: Context) -> tuple[int, ...]:
     def too_many(layers: int) -> bool:
         return not _gpus_hold(_placed(sizes, memory, context, layers), sizes, memory)
 
-    held = bisect_right(range(1, everything + 1), False, key=too_many)
+    if not too_many(everything):
+        return (0, everything)
+    held = bisect_right(range(1, everything), False, key=too_many)
     return (0, held) if held else (0,)
 
 

@@ -13,6 +13,7 @@ from engine.recommend.pools import pool
 from engine.recommend.reasons import FLUENT_TOKENS_S, READING_TOKENS_S, breaking, fitting
 from engine.recommend.requirements import obstacles, offered, refusal
 from engine.recommend.sizes import Sizes, sizes_of
+from engine.recommend.tensor_types import arranged
 
 HEADER_ENTRY_BYTES = 36  # of a GGUF file, for each entry of the vocabulary: 1.79 MB for SmolLM2's 49,152
 
@@ -43,7 +44,8 @@ def recommend(
     longest = facts.trained_context or context_tokens
     context = Context(max(min(context_tokens, longest), 1), cache_type)
     refusals = {family: refusal(family, facts, machine, cache_type) for family in Family}
-    rows = [_fit(row, facts, machine, context, refusals[row.family]) for row in offered(facts)]
+    ready = arranged(facts)
+    rows = [_fit(row, sizes_of(facts, row.id, ready), machine, context, refusals[row.family]) for row in offered(facts)]
 
     def merit(fit: Fit) -> tuple[float, ...]:
         return (*standing(fit), refusals[fit.format.family] is None, -_lacking_bytes(fit))
@@ -56,8 +58,8 @@ def standing(fit: Fit) -> tuple[float, ...]:
     return tuple(rule(fit) for _, rule in RULES) if fit.fits else (0.0,)
 
 
-def _fit(row: Format, facts: ModelFacts, machine: Machine, context: Context, refused: str | None) -> Fit:
-    sizes, memory = sizes_of(facts, row.id), pool(machine, row.family)
+def _fit(row: Format, sizes: Sizes, machine: Machine, context: Context, refused: str | None) -> Fit:
+    facts, memory = sizes.facts, pool(machine, row.family)
     way = best_placement(sizes, machine, memory, context)
     fits = way.fits and refused is None
     longest = largest_context(sizes, memory, context) if refused is None else 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.formats import Family, ModelFacts, TensorFacts
 from engine.recommend.compute import Widths, widths_of
+from engine.recommend.tensor_types import Arranged
 from engine.recommend.weights import family_of, tensors_in
 
 
@@ -52,9 +53,9 @@ class Sizes:
         return self.embedding.bytes + self.output.bytes + sum(part.bytes for part in self.layers)
 
 
-def sizes_of(facts: ModelFacts, format_id: str) -> Sizes:
+def sizes_of(facts: ModelFacts, format_id: str, ready: Arranged | None = None) -> Sizes:
     """Take a model apart for a format. Raises ``KeyError`` for a format that is unknown and not the file's own."""
-    tensors = tensors_in(facts, format_id)
+    tensors = tensors_in(facts, format_id, ready)
     tied = all(tensor.name != "output.weight" for tensor in tensors)
     groups: dict[int | str, list[TensorFacts]] = {}
     for tensor in tensors:
@@ -79,12 +80,14 @@ def _place(tensor: TensorFacts, layers: int) -> int | str:
 
 
 def _part(tensors: Iterable[TensorFacts], facts: ModelFacts) -> Part:
-    size, reading = 0, Reading()
+    chosen = facts.experts_used / facts.experts if facts.experts else 1
+    size, read_bytes, read_count = 0, 0.0, 0.0
     for tensor in tensors:
-        share = facts.experts_used / facts.experts if "_exps." in tensor.name and facts.experts else 1
+        share = chosen if "_exps." in tensor.name else 1
         size += tensor.bytes
-        reading += Reading(tensor.bytes * share, tensor.elements * share)
-    return Part(size, reading)
+        read_bytes += tensor.bytes * share
+        read_count += tensor.elements * share
+    return Part(size, Reading(read_bytes, read_count))
 
 
 def _embedding(tensors: Iterable[TensorFacts], facts: ModelFacts, tied: bool) -> Part:

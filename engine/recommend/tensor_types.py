@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engine.formats import ModelFacts, TensorFacts
 from engine.recommend.blocks import BLOCK_TYPES, stored_bytes
@@ -114,19 +114,33 @@ ATTENTION_OUTPUT_TYPES_OF_8_EXPERTS: Mapping[str, str] = dict.fromkeys(
 FALCON_ATTENTION_OUTPUT_TYPES = {"Q3_K_L": "Q4_K"}
 
 
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """A model's tensors as the converter writes them, each with its place; ``None`` for one that is never quantized."""
+
+    rows: tuple[tuple[TensorFacts, Place | None], ...]
+
+    def at(self, level: str) -> tuple[TensorFacts, ...]:
+        """Return the tensors as a GGUF file of ``level`` (such as ``Q4_K_M``) would store them: types and bytes."""
+        return tuple(_stored(tensor, _type(tensor, level, place)) for tensor, place in self.rows)
+
+
 def tensors_at(facts: ModelFacts, level: str) -> tuple[TensorFacts, ...]:
-    """Return the tensors as a GGUF file of ``level`` (such as ``Q4_K_M``) would store them: types and bytes."""
+    """Return :meth:`Arranged.at`, for one level only."""
+    return arranged(facts).at(level)
+
+
+def arranged(facts: ModelFacts) -> Arranged:
+    """Arrange the tensors once, to ask for several levels."""
     written = facts.tensors if facts.format_id.startswith("gguf-") else tuple(map(converted, facts.tensors))
     places = _places(facts)
-    return tuple(_stored(tensor, _type(tensor, level, places.get(tensor.name))) for tensor in written)
+    return Arranged(tuple((tensor, places.get(tensor.name)) for tensor in written))
 
 
 def _stored(tensor: TensorFacts, type_name: str) -> TensorFacts:
-    return (
-        tensor
-        if type_name == tensor.type
-        else replace(tensor, type=type_name, bytes=stored_bytes(tensor.shape, type_name))
-    )
+    if type_name == tensor.type:
+        return tensor
+    return TensorFacts(tensor.name, tensor.shape, type_name, stored_bytes(tensor.shape, type_name))
 
 
 def converted(tensor: TensorFacts) -> TensorFacts:
@@ -134,7 +148,8 @@ def converted(tensor: TensorFacts) -> TensorFacts:
     if tensor.type == "MXFP4":
         return tensor
     whole = len(tensor.shape) < 2 or not tensor.name.endswith(".weight") or bool(KEPT_IN_32_BITS.search(tensor.name))
-    return _stored(replace(tensor, type=""), "F32" if whole else "F16")
+    type_name = "F32" if whole else "F16"
+    return TensorFacts(tensor.name, tensor.shape, type_name, stored_bytes(tensor.shape, type_name))
 
 
 def may_be_quantized(tensor: TensorFacts) -> bool:

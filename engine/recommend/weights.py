@@ -7,10 +7,9 @@ within the decoder and leave embeddings, output and norms at 16 bits.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from engine.formats import FORMATS, Family, Format, ModelFacts, TensorFacts
-from engine.recommend.tensor_types import tensors_at
+from engine.recommend.tensor_types import Arranged, arranged
 
 GROUPS = (128, 64, 32)  # input values that share a scale: the widest that divides every layer's width
 NF4_BLOCK, NF4_NESTED_BLOCK = 64, 256
@@ -28,15 +27,18 @@ def weights_bytes(facts: ModelFacts, format_id: str) -> int:
     return sum(tensor.bytes for tensor in tensors_in(facts, format_id))
 
 
-def tensors_in(facts: ModelFacts, format_id: str) -> tuple[TensorFacts, ...]:
-    """Return the tensors as a format stores them. Raises ``KeyError`` for an unknown one, unless it is the file's."""
+def tensors_in(facts: ModelFacts, format_id: str, ready: Arranged | None = None) -> tuple[TensorFacts, ...]:
+    """Return the tensors as a format stores them. Raises ``KeyError`` for an unknown one, unless it is the file's.
+
+    ``ready`` spares arranging the tensors again for each of several GGUF levels.
+    """
     if format_id == facts.format_id:
         return facts.tensors
     stored_as = FORMATS[format_id]
     if stored_as.family is Family.GGUF:
-        return tensors_at(facts, stored_as.label)
+        return (ready or arranged(facts)).at(stored_as.label)
     size = _sizes(stored_as, group_size(facts))
-    return tuple(replace(tensor, type=stored_as.label, bytes=size(tensor)) for tensor in facts.tensors)
+    return tuple(TensorFacts(tensor.name, tensor.shape, stored_as.label, size(tensor)) for tensor in facts.tensors)
 
 
 def group_size(facts: ModelFacts) -> int:
