@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from desktop.bugs import BugNet
 from desktop.faults import Button, Do
+from desktop.garbage import GarbageTime
 from desktop.jobs import Call, Jobs, JobThread, Latest
 from desktop.models.library_model import Entry, read_library
 from desktop.models.plan_words import prepare
@@ -262,6 +263,7 @@ def run() -> int:
     net.spread()
     app = App(qt, settings_file.load())
     app.start()
+    GarbageTime(app.jobs)
     code = qt.exec()
     if not app.jobs.close():
         os._exit(code)  # something hangs in native code; Python's own end would wait for it or crash

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QDateTime, QLocale, QModelIndex, QPersistentModelIndex, Qt
 
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
+from engine.convert.source import GGUF_SOURCES
 from engine.errors import EngineError
 from engine.quantities import size
 from engine.runtime import registry
@@ -42,6 +44,11 @@ class Entry:
         return True
 
     @property
+    def can_convert(self) -> bool:
+        """Whether it still holds enough to be reduced: an original, or a GGUF file that is nearly one."""
+        return self.checkpoint.path.suffix != ".gguf" or self.checkpoint.format_id in GGUF_SOURCES
+
+    @property
     def folder_words(self) -> str:
         """Where it lies in the library: ``publisher/repository``."""
         return self.checkpoint.name.rpartition("/")[0]
@@ -58,7 +65,7 @@ class Entry:
         source = self.checkpoint.record.get("source") or {}
         if not isinstance(source, dict):
             return str(source)
-        return str(source.get("repository") or source.get("name") or source.get("path") or "Added by hand")
+        return str(source.get("repository") or Path(source.get("path") or "Added by hand").name)
 
     @property
     def since_words(self) -> str:

@@ -17,6 +17,7 @@ from engine.machine.facts import Machine
 from engine.machine.sources import Live, Unavailable
 from engine.quantities import size
 from engine.recommend.fit import Fit
+from engine.recommend.rules import recommend
 
 PLACES = {"gpu": "GPU", "cpu": "Processor", "gpu+cpu": "GPU and processor"}
 
@@ -49,8 +50,6 @@ class Step:
 
 def suggest(path: Path, machine: Machine, context_tokens: int, library: Library) -> Suggestion:
     """Read a model's headers and rank its formats. It blocks: run it as a job."""
-    from engine.recommend.rules import recommend
-
     facts = read_facts(path)
     source = library.entry_at(path)
     fits = recommend(facts, _with_memory_of_now(machine), context_tokens)
@@ -74,7 +73,7 @@ def step_for(suggestion: Suggestion, fit: Fit) -> Step:
     """Return the next step for one format."""
     label, path, stored = fit.format.label, suggestion.path, suggestion.facts.format_id
     if fit.format.id not in RECIPES:
-        return Step("nothing", f"{label} cannot be made here yet", path)
+        return Step("nothing", f"{label} cannot be used here yet", path)
     if not fit.fits:
         return Step("nothing", f"{label} does not fit", path)
     if fit.format.id == stored:

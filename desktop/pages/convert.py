@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 
 from desktop.models.plan_words import Prepared, fact_words, made_words
 from desktop.widgets.card import Card
@@ -38,6 +38,7 @@ class ConvertPage(Page):
         super().__init__("Convert", "Make the format that fits. The original stays as it is.")
         self._prepared: Prepared | None = None
         self._running = False
+        self._lead_on = False  # whether the plan's button gets the focus: not while the person is choosing
         self.picker = ModelPicker()
         self.picker.chosen.connect(self._ask)
         self.formats = FormatPicker(USUAL_FORMAT)
@@ -72,6 +73,7 @@ class ConvertPage(Page):
         if format_id:
             self.formats.choose(format_id)
         self._ask()
+        self._lead_on = True
 
     @Slot(object)
     def show_plan(self, prepared: Prepared) -> None:
@@ -90,6 +92,9 @@ class ConvertPage(Page):
         self.start.setEnabled(not planned.obstacles)
         self.chat_before.setVisible(prepared.made_before)
         self._show_only(self.plan_card)
+        if self._lead_on:
+            self.start.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._lead_on = False
 
     @Slot()
     def show_started(self) -> None:

@@ -109,7 +109,7 @@ class LibraryPage(Page):
         usable = bool(entry and not entry.damaged)
         self.chat.setEnabled(bool(entry and entry.can_chat))
         self.fits.setEnabled(usable)
-        self.convert.setEnabled(usable)
+        self.convert.setEnabled(usable and bool(entry and entry.can_convert))
         self.show_in_folder.setEnabled(bool(entry))
         self.delete.setEnabled(bool(entry))
 

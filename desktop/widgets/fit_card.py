@@ -49,7 +49,8 @@ class FitCard(Card):
         self._step = step_for(suggestion, fit)
         self.heading.setText(f"{fit.format.label} · {fit.format.quality.words}")
         self.setAccessibleName(f"{fit.format.label}: {fit.reason}")
-        self.tag.setText("Best for this machine" if best else fit.format.best_for.capitalize())
+        praise = "Best for this machine" if len(suggestion.fits) > 1 else "Fits this machine"
+        self.tag.setText(praise if best else fit.format.best_for.capitalize())
         self.reason.setText(fit.reason)
         self._show_numbers(suggestion, fit)
         self._memory.setText(memory_words(fit.footprint, fit.free_bytes))

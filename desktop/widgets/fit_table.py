@@ -11,7 +11,7 @@ from desktop.widgets.memory_bar import paint_memory
 from desktop.widgets.row_table import Index, RowDelegate, RowTable, small, two_lines, wrapped
 from engine.recommend.fit import Fit
 
-_WIDTHS = (128, 84, 172, 118, 106, 132, 260)
+_WIDTHS = (116, 80, 150, 110, 104, 112, 220)
 
 
 class FitTable(RowTable):

@@ -20,6 +20,7 @@ class FormatPicker(QWidget):
         super().__init__()
         self.list = Choice()
         self.list.setMinimumContentsLength(24)
+        self.list.setMaxVisibleItems(20)
         for entry in FORMATS.values():
             if entry.id in RECIPES:
                 self.list.addItem(f"{entry.label} – {entry.quality.words}", entry.id)

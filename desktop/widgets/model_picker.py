@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from desktop.widgets.controls import label, row
@@ -39,7 +39,7 @@ class ModelPicker(QWidget):
         """List the library; the choice stays, also if it lies elsewhere."""
         self.list.clear()
         for entry in entries:
-            self.list.addItem(entry.name, str(entry.path))
+            self._add(model_words(entry), str(entry.path))
         self._show_path()
 
     def choose(self, path: Path) -> None:
@@ -53,8 +53,12 @@ class ModelPicker(QWidget):
             return
         data = str(self.path)  # Qt finds text, not Python's objects
         if self.list.findData(data) < 0:
-            self.list.addItem(data, data)
+            self._add(data, data)
         self.list.setCurrentIndex(self.list.findData(data))
+
+    def _add(self, words: str, data: str) -> None:
+        self.list.addItem(words, data)
+        self.list.setItemData(self.list.count() - 1, data, Qt.ItemDataRole.ToolTipRole)
 
     @Slot(Path)
     def _tell(self, path: Path) -> None:
@@ -64,3 +68,9 @@ class ModelPicker(QWidget):
     @Slot(int)
     def _on_activated(self, index: int) -> None:
         self._tell(Path(self.list.itemData(index)))
+
+
+def model_words(entry: Checkpoint) -> str:
+    """Return a model as a list shows it, the part that tells it from others first: “Llama-3-8B-Q4_K_M · meta-llama”."""
+    publisher = entry.name.partition("/")[0]
+    return f"{entry.title} · {publisher}" if publisher != entry.name else entry.title

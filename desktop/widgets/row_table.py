@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QFont, QPainter, QResizeEvent, QTextOption, QWheelEvent
-from PySide6.QtWidgets import QHeaderView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView
+from PySide6.QtWidgets import (
+    QHeaderView,
+    QScrollArea,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
 
 from desktop.theme import scale
 from desktop.theme.colours import current
@@ -46,6 +56,15 @@ class RowTable(QTableView):
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()  # it scrolls the page
 
+    def currentChanged(self, current: Index, previous: Index) -> None:  # type: ignore[override]
+        """Bring the row into sight by scrolling the page, which is what scrolls here."""
+        super().currentChanged(current, previous)
+        page = next((parent for parent in _parents(self) if isinstance(parent, QScrollArea)), None)
+        content = page.widget() if page else None
+        if page and content and self.hasFocus():
+            middle = self.viewport().mapTo(content, self.visualRect(current).center())  # type: ignore[arg-type]
+            page.ensureVisible(0, middle.y(), 0, ROW_HEIGHT)
+
     @Slot()
     def _fit_height(self) -> None:
         too_wide = sum(self._widths) > self.viewport().width()
@@ -75,6 +94,13 @@ class RowDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(80, ROW_HEIGHT)
+
+
+def _parents(widget: QWidget) -> Iterator[QWidget]:
+    parent = widget.parentWidget()
+    while parent:
+        yield parent
+        parent = parent.parentWidget()
 
 
 def two_lines(painter: QPainter, rect: QRectF, upper: str, lower: str, ink: QColor, muted: QColor) -> None:

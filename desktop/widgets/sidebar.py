@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from desktop.theme import scale
 from desktop.theme.icons import app_icon, icon
@@ -49,7 +49,7 @@ class Sidebar(QFrame):
             self._layout.addStretch(1)
         self.set_wide(True)
 
-    def button(self, name: str) -> QToolButton:
+    def button(self, name: str) -> QPushButton:
         return self._buttons[name]
 
     def set_current(self, name: str) -> None:
@@ -57,9 +57,8 @@ class Sidebar(QFrame):
 
     def set_wide(self, wide: bool) -> None:
         """Show words beside the icons, or only the icons where the window is small."""
-        style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if wide else Qt.ToolButtonStyle.ToolButtonIconOnly
         for button in self._buttons.values():
-            button.setToolButtonStyle(style)
+            button.setText(f" {button.accessibleName()}" if wide else "")  # a space is all that widens the icon's gap
         self._word.setVisible(wide)
         self.setFixedWidth(_WIDE if wide else _NARROW)
 
@@ -96,14 +95,14 @@ class Sidebar(QFrame):
         self.chosen.emit(next(name for name, button in self._buttons.items() if button is pressed))
 
 
-def _button(place: Place, number: int) -> QToolButton:
-    made = QToolButton()
+def _button(place: Place, number: int) -> QPushButton:
+    made = QPushButton()
     made.setProperty("role", "nav")
-    made.setText(f" {place.title}")  # the gap to the icon, which a stylesheet cannot widen
     made.setIcon(icon(place.icon, "text_muted", "on_accent_soft"))
     made.setIconSize(QSize(20, 20))
     made.setCheckable(True)
+    made.setAutoExclusive(True)  # one of several, says a screen reader
     made.setAccessibleName(place.title)
     made.setToolTip(f"{place.title} (Ctrl+{number})")
-    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return made

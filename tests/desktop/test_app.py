@@ -128,18 +128,18 @@ def test_settings_that_cannot_be_kept_are_told(app, qtbot, monkeypatch):
     assert "the disk is read-only" in words_on(app.options)
 
 
-@pytest.mark.parametrize("do", [Do.SETTINGS, Do.SUGGESTION, Do.LIBRARY, Do.MACHINE])
-def test_a_faults_button_leads_to_its_page(app, do):
-    app.models.way_chosen.emit(Button(do, "Go"))
-    assert app.window.page == do.value
+def test_a_faults_buttons_lead_to_their_pages(app):
+    for do in (Do.SETTINGS, Do.SUGGESTION, Do.LIBRARY, Do.MACHINE):
+        app.models.way_chosen.emit(Button(do, "Go"))
+        assert app.window.page == do.value
 
 
-@pytest.mark.parametrize(("do", "target"), [(Do.OPEN_FOLDER, "/models"), (Do.OPEN_ADDRESS, "https://example.org/x")])
-def test_a_faults_button_leads_out(app, do, target, monkeypatch):
+def test_a_faults_buttons_lead_out(app, monkeypatch):
     opened = []
     monkeypatch.setattr(app_module.QDesktopServices, "openUrl", lambda url: opened.append(url.toString()))
-    app.models.way_chosen.emit(Button(do, "Go", target))
-    assert opened == [f"file://{target}" if do is Do.OPEN_FOLDER else target]
+    app.models.way_chosen.emit(Button(Do.OPEN_FOLDER, "Open", "/models"))
+    app.models.way_chosen.emit(Button(Do.OPEN_ADDRESS, "Open", "https://example.org/x"))
+    assert opened == ["file:///models", "https://example.org/x"]
 
 
 def test_a_chat_is_opened_and_answers(app, qtbot, tmp_path):

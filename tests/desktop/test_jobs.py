@@ -6,6 +6,8 @@ import threading
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PySide6.QtCore import QObject, Slot
 
 from desktop.jobs import JOIN_MS, Call, Jobs, JobThread, Latest, joined
@@ -132,6 +134,26 @@ def test_joining_keeps_parts_apart_and_the_newest_progress():
         Progress("write", 0, 9),
         Finished(),
     ]
+
+
+EVENTS = st.one_of(
+    st.builds(Token, st.text(max_size=3), st.sampled_from(["answer", "thinking"]), st.just((1,))),
+    st.builds(Progress, st.sampled_from(["read", "write"]), st.integers(0, 9), st.just(9)),
+    st.builds(Notice, st.text(max_size=3)),
+)
+
+
+@given(st.lists(EVENTS, max_size=30))
+def test_joining_loses_nothing_but_old_progress(events):
+    told = list(joined(events))
+    flat = [piece for item in told for piece in (item if isinstance(item, list) else [item])]
+    for part in ("answer", "thinking"):
+        before, after = ([e for e in some if isinstance(e, Token) and e.part == part] for some in (events, flat))
+        assert "".join(token.text for token in before) == "".join(token.text for token in after)
+        assert sum(len(token.ids) for token in before) == sum(len(token.ids) for token in after)
+    assert [e for e in events if isinstance(e, Notice)] == [e for e in flat if isinstance(e, Notice)]
+    newest = {e.step: e for e in events if isinstance(e, Progress)}
+    assert newest == {e.step: e for e in flat if isinstance(e, Progress)}
 
 
 def test_an_error_ends_the_job_after_what_came_before(qtbot):

@@ -14,12 +14,12 @@ from typing import Any
 import gi  # pyright: ignore[reportMissingImports]
 
 gi.require_version("Atspi", "2.0")
-from gi.repository import Atspi, GLib  # noqa: E402  # pyright: ignore[reportMissingImports]
+from gi.repository import Atspi  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 
 def showing(node: Any) -> Iterator[Any]:
     """Yield a node and what is below it; what is not on the screen is left out with all its children."""
-    node.clear_cache_single()
+    getattr(node, "clear_cache_single", node.clear_cache)()  # the former from at-spi2 2.50 on
     states = node.get_state_set()
     if node.get_role() != Atspi.Role.APPLICATION and not states.contains(Atspi.StateType.SHOWING):
         return
@@ -71,7 +71,7 @@ def main() -> None:
     for line in sys.stdin:
         try:
             answer: Any = look(*json.loads(line))
-        except GLib.Error:  # the app is busy or just changed what it shows
+        except Exception:  # the app is busy or just changed what it shows: look again
             answer = []
         print(json.dumps(answer), flush=True)
 

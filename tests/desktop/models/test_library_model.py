@@ -32,6 +32,7 @@ def test_what_can_be_done():
     assert STARTER.can_chat
     assert not ORIGINAL.can_chat
     assert not DAMAGED.can_chat and DAMAGED.damaged
+    assert [entry.can_convert for entry in ENTRIES] == [False, True, False]
 
 
 def test_rows_are_found_by_name():
@@ -45,7 +46,7 @@ def test_a_record_of_any_shape_is_shown():
     def source(value):
         return Entry(Checkpoint(Path("/a"), "a", "gguf-f16", 1, {"source": value}), 0).source_words
 
-    assert source({"path": "/b"}) == "/b"
+    assert source({"path": "/b/c"}) == "c"
     assert source("a friend") == "a friend"
     assert source(None) == "Added by hand"
 

@@ -20,7 +20,7 @@ def test_the_best_is_the_first_that_fits():
     [
         (0, "convert", "Convert to Q4_K_M"),
         (2, "nothing", "F32 does not fit"),
-        (3, "nothing", "AWQ INT4 cannot be made here yet"),
+        (3, "nothing", "AWQ INT4 cannot be used here yet"),
     ],
 )
 def test_the_step_of_a_folders_formats(row, do, label):

@@ -85,6 +85,15 @@ def test_the_plan_says_what_it_takes(page):
     assert page.start.text() == "Convert to Q4_K_M" and page.start.isEnabled()
 
 
+def test_whoever_comes_from_elsewhere_starts_with_enter(page, qtbot):
+    page.choose(FOLDER)
+    page.show_plan(prepared())
+    assert page.focusWidget() is page.start
+    page.formats.list.setFocus()
+    page.show_plan(prepared())
+    assert page.focusWidget() is page.formats.list
+
+
 def test_all_obstacles_are_shown_and_nothing_starts(page):
     page.choose(FOLDER)
     page.show_plan(prepared(DiskFull(21 * GB, 3 * GB, "/models"), DiskFull(5 * GB, 1 * GB, "/tmp")))

@@ -38,17 +38,23 @@ def test_buttons_follow_the_selection(page):
     for row in range(3):
         page.table.selectRow(row)
         states.append([b.isEnabled() for b in (page.chat, page.fits, page.convert, page.delete)])
-    assert states == [[True, True, True, True], [False, True, True, True], [False, False, False, True]]
+    assert states == [[True, True, False, True], [False, True, True, True], [False, False, False, True]]
 
 
 @pytest.mark.parametrize(
-    ("button", "signal"), [("chat", "chat_wanted"), ("fits", "suggestion_wanted"), ("convert", "convert_wanted")]
+    ("button", "signal", "entry"),
+    [
+        ("chat", "chat_wanted", STARTER),
+        ("fits", "suggestion_wanted", STARTER),
+        ("convert", "convert_wanted", ORIGINAL),
+    ],
 )
-def test_wishes_carry_the_path(page, qtbot, button, signal):
+def test_wishes_carry_the_path(page, qtbot, button, signal, entry):
     page.show_entries(ENTRIES)
+    page.table.selectRow(ENTRIES.index(entry))
     with qtbot.waitSignal(getattr(page, signal)) as wish:
         press(getattr(page, button))
-    assert wish.args == [STARTER.checkpoint.path]
+    assert wish.args == [entry.checkpoint.path]
 
 
 def test_enter_opens_the_model(page, qtbot):

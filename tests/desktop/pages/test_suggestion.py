@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 
 from desktop.models.suggestion import Suggestion
 from desktop.pages.suggestion import SuggestionPage
@@ -29,7 +30,10 @@ def test_without_a_model_it_says_what_to_do(page):
 
 
 def test_the_library_is_offered(page, qtbot):
-    assert [page.picker.list.itemText(row) for row in range(2)] == [STARTER.checkpoint.name, ORIGINAL.checkpoint.name]
+    assert [page.picker.list.itemText(row) for row in range(2)] == [
+        "SmolLM2-135M-Instruct.Q4_1 · HuggingFaceTB",
+        "Llama-3.1-8B-Instruct · meta-llama",
+    ]
     page.picker.list.setFocus()
     for _ in range(2):
         with qtbot.waitSignal(page.suggestion_wanted) as wish:
@@ -87,6 +91,18 @@ def test_another_row_is_picked_by_keyboard(page, qtbot):
     assert FITS[2].reason in words_on(page.card)
     qtbot.keyClick(page.table, Qt.Key.Key_Down)
     assert "Install the package autoawq." in words_on(page.card)
+
+
+def test_the_page_follows_the_keyboard_down_the_table(page, qtbot):
+    page.resize(900, 420)
+    page.show_suggestion(SUGGESTION)
+    QApplication.processEvents()
+    page.table.setFocus()
+    for _ in range(len(FITS)):
+        qtbot.keyClick(page.table, Qt.Key.Key_Down)
+    row = page.table.visualRect(page.table.currentIndex())
+    top = page.table.viewport().mapTo(page, row.topLeft()).y()
+    assert top >= 0 and top + row.height() <= page.height()
 
 
 def test_a_row_with_which_nothing_can_be_done_is_not_the_first_pick(page):
