@@ -74,7 +74,7 @@ class Person:
             **(environment or {}),
         }
         self._start(["openbox"])
-        self._eyes = self._start([SYSTEM_PYTHON, str(EYES)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._eyes = self._open_eyes()
         self.log = home.parent / "app.log"
         self.app = self._start_app(arguments)
 
@@ -96,7 +96,10 @@ class Person:
         assert self._eyes.stdout is not None
         self._eyes.stdin.write(json.dumps([name, role]).encode() + b"\n")
         self._eyes.stdin.flush()
-        return [Spot(**row) for row in json.loads(self._eyes.stdout.readline())]
+        line = self._eyes.stdout.readline()
+        if not line:  # the accessibility library does not survive every change of what it looks at
+            self._eyes = self._open_eyes()
+        return [Spot(**row) for row in json.loads(line or b"[]")]
 
     def see(self, name: str, role: str = "", within_s: float = 20) -> Spot:
         """Wait until something is on the screen and return it; fail with what is there instead."""
@@ -148,6 +151,9 @@ class Person:
 
     def _xdotool(self, *arguments: str) -> None:
         subprocess.run(["xdotool", *arguments], env=self.environment, check=True)
+
+    def _open_eyes(self) -> subprocess.Popen[bytes]:
+        return self._start([SYSTEM_PYTHON, str(EYES)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def _start_screen(self, size: str) -> str:
         read, write = os.pipe()

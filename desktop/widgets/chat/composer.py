@@ -13,13 +13,15 @@ from desktop.theme.icons import icon
 from desktop.widgets.controls import button, label, restyle
 
 _MOST_LINES = 10
+_PAGES = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
 
 
 class QuestionField(QPlainTextEdit):
-    """A field that grows with its lines up to a limit, and then scrolls."""
+    """A field that grows with its lines up to a limit, and then scrolls. ``paged`` is for the conversation: up is -1."""
 
     sent = Signal()
     focused = Signal(bool)
+    paged = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,6 +38,8 @@ class QuestionField(QPlainTextEdit):
         enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.sent.emit()
+        elif event.key() in _PAGES:
+            self.paged.emit(_PAGES[event.key()])
         else:
             super().keyPressEvent(event)
 
@@ -76,12 +80,14 @@ class Composer(QFrame):
         self.field = QuestionField()
         self.field.sent.connect(self.send)
         self.field.focused.connect(self._on_focused)
-        self.field.textChanged.connect(self._show_state)
+        self.field.textChanged.connect(self._on_edited)
         self.deed = button("Send", "primary", "send")
         self.deed.clicked.connect(self._on_deed)
         self.hint = label("", "caption")
         self._answering = False
         self._obstacle = ""
+        self._passes = False  # whether the obstacle goes away by itself
+        self._waiting = False  # for it to do so
         below = QHBoxLayout()
         below.addWidget(self.hint, 1)
         below.addWidget(self.deed)
@@ -100,17 +106,30 @@ class Composer(QFrame):
         self.deed.setIcon(icon("stop" if answering else "send", "on_accent"))
         self._show_state()
 
-    def set_obstacle(self, sentence: str) -> None:
-        """Say why nothing can be sent now; empty: it can."""
-        self._obstacle = sentence
+    def set_obstacle(self, sentence: str, *, passes: bool = False) -> None:
+        """Say why nothing can be sent now; empty: it can. If it ``passes``, what is sent meanwhile waits for it."""
+        self._obstacle, self._passes = sentence, passes
+        waiting, self._waiting = self._waiting, self._waiting and passes
         self._show_state()
+        if waiting and not sentence:
+            self.send()
 
     @Slot()
     def send(self) -> None:
         text = self.field.toPlainText().strip()
-        if text and self.deed.isEnabled() and not self._answering:
-            self.field.clear()
-            self.asked.emit(text)
+        if not text or not self.deed.isEnabled() or self._answering:
+            return
+        if self._obstacle:
+            self._waiting = True
+            self._show_state()
+            return
+        self.field.clear()
+        self.asked.emit(text)
+
+    @Slot()
+    def _on_edited(self) -> None:
+        self._waiting = False  # a question that is still being written is not asked
+        self._show_state()
 
     @Slot(bool)
     def _on_focused(self, focused: bool) -> None:
@@ -126,6 +145,8 @@ class Composer(QFrame):
     @Slot()
     def _show_state(self) -> None:
         written = bool(self.field.toPlainText().strip())
-        self.deed.setEnabled(self._answering or (written and not self._obstacle))
+        free = not self._obstacle or (self._passes and not self._waiting)
+        self.deed.setEnabled(self._answering or (written and free))
         usual = "Esc stops the answer" if self._answering else "Enter sends · Shift+Enter starts a new line"
-        self.hint.setText(self._obstacle or usual)
+        patience = "Sent as soon as the model is loaded" if self._waiting else self._obstacle
+        self.hint.setText(patience or usual)

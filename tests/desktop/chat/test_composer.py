@@ -1,0 +1,51 @@
+"""The composer: what is written is sent when it can be, and never lost."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from desktop.widgets.chat.composer import Composer
+
+
+def test_what_is_sent_while_the_model_loads_is_asked_when_it_is_there(qtbot: QtBot) -> None:
+    composer = Composer()
+    qtbot.addWidget(composer)
+    asked: list[str] = []
+    composer.asked.connect(asked.append)
+    composer.set_obstacle("The model is being loaded…", passes=True)
+    qtbot.keyClicks(composer.field, "Hello")
+    qtbot.keyClick(composer.field, Qt.Key.Key_Return)
+    assert asked == []
+    assert "as soon as" in composer.hint.text()
+    composer.set_obstacle("")
+    assert asked == ["Hello"]
+    assert composer.field.toPlainText() == ""
+
+
+def test_writing_on_takes_the_wait_back(qtbot: QtBot) -> None:
+    composer = Composer()
+    qtbot.addWidget(composer)
+    asked: list[str] = []
+    composer.asked.connect(asked.append)
+    composer.set_obstacle("The model is being loaded…", passes=True)
+    qtbot.keyClicks(composer.field, "Hello")
+    qtbot.keyClick(composer.field, Qt.Key.Key_Return)
+    qtbot.keyClicks(composer.field, " again")
+    composer.set_obstacle("")
+    assert asked == []
+    assert composer.field.toPlainText() == "Hello again"
+
+
+def test_a_failed_load_keeps_what_was_written(qtbot: QtBot) -> None:
+    composer = Composer()
+    qtbot.addWidget(composer)
+    asked: list[str] = []
+    composer.asked.connect(asked.append)
+    composer.set_obstacle("The model is being loaded…", passes=True)
+    qtbot.keyClicks(composer.field, "Hello")
+    qtbot.keyClick(composer.field, Qt.Key.Key_Return)
+    composer.set_obstacle("Choose a model first")
+    assert asked == []
+    assert composer.field.toPlainText() == "Hello"
+    assert not composer.deed.isEnabled()
