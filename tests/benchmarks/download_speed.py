@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.download_speed [--big-mb 500] [--small 200] [--rounds 3]
 
-The server runs in a process of its own. It delays each connection and each answer by the round trip, because ``tc netem``
-needs a kernel module that few test machines have; the third setting also limits each connection, as a window over a
-distance does. Each figure is the best round; what is measured is the whole process, its start included.
+The server runs in a process of its own. It delays each connection and each answer by the round trip, because ``tc
+netem`` needs a kernel module that few test machines have; the third setting also limits each connection, as a window
+over a distance does. Each figure is the best round; what is measured is the whole process, its start included.
 """
 
 from __future__ import annotations

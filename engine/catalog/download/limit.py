@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
+CATCH_UP_S = 0.2  # what a wait took too long is made up for
+
 
 class SpeedLimit:
     """Holds callers back so that together they stay below ``bytes_s``; 0 is no limit. Thread-safe."""
@@ -20,6 +22,7 @@ class SpeedLimit:
             return
         with self._lock:
             now = time.monotonic()
-            self._free_at = max(self._free_at, now) + count / self.bytes_s
+            self._free_at = max(self._free_at, now - CATCH_UP_S) + count / self.bytes_s
             wait_s = self._free_at - now
-        stop.wait(wait_s)
+        if wait_s > 0:
+            stop.wait(wait_s)

@@ -36,14 +36,14 @@ class Staging:
     @contextlib.contextmanager
     def claimed(self, plan: DownloadPlan) -> Iterator[None]:
         """Hold the folder while the block runs. Raises :class:`Refused` if somebody else fetches the same."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{self.folder}.lock", timeout=0, thread_local=False)
         try:
             lock.acquire()
         except Timeout:
             raise Refused(f"{plan.title} is already being fetched.", "Wait for it, or stop it first.") from None
         try:
-            self._write_plan(plan)
+            self.remember(plan)
             yield
         finally:
             with contextlib.suppress(OSError):
@@ -77,7 +77,9 @@ class Staging:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def _write_plan(self, plan: DownloadPlan) -> None:
+    def remember(self, plan: DownloadPlan) -> None:
+        """Write down what the folder is for, so that it is found after a restart."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self.folder / f"plan.{os.getpid()}.tmp"
         temporary.write_text(json.dumps(plan.as_record(), indent=1), "utf-8")
         temporary.replace(self.folder / "plan.json")
