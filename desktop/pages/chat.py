@@ -51,6 +51,7 @@ class ChatPage(QWidget):
         self.answer: Answer | None = None  # the newest
         self._rate = LiveRate()
         self._used_tokens = 0
+        self._usable: list[Path] = []
         self._make_parts()
         self._lay_out()
         self._wire()
@@ -61,11 +62,14 @@ class ChatPage(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        if self.room.path is None and len(self._usable) == 1:
+            self.choose(self._usable[0])  # on the first day there is nothing to choose: the starter model
         if self.room.state != "empty":
             self.focus_first()
 
     def show_library(self, entries: Sequence[Checkpoint]) -> None:
         self.picker.show_library(entries)
+        self._usable = [entry.path for entry in entries]
 
     def show_settings(self, settings: Settings) -> None:
         """Take settings on: sampling holds from the next question on, how a model is loaded from its next loading."""
@@ -120,7 +124,7 @@ class ChatPage(QWidget):
         state = self.room.state
         self.loading.setVisible(state == "loading")
         self.composer.set_answering(state == "answering")
-        self.composer.set_obstacle(_OBSTACLES.get(state, ""))
+        self.composer.set_obstacle(_OBSTACLES.get(state, ""), passes=state == "loading")
         self.welcome.show_state(state)
         if state == "ready":
             self._show_use(self._used_tokens)
@@ -175,8 +179,9 @@ class ChatPage(QWidget):
 
     @Slot(object)
     def _on_language(self, language: str) -> None:
-        for answer in self.transcript.findChildren(Answer):
-            answer.colour(language)
+        for message in self.transcript.messages:
+            if isinstance(message, Answer):
+                message.colour(language)
 
     # What the person does
 
@@ -298,6 +303,7 @@ class ChatPage(QWidget):
         self.strip.undo_wanted.connect(self.bring_back)
         self.welcome.asked.connect(self.ask)
         self.composer.asked.connect(self.ask)
+        self.composer.field.paged.connect(self.transcript.turn_page)
         self.composer.stop_wanted.connect(room.stop)
         inside = Qt.ShortcutContext.WidgetWithChildrenShortcut
         QShortcut(QKeySequence(QKeySequence.StandardKey.New), self, self.begin_anew, context=inside)

@@ -35,6 +35,7 @@ class Answer(QWidget):
     def __init__(self, highlighter: Highlighter, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._highlighter = highlighter
+        self.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
         self._sentences = Sentences()
         self.progress = ProgressLine("Reading your question")
         self.progress.setMaximumWidth(_PROGRESS_WIDTH)

@@ -16,8 +16,8 @@ from desktop.widgets.chat.markdown import plain
 
 # Pygments takes about 3 µs a character. A piece ends before an unindented line that follows a blank one, where nearly
 # every language is at its top level; or anywhere, once it is long.
-PIECE = 700
-LONGEST_PIECE = 2_000
+PIECE = 400
+LONGEST_PIECE = 1_000
 _KEPT = 200
 
 INKS: dict[_TokenType, Ink] = {

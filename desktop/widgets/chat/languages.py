@@ -17,10 +17,11 @@ class Languages(QObject):
         super().__init__(parent)
         self.highlighter = Highlighter()
         self._jobs = jobs
+        self._fetched: set[str] = set()
 
     def fetch(self) -> None:
         """Load what has been asked for since the last time."""
-        while self.highlighter.wanted:
-            language = self.highlighter.wanted.pop()
+        for language in self.highlighter.wanted - self._fetched:
+            self._fetched.add(language)
             loading = self._jobs.start(Call(self.highlighter.load, language))
             loading.finished.connect(self.loaded)

@@ -62,7 +62,8 @@ def last_unit(text: str, ordinal: int | None = None) -> Unit:
     """Return where the last unit begins; ``ordinal`` is as for :func:`lines_of`."""
     env: dict[str, Any] = {}
     tokens = _PARSER.parse(clean(text), env)
-    defines = bool(env.get("references") or env.get("footnotes"))
+    footnotes = env.get("footnotes", {})
+    defines = bool(env.get("references") or footnotes.get("refs") or footnotes.get("list"))
     starts = [(token.map[0], index) for index, token in enumerate(tokens) if token.level == 0 and token.map]
     if not starts:
         return Unit(0, None, defines)

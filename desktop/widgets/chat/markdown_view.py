@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from time import perf_counter
 
-from PySide6.QtCore import QEvent, QRectF, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QRectF, QTimer, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
@@ -24,9 +24,7 @@ _BAR = 3
 
 
 class MarkdownView(TextView):
-    """Show Markdown. ``drawn`` comes when all the text that was given is on the screen."""
-
-    drawn = Signal()
+    """Show Markdown, all at once or piece by piece."""
 
     def __init__(self, highlighter: Highlighter, name: str, parent: QWidget | None = None) -> None:
         super().__init__(name, parent)
@@ -44,6 +42,11 @@ class MarkdownView(TextView):
     @property
     def whole_text(self) -> str:
         return self._stream.text + "".join(self._waiting)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is text that is not drawn yet."""
+        return bool(self._waiting) or self._ending
 
     def append(self, text: str) -> None:
         """Add text; it is drawn at once, or a little later where the last update was just now."""
@@ -67,8 +70,8 @@ class MarkdownView(TextView):
 
     def colour(self, language: str) -> None:
         """Draw code of a language anew, whose rules are loaded now."""
-        if any(box.language.lower() == language for box, _ in self._writer.frames("code")):
-            self._apply(self._stream.all())
+        for box in [box for box, _ in self._writer.frames("code") if box.language.lower() == language]:
+            self._writer.recolour(box, self._highlighter(self._writer.code(box), language))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -109,7 +112,6 @@ class MarkdownView(TextView):
         else:
             self._ending = False
             self._apply(self._stream.finish())
-            self.drawn.emit()
         cost_ms = (perf_counter() - started_s) * 1000
         self._timer.start(max(SOONEST_MS, math.ceil(COSTS * cost_ms)))
 

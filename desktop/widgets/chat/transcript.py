@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from desktop.theme import scale
@@ -57,6 +57,12 @@ class Transcript(QScrollArea):
         bar.setValue(bar.maximum())
         self._show_latest()
 
+    @Slot(int)
+    def turn_page(self, pages: int) -> None:
+        """Scroll by most of what is seen: up if negative."""
+        bar = self.verticalScrollBar()
+        bar.setValue(bar.value() + pages * (self.viewport().height() - scale.XXL))
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place_latest()
@@ -74,8 +80,8 @@ class Transcript(QScrollArea):
         self._show_latest()
 
     def _content(self) -> QWidget:
-        content, middle = QWidget(), QWidget()
-        content.setProperty("role", "page")
+        content, middle = _Ground(), QWidget()
+        middle.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
         middle.setMaximumWidth(scale.READING_WIDTH)
         inner = QVBoxLayout(middle)
         inner.setContentsMargins(scale.XL, scale.L, scale.XL, scale.XL)
@@ -105,3 +111,15 @@ class Transcript(QScrollArea):
         self.latest.adjustSize()
         left = (self.viewport().width() - self.latest.width()) // 2
         self.latest.move(left, self.height() - self.latest.height() - scale.M)
+
+
+class _Ground(QWidget):
+    """Paint the page's ground: what covers all below it is moved when it scrolls, and not drawn anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        QPainter(self).fillRect(event.rect(), self.palette().window())

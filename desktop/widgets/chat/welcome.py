@@ -33,8 +33,9 @@ class Welcome(QWidget):
         layout = QVBoxLayout(self)
         layout.addStretch(1)
         layout.addWidget(self._state)
-        layout.addLayout(row(None, examples, None))
-        layout.itemAt(2).layout().setStretch(1, 1000)
+        across = row(None, examples, None)
+        across.setStretch(1, 1000)
+        layout.addLayout(across)
         layout.addStretch(2)
         self.show_state("empty")
 

@@ -14,8 +14,11 @@ from desktop.widgets.chat.markdown import lines_of, plain
 from desktop.widgets.chat.stream import MarkdownStream
 
 CHARACTERS = "#*_-+>`~|[]()!\\&<:.\t\r\n 1xé😀\u2029\ufdd0\x00"
-PIECES = """**@```@```python\n@~~~@    @# @## @- @* @1. @7) @> @- [ ] @- [x] @---\n@===\n@-\n@| a | b |\n@|---|:-:|\n@[a]: /b\n@[a]@[^1]@\
-[^1]: note\n@word @def f(x):\n@<b>@![i](u)@[l](http://x.y)@\n\n@  \n""".split("@")
+PIECES = [
+    "**", "```", "```python\n", "~~~", "    ", "# ", "## ", "- ", "* ", "1. ", "7) ", "> ", "- [ ] ", "- [x] ", "---\n",
+    "===\n", "-\n", "| a | b |\n", "|---|:-:|\n", "[a]: /b\n", "[a]", "[^1]", "[^1]: note\n", "word ", "def f(x):\n",
+    "<b>", "![i](u)", "[l](http://x.y)", "\n\n", "  \n",
+]  # fmt: skip
 MARKS = st.sampled_from([*CHARACTERS, "\r\n", *PIECES])
 TEXTS = st.one_of(st.lists(MARKS, max_size=40).map("".join), st.text(max_size=80))
 

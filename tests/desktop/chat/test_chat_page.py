@@ -1,0 +1,270 @@
+"""A person talks with a model: the page, its jobs and a real worker process with the scripted back end."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+
+from desktop.faults import Do
+from desktop.theme.colours import DARK
+from engine.settings import DEFAULTS
+from tests.helpers.scripts import recorded
+
+MARKDOWN = "# Title\n\nSome **bold** text.\n\n```python\nx = 1\n```\n\n- one\n- two\n"
+
+
+def pieces(text, size=3):
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def test_an_answer_streams_in_order_and_says_what_it_took(talk):
+    talk.load(chunks=pieces(MARKDOWN), tokens_per_s=200)
+    talk.ask("hello there")
+    assert talk.answer.split("\n")[:4] == ["Title", "Some bold text.", "python", "x = 1"]
+    assert talk.page.answer.view.whole_text == MARKDOWN
+    assert "tokens/s · 21 tokens · first token" in talk.footer
+    assert talk.page.gauge.words.text() == "23 of 4,096 tokens"
+    assert recorded(talk.model)[0]["messages"] == [{"role": "user", "content": "hello there"}]
+
+
+def test_it_is_on_the_screen_while_it_comes(talk):
+    talk.load(chunks=pieces("word " * 100), tokens_per_s=100)
+    talk.ask("go", ended=False)
+    talk.until(lambda: "word word" in talk.answer)
+    assert talk.page.room.state == "answering"
+    talk.press(Qt.Key.Key_Escape)
+    talk.until_ended()
+
+
+def test_the_next_question_goes_on_with_the_conversation(talk):
+    talk.load(turns=[{"chunks": ["one"]}, {"chunks": ["two"]}])
+    talk.ask("first")
+    talk.ask("second")
+    assert [message["content"] for message in recorded(talk.model)[1]["messages"]] == ["first", "one", "second"]
+    assert "prompt tokens reused" in talk.footer
+
+
+@pytest.mark.parametrize("how", ["button", "escape"])
+def test_an_answer_can_be_stopped_and_another_asked_for(talk, how):
+    talk.load(turns=[{"chunks": ["Begun. ", "never"], "fail": "stall", "after": 1}, {"chunks": ["Second."]}])
+    talk.ask("first", ended=False)
+    talk.until(lambda: "Begun" in talk.answer)
+    assert talk.page.composer.deed.text() == "Stop"
+    if how == "button":
+        talk.click(talk.page.composer.deed)
+    else:
+        talk.press(Qt.Key.Key_Escape)
+    talk.until_ended()
+    assert talk.footer == "Stopped by you"
+    assert talk.page.composer.deed.text() == "Send"
+    assert talk.page.room.conversation.messages[-1].ending == "cancelled"
+    talk.ask("second")
+    assert talk.answer == "Second."
+
+
+def test_a_crash_in_mid_answer_is_told_and_the_next_question_works(talk):
+    talk.load(turns=[{"chunks": ["Part", "never"], "fail": "crash", "after": 1}, {"chunks": ["Alive."]}])
+    talk.ask("first")
+    answer = talk.page.answer
+    assert answer.view.toPlainText() == "Part"
+    assert answer.fault.fault.title == "The engine stopped"
+    assert "SIGSEGV" in answer.fault.fault.sentence
+    assert talk.footer == "Broken off by an error"
+    talk.click(answer.details.button)
+    assert answer.details.content.isVisible()
+    assert "Segmentation fault" in answer.details.content.toPlainText()
+    talk.ask("second")
+    assert talk.answer == "Alive."
+    assert not answer.fault.isVisible()
+
+
+def test_a_failed_answer_can_be_tried_again(talk):
+    talk.load(turns=[{"chunks": ["x"], "fail": "memory", "after": 1}, {"chunks": ["Fine."]}])
+    talk.ask("question")
+    assert talk.page.answer.fault.fault.title == "Not enough memory"
+    talk.choose(talk.page.answer.fault, "Try again")
+    talk.until_ended()
+    assert talk.answer == "Fine."
+    assert [message.content for message in talk.page.room.conversation.messages] == ["question", "Fine."]
+    assert len(talk.page.transcript.messages) == 2
+
+
+def test_our_own_bug_in_a_worker_is_told_with_a_report(talk):
+    talk.load(turns=[{"chunks": ["x"], "fail": "error", "after": 1}, {"chunks": ["Fine."]}])
+    talk.ask("question")
+    assert talk.page.answer.fault.fault.title == "Halfbyte made a mistake"
+    assert "the script asked for a bug" in talk.page.answer.details.content.toPlainText()
+
+
+def test_a_full_context_leads_to_a_new_conversation(talk):
+    talk.load(context_tokens=3, chunks=["x"])
+    talk.ask("one two three four")
+    assert talk.page.answer.fault.fault.title == "The conversation is too long"
+    talk.choose(talk.page.answer.fault, "New conversation")
+    assert talk.page.transcript.messages == []
+
+
+def test_a_way_to_another_page_is_told(talk, qtbot):
+    talk.load(context_tokens=3, chunks=["x"])
+    talk.ask("one two three four")
+    with qtbot.waitSignal(talk.page.way_chosen) as told:
+        talk.choose(talk.page.answer.fault, "Change the context")
+    assert told.args[0].do is Do.SETTINGS
+
+
+def test_thoughts_stand_apart_and_open_on_demand(talk):
+    talk.load(chunks=[{"thinking": "I **wonder**. "}, {"thinking": "Yes."}, "The answer."], tokens_per_s=100)
+    talk.ask("question")
+    thinking = talk.page.answer.thinking
+    assert talk.answer == "The answer."
+    assert thinking.button.text().startswith("Thought for 0.0")
+    assert not thinking.view.isVisible()
+    talk.click(thinking.button)
+    talk.until(lambda: not thinking.view.is_behind)
+    assert thinking.view.isVisible()
+    assert thinking.view.toPlainText() == "I wonder. Yes."
+    assert talk.page.room.conversation.last_answer.thinking == "I **wonder**. Yes."
+
+
+def test_an_answer_that_was_cut_says_so(talk):
+    talk.load(chunks=["a", "b", "c"], finish_reason="context")
+    talk.ask("question")
+    assert talk.footer.startswith("The context is full · ")
+
+
+def test_messages_and_code_can_be_copied(talk, clipboard):
+    talk.load(chunks=pieces(MARKDOWN))
+    talk.ask("hello")
+    talk.click(talk.page.answer.copy)
+    assert clipboard.text() == MARKDOWN
+    talk.click(talk.page.transcript.messages[0].copy)
+    assert clipboard.text() == "hello"
+    (copy,) = talk.page.answer.view.copies.buttons
+    talk.click(copy)
+    assert clipboard.text() == "x = 1"
+    assert copy.accessibleName() == "Copy python code"
+
+
+def test_code_gets_its_colours(talk):
+    talk.load(chunks=["```python\nreturn 1\n```\n\nThat is settled before the rules are loaded."])
+    talk.ask("code")
+    view = talk.page.answer.view
+
+    def colours():
+        block = view.document().findBlock(view.toPlainText().index("return"))
+        return {layout.format.foreground().color().name() for layout in block.textFormats()}
+
+    talk.until(lambda: len(colours()) == 3)
+
+
+def test_a_new_conversation_can_be_undone(talk):
+    talk.load(turns=[{"chunks": ["one"]}, {"chunks": ["two"]}, {"chunks": ["three"]}])
+    talk.ask("first")
+    talk.press(Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
+    assert talk.page.transcript.messages == []
+    assert talk.page.welcome.isVisible()
+    talk.click(talk.page.strip.undo)
+    assert not talk.page.strip.isVisible()
+    assert talk.answer == "one"
+    talk.ask("second")
+    assert [message["content"] for message in recorded(talk.model)[-1]["messages"]] == ["first", "one", "second"]
+    talk.click(talk.page.new)
+    talk.ask("afresh")
+    assert not talk.page.strip.isVisible()
+    assert [message["content"] for message in recorded(talk.model)[-1]["messages"]] == ["afresh"]
+
+
+def test_a_new_conversation_ends_the_answer_that_comes(talk):
+    talk.load(turns=[{"chunks": ["Begun. ", "never"], "fail": "stall", "after": 1}, {"chunks": ["Second."]}])
+    talk.ask("first", ended=False)
+    talk.until(lambda: "Begun" in talk.answer)
+    talk.click(talk.page.new)
+    assert talk.page.room.state == "ready"
+    talk.click(talk.page.strip.undo)
+    assert talk.footer == "Stopped by you"
+    talk.ask("second")
+    assert talk.answer == "Second."
+
+
+def test_what_shows_follows_the_theme(talk, theme):
+    talk.load(chunks=pieces(MARKDOWN))
+    talk.ask("hello")
+    theme.choose("dark")
+    view = talk.page.answer.view
+    talk.until(lambda: DARK.text in view.document().toHtml())
+    assert view.toPlainText().startswith("Title\nSome bold text.")
+
+
+def test_a_model_that_cannot_be_loaded_is_told_and_another_works(talk):
+    talk.load(load_fail="memory", chunks=["x"])
+    assert talk.page.room.state == "empty"
+    assert talk.page.banner.fault.title == "Not enough memory"
+    assert not talk.page.composer.deed.isEnabled()
+    talk.load(chunks=["Here."])
+    talk.ask("question")
+    assert talk.answer == "Here."
+
+
+def test_a_model_that_is_not_there_is_told(talk, tmp_path):
+    talk.page.choose(tmp_path / "gone.gguf")
+    talk.until(lambda: talk.page.room.state == "empty")
+    assert talk.page.banner.fault.title == "Not found"
+
+
+def test_another_model_goes_on_with_the_conversation(talk):
+    talk.load(chunks=["one"])
+    talk.ask("first")
+    talk.page.close_room()
+    talk.load(turns=[{}, {"chunks": ["two"]}])
+    talk.ask("second")
+    assert [message["content"] for message in recorded(talk.model)[-1]["messages"]] == ["first", "one", "second"]
+
+
+def test_nothing_is_sent_while_there_is_no_model_or_no_text(talk):
+    talk.ask("too early", ended=False)
+    assert talk.page.composer.field.toPlainText() == "too early"
+    assert talk.page.composer.hint.text() == "Choose a model first"
+    talk.load(chunks=["x"])
+    talk.page.composer.field.clear()
+    talk.press(Qt.Key.Key_Return)
+    assert talk.page.room.state == "ready"
+
+
+def test_an_example_asks(talk):
+    talk.load(chunks=["Half a byte."])
+    assert talk.page.welcome.isVisible()
+    talk.click(talk.page.welcome.examples[0])
+    talk.until_ended()
+    assert talk.answer == "Half a byte."
+    assert recorded(talk.model)[0]["messages"][0]["content"] == talk.page.welcome.examples[0].text()
+
+
+def test_settings_hold_from_the_next_question_on(talk):
+    talk.load(chunks=list("abcdef"))
+    talk.page.show_settings(DEFAULTS.changed(temperature=0.0, max_tokens=2, system_prompt="Be brief."))
+    talk.ask("question")
+    assert talk.answer == "ab"
+    assert talk.footer.startswith("The longest answer was reached")
+    asked = recorded(talk.model)[0]
+    assert asked["sampling"]["temperature"] == 0.0
+    assert asked["messages"][0] == {"role": "system", "content": "Be brief."}
+
+
+def test_every_control_has_a_name_and_takes_the_keyboard(talk):
+    talk.load(chunks=[{"thinking": "t"}, *pieces(MARKDOWN)])
+    talk.ask("hello")
+    page = talk.page
+    reached, widget = set(), page.composer.field
+    while widget not in reached:
+        reached.add(widget)
+        widget = widget.nextInFocusChain()
+    controls = [page.picker.list, page.new, page.composer.field, page.answer.copy, page.answer.view]
+    controls += [page.answer.thinking.button, *page.answer.view.copies.buttons]
+    for control in controls:
+        assert control in reached
+        assert control.focusPolicy() & Qt.FocusPolicy.TabFocus
+        assert control.accessibleName()
+    for control in reached:
+        if isinstance(control, QWidget) and control.isVisible() and control.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            assert control.accessibleName(), control
