@@ -11,11 +11,12 @@ from engine.catalog.headers.gguf_header import GgufHeader, read_gguf_header
 from engine.catalog.headers.huggingface import folder_facts
 from engine.catalog.headers.model import model_facts
 from engine.catalog.headers.source import FileSource, Source
-from engine.errors import DamagedFile, NotFound
+from engine.errors import DamagedFile, NotFound, UnsupportedModel
 from engine.formats import ModelFacts, TensorFacts
 
 PART = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
 PARTS_LIMIT = 1000
+NO_LANGUAGE_MODEL = frozenset({"clip", "imatrix"})
 
 
 def read_facts(path: Path) -> ModelFacts:
@@ -67,5 +68,10 @@ def _further_parts(path: Path, header: GgufHeader) -> list[Path]:
 
 
 def _facts(header: GgufHeader, tensors: Sequence[TensorFacts], name: str, file: str) -> ModelFacts:
+    architecture, kind = header.metadata.get("general.architecture"), header.metadata.get("general.type", "model")
+    if not isinstance(architecture, str):
+        raise DamagedFile(file, "the name of an architecture", "none")
+    if architecture in NO_LANGUAGE_MODEL or kind != "model":
+        raise UnsupportedModel(architecture, "Halfbyte", f"{name} is a part of another model ({kind}), and no model.")
     stored_as = format_id(header.metadata.get("general.file_type"), tensors)
     return model_facts(header.metadata, tensors, name=name, format_id=stored_as, file=file)

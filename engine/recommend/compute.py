@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.formats import ModelFacts
+from engine.recommend.blocks import BLOCK_TYPES
 from engine.recommend.context import Context
 
 F16_BYTES, F32_BYTES = 2, 4
@@ -33,14 +34,16 @@ class Widths:
 def compute_bytes(facts: ModelFacts, context: Context, widths: Widths | None = None) -> int:
     """Return the bytes of the compute buffer."""
     widths = widths or widths_of(facts)
-    step = max(_feed_forward(widths), _experts(widths), _attention(facts, widths, context), _recurrent(widths))
+    step = max(_feed_forward(widths, context), _experts(widths), _attention(facts, widths, context), _recurrent(widths))
     in_layers = context.rows * step * F32_BYTES + mask_bytes(facts, context)
     scores = min(context.logit_rows, context.rows) * (facts.vocabulary + 2 * facts.width) * F32_BYTES
     return max(in_layers, scores)
 
 
-def _feed_forward(widths: Widths) -> int:
-    residuals = 3 * widths.model + widths.query if widths.branches == 3 else 0
+def _feed_forward(widths: Widths, context: Context) -> int:
+    """Return the values alive in a feed-forward part; the queries' memory is used again if the cache is quantized."""
+    queries = 0 if BLOCK_TYPES[context.cache_type.upper()].quantized else widths.query
+    residuals = 3 * widths.model + queries if widths.branches == 3 else 0
     return widths.branches * widths.feed_forward + residuals
 
 
@@ -78,7 +81,7 @@ def widths_of(facts: ModelFacts) -> Widths:
             columns[part] = max(columns[part], tensor.shape[0])
     gated = rows["ffn_gate"] > 0 or rows["ffn_up_exps"] > 0
     fused = not gated and rows["ffn_up"] > 1.5 * facts.feed_forward > 0  # gate and up in one matrix
-    dense = rows["ffn_up"] // 2 if fused else rows["ffn_up"]
+    dense = (rows["ffn_up"] // 2 if fused else rows["ffn_up"]) or facts.feed_forward
     return Widths(
         model=facts.width,
         query=facts.heads * facts.key_length,

@@ -9,7 +9,7 @@ GIB = 1024**3
 
 # A worker process with Python, numpy and llama.cpp, measured on Linux (tests/benchmarks/footprint_check.py), and what
 # llama.cpp keeps for each entry of a vocabulary: 298 to 357 bytes for 32,000 to 256,000 entries.
-WORKER_BYTES = 64 << 20
+WORKER_BYTES = 55 << 20
 VOCABULARY_ENTRY_BYTES = 350
 
 # CUDA's context and cuBLAS, measured on an H200 with driver 580: 600 to 670 MiB under llama.cpp, 686 under PyTorch.

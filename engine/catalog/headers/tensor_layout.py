@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.catalog.headers.configuration import Config
+from engine.catalog.headers.packed_tensors import unpacked
 from engine.catalog.headers.safetensors_header import StoredTensor
 from engine.catalog.headers.tensor_names import gguf_name
 from engine.formats import TensorFacts
@@ -36,7 +37,7 @@ TURNED_EXPERTS = frozenset({"gpt-oss", "llama4"})
 def lay_out(tensors: Iterable[StoredTensor], architecture: str, config: Config) -> tuple[TensorFacts, ...]:
     """Return the tensors with GGUF's names and shapes (row length first), experts merged; types stay as stored."""
     laid: dict[str, TensorFacts] = {}
-    for tensor in tensors:
+    for tensor in unpacked(tensors, config):
         if OTHER_SENSES.search(tensor.name) or LEFT_OUT.search(tensor.name):
             continue
         for part in _parts(_renamed(tensor, architecture), architecture, config):

@@ -248,6 +248,54 @@ def test_windows_heads_and_states() -> None:
 
 
 @pytest.mark.parametrize(
+    "metadata",
+    [{"general.architecture": "clip"}, headers.llama(general__type="adapter"), headers.llama(general__type="mmproj")],
+)
+def test_a_part_of_another_model_is_no_model(metadata: dict[str, Any]) -> None:
+    with pytest.raises(UnsupportedModel, match="part of another model"):
+        gguf_facts(_Source(headers.gguf(metadata)), "mmproj.gguf")
+
+
+def test_without_an_architecture_a_file_is_damaged() -> None:
+    with pytest.raises(DamagedFile, match="architecture"):
+        gguf_facts(_Source(headers.gguf({"general.name": "?"})), "m")
+
+
+@pytest.mark.parametrize(
+    ("method", "stored"),
+    [
+        ("awq", {"qweight": ("I32", 256, 16), "qzeros": ("I32", 2, 16), "scales": ("F16", 2, 128)}),
+        (
+            "gptq",
+            {"qweight": ("I32", 32, 128), "qzeros": ("I32", 2, 16), "scales": ("F16", 2, 128), "g_idx": ("I32", 256)},
+        ),
+    ],
+)
+def test_packed_weights_show_their_true_shape(method: str, stored: dict[str, Any]) -> None:
+    quantization = {"quant_method": method, "bits": 4, "group_size": 128}
+    config = Config({**CONFIG, "quantization_config": quantization}, "config.json")
+    stem = "model.layers.0.self_attn.q_proj"
+    tensors = [StoredTensor(f"{stem}.{part}", kind, tuple(shape), 100) for part, (kind, *shape) in stored.items()]
+    facts = config_facts(config, tensors, "m", {})
+    (weight,) = facts.tensors
+    assert (weight.name, weight.shape, weight.bytes) == ("blk.0.attn_q.weight", (256, 128), 100 * len(stored))
+    assert facts.parameters == 256 * 128
+
+
+def test_four_bit_weights_of_bitsandbytes_are_counted() -> None:
+    config = Config({**CONFIG, "quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}, "c")
+    stem = "model.layers.0.mlp.up_proj.weight"
+    state = f"{stem}.quant_state.bitsandbytes__nf4"
+    tensors = [
+        StoredTensor(stem, "U8", (64, 1), 64),
+        StoredTensor(f"{stem}.absmax", "U8", (2,), 2),
+        StoredTensor(state, "U8", (90,), 90),
+    ]
+    facts = config_facts(config, tensors, "m", {})
+    assert (facts.format_id, facts.parameters, facts.weights_bytes) == ("bnb-nf4", 128, 156)
+
+
+@pytest.mark.parametrize(
     ("quantization", "format_id"),
     [
         ({"quant_method": "awq", "bits": 4, "group_size": 128}, "awq-int4-g128"),
