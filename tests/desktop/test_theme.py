@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QSize, Qt
@@ -123,3 +125,9 @@ def _inks(picture) -> set[str]:
     image = picture.toImage()
     pixels = (image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height()))
     return {pixel.name() for pixel in pixels if pixel.alpha() == 255}
+
+
+def test_an_installed_app_has_its_icons():
+    metadata = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    included = metadata["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert included["resources/icons"] == "desktop/resources/icons"
