@@ -17,7 +17,10 @@ _PAGES = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
 
 
 class QuestionField(QPlainTextEdit):
-    """A field that grows with its lines up to a limit, and then scrolls. ``paged`` is for the conversation: up is -1."""
+    """A field that grows with its lines up to a limit, and then scrolls.
+
+    ``paged`` is for the conversation: -1 is a page up.
+    """
 
     sent = Signal()
     focused = Signal(bool)

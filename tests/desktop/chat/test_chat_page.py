@@ -147,7 +147,7 @@ def test_messages_and_code_can_be_copied(talk, clipboard):
 
 
 def test_code_gets_its_colours(talk):
-    talk.load(chunks=["```python\nreturn 1\n```\n\nThat is settled before the rules are loaded."])
+    talk.load(chunks=["```python\nreturn 1\n```\n\nSettled before the rules are loaded.\n\nEnd."])
     talk.ask("code")
     view = talk.page.answer.view
 
