@@ -41,11 +41,15 @@ class Setting:
             raise Refused(f"{self.title}: {value!r} is not a {_KIND_WORDS[kind]}.")
         if self.choices and value not in self.choices:
             raise Refused(f"{self.title}: {value!r} is not one of {', '.join(self.choices)}.")
+        if isinstance(value, int | float):
+            self._check_range(value)
+        return value
+
+    def _check_range(self, value: float) -> None:
         if self.lowest is not None and value < self.lowest:
             raise Refused(f"{self.title}: {value} is below {self.lowest:g}.")
         if self.highest is not None and value > self.highest:
             raise Refused(f"{self.title}: {value} is above {self.highest:g}.")
-        return value
 
 
 _KIND_WORDS: dict[type, str] = {str: "text", int: "whole number", float: "number", bool: "yes or no"}

@@ -10,11 +10,9 @@ import click
 
 from engine import __version__, settings
 from engine.catalog.facts import read_facts
-from engine.catalog.library import Library
-from engine.catalog.starter import NAME as STARTER_NAME
-from engine.catalog.starter import place_starter
-from engine.cli import show
+from engine.cli import hub_commands, show
 from engine.cli.chat import chat_on, chat_once
+from engine.cli.library import json_option, named, open_library
 from engine.cli.run import finish
 from engine.convert.plan import plan
 from engine.convert.run import Conversion
@@ -23,7 +21,6 @@ from engine.machine.job import ProbeJob
 from engine.machine.probe import probe
 from engine.recommend.rules import recommend
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 DEFAULT_FORMAT = "gguf-q4_k_m"
 
 
@@ -35,17 +32,6 @@ def halfbyte() -> None:
     MODEL is a name from `halfbyte library` (or a part of one), "starter", or the path of a .gguf file or of a model's
     folder.
     """
-
-
-def open_library() -> Library:
-    """Return the person's library, with the starter model in it where the installation has one."""
-    library = Library(settings.load().models_folder)
-    place_starter(library)
-    return library
-
-
-def _named(name: str) -> str:
-    return STARTER_NAME if name == "starter" else name
 
 
 @halfbyte.command("machine")
@@ -65,7 +51,7 @@ def machine_command(as_json: bool) -> None:
 @json_option
 def suggest_command(model: str, context: int | None, as_json: bool) -> None:
     """Rank the formats of MODEL for this machine, each with its reason."""
-    checkpoint = open_library().find(_named(model))
+    checkpoint = open_library().find(named(model))
     rows = recommend(read_facts(checkpoint.path), probe(), context or settings.load()["context_tokens"])
     if as_json:
         show.as_json(rows)
@@ -118,10 +104,19 @@ def chat_command(model: str, prompt: str | None, as_json: bool, **changes: Any) 
     values = settings.load()
     renamed = {"system": "system_prompt", "context": "context_tokens"}
     values = values.changed(**{renamed.get(key, key): value for key, value in changes.items() if value is not None})
-    checkpoint = open_library().find(_named(model))
+    checkpoint = open_library().find(named(model))
     if prompt is None and not sys.stdin.isatty():
         prompt = sys.stdin.read()
     if prompt is None:
         chat_on(checkpoint, values, as_json)
     else:
         chat_once(checkpoint, values, prompt, as_json)
+
+
+for command in (
+    hub_commands.search_command,
+    hub_commands.show_command,
+    hub_commands.get_command,
+    hub_commands.verify_command,
+):
+    halfbyte.add_command(command)

@@ -12,6 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.find import LookedUp
+from engine.catalog.hub.values import FoundModel
+from engine.cli.offer import Offer
 from engine.errors import EngineError
 from engine.events import Notice, Progress
 from engine.machine.facts import Machine
@@ -155,3 +158,42 @@ def converted(made: Checkpoint) -> None:
     """Print what a conversion made."""
     output.print(f"{_plain(made.name)}  {size(made.size_bytes)}", soft_wrap=True)
     errors.print(f"Chat with it: halfbyte chat '{_plain(made.title)}'", soft_wrap=True)
+
+
+def found(rows: Sequence[tuple[FoundModel, Fit | None]]) -> None:
+    """Print the rows of a search; how a model would run is an estimate from its size alone."""
+    if not rows:
+        output.print("Nothing was found. Try fewer words.")
+        return
+    table = _table("Model", "Downloads", "Parameters", "Best here (estimate)", right=(1, 2))
+    for row, fit in rows:
+        best = (
+            f"{fit.format.label}, about {fit.decode_tokens_s or 0:.0f} tokens/s" if fit and fit.fits else "does not fit"
+        )
+        gate = " (gated)" if row.gated else ""
+        parameters = f"{row.parameters / 1e9:.1f} billion" if row.parameters else "?"
+        table.add_row(
+            _plain(row.name) + gate, f"{row.downloads:,}", parameters, "does not fit" if fit and not fit.fits else best
+        )
+    output.print(table)
+
+
+def offers(looked_up: LookedUp, rows: Sequence[Offer]) -> None:
+    """Print what a repository has, the best for this machine first."""
+    model = looked_up.model
+    about = ", ".join(filter(None, [model.licence or "no licence named", "gated" if model.gated else ""]))
+    output.print(f"[bold]{_plain(model.name)}[/] at {model.commit[:8]} ({_plain(about)})", soft_wrap=True)
+    table = _table("Variant", "Size", "Quality", "Memory", "Tokens/s", "Why", right=(1, 3, 4))
+    for row in rows:
+        variant, fit = row.variant, row.fit
+        reason = variant.problem or (" ".join((fit.reason, *fit.obstacles)) if fit else "Its headers were not read.")
+        table.add_row(
+            _plain(variant.title),
+            size(variant.size_bytes),
+            fit.format.quality.words if fit else "",
+            size(fit.footprint.total_bytes) if fit else "",
+            f"{fit.decode_tokens_s:.0f}" if fit and fit.decode_tokens_s else "–",
+            _plain(reason),
+            style=None if fit and fit.fits else "dim",
+        )
+    output.print(table)

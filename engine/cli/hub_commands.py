@@ -1,0 +1,159 @@
+"""The commands that find and fetch models: ``search``, ``show``, ``get`` and ``verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine import settings
+from engine.catalog import records
+from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.download.job import Download
+from engine.catalog.download.plan import plan_download
+from engine.catalog.find import LookedUp, ReadingFacts, looking_up, searching
+from engine.catalog.hub.client import Hub
+from engine.catalog.hub.estimate import estimated_facts
+from engine.catalog.hub.values import FoundModel, Query
+from engine.catalog.hub.variants import Variant
+from engine.cli import show
+from engine.cli.library import json_option, named, open_library
+from engine.cli.offer import Offer
+from engine.cli.run import finish
+from engine.errors import DamagedFile, NotFound, Refused
+from engine.machine.facts import Machine
+from engine.machine.probe import probe
+from engine.quantities import size
+from engine.recommend.fit import Fit
+from engine.recommend.rules import recommend
+
+SORTS = ("trending", "downloads", "likes", "recent")
+
+
+@click.command("search")
+@click.argument("text", default="")
+@click.option("--author", default="", help="Only models of this publisher.")
+@click.option("--task", default="", help="Only models for this task, as the Hub names it.")
+@click.option("--gguf", is_flag=True, help="Only repositories with GGUF files.")
+@click.option("--sort", type=click.Choice(SORTS), default="trending", show_default=True)
+@json_option
+def search_command(text: str, author: str, task: str, gguf: bool, sort: Any, as_json: bool) -> None:
+    """Search the Hub; every row says how the model would run here."""
+    query = Query(text, author, task, ("gguf",) if gguf else (), sort)
+    found, machine = finish(searching(Hub(), query)).rows, probe()
+    rows = [(row, _would_run(row, machine)) for row in found]
+    if as_json:
+        show.as_json([{"model": row, "fit": fit} for row, fit in rows])
+    else:
+        show.found(rows)
+
+
+@click.command("show")
+@click.argument("model")
+@json_option
+def show_command(model: str, as_json: bool) -> None:
+    """Show what the Hub has of MODEL (a name or a URL), ranked for this machine; no weights are fetched."""
+    looked_up, offers = _offers(Hub(), model)
+    if as_json:
+        show.as_json({"model": looked_up.model, "offers": offers})
+    else:
+        show.offers(looked_up, offers)
+
+
+@click.command("get")
+@click.argument("model")
+@click.argument("variant", default="")
+@json_option
+def get_command(model: str, variant: str, as_json: bool) -> None:
+    """Fetch a VARIANT of MODEL (a format such as Q4_K_M, or a file's name); without one, what fits this machine best.
+
+    A fetch that was stopped, by Ctrl+C or a power cut, continues where it was.
+    """
+    hub, library = Hub(), open_library()
+    looked_up, offers = _offers(hub, model)
+    chosen = _chosen(offers, variant or looked_up.path)
+    plan = plan_download(
+        looked_up.model, chosen.files, entry=chosen.entry, endpoint=hub.endpoint, format_id=chosen.format_id
+    )
+    show.errors.print(f"{chosen.title}: {size(plan.size_bytes)} at {looked_up.model.commit[:8]}")
+    made = finish(Download(plan, hub, library), as_json)
+    if as_json:
+        show.as_json(made)
+    else:
+        show.converted(made)
+
+
+@click.command("verify")
+@click.argument("model")
+def verify_command(model: str) -> None:
+    """Hash MODEL's files again and compare them with the record that was written when it was made or fetched."""
+    checkpoint = open_library().find(named(model))
+    expected = _expected(checkpoint)
+    if not expected:
+        raise Refused(f"{checkpoint.name} has no record of its hashes.", "It was put into the library by hand.")
+    for file, sha256 in expected.items():
+        found = records.sha256(file)
+        if found != sha256:
+            raise DamagedFile(str(file), f"SHA-256 {sha256}", found)
+        show.output.print(f"{file.name}: as recorded", soft_wrap=True)
+
+
+def _would_run(row: FoundModel, machine: Machine) -> Fit | None:
+    facts = estimated_facts(row)
+    ranked = recommend(facts, machine) if facts else ()
+    return ranked[0] if ranked else None
+
+
+def _offers(hub: Hub, model: str) -> tuple[LookedUp, list[Offer]]:
+    """Look a model up and rank what it has: what fits first, by quality."""
+    looked_up: LookedUp = finish(looking_up(hub, model))
+    variants = finish(ReadingFacts(hub, looked_up))
+    machine, context_tokens = probe(), settings.load()["context_tokens"]
+    offers = [Offer(variant, _fit_of(variant, machine, context_tokens)) for variant in variants.all]
+    order = {offer.fit: -index for index, offer in enumerate(offers)}
+    return looked_up, sorted(offers, key=lambda offer: (_worth(offer), order[offer.fit]), reverse=True)
+
+
+def _fit_of(variant: Variant, machine: Machine, context_tokens: int) -> Fit | None:
+    if variant.facts is None:
+        return None
+    rows = recommend(variant.facts, machine, context_tokens)
+    as_it_is = [row for row in rows if row.format.id == variant.facts.format_id]
+    return as_it_is[0] if as_it_is else None
+
+
+def _worth(offer: Offer) -> tuple[bool, int]:
+    if offer.fit is None or not offer.fit.fits or offer.fit.obstacles:
+        return False, 0
+    return True, offer.fit.format.quality
+
+
+def _chosen(offers: list[Offer], wanted: str) -> Variant:
+    """Return the variant of that format or file, or the best. Raises :class:`NotFound` with what there is."""
+    usable = [offer.variant for offer in offers if not offer.variant.problem]
+    if not wanted:
+        fitting = [offer.variant for offer in offers if _worth(offer)[0]]
+        if not fitting:
+            raise Refused("Nothing of this model fits this machine.", "`halfbyte show` says why; name one to get it.")
+        return fitting[0]
+    for variant in usable:
+        names = {variant.title, variant.entry, variant.format_id, variant.format_id.partition("-")[2]}
+        if wanted.lower() in {name.lower() for name in names} or any(file.path == wanted for file in variant.files):
+            return variant
+    raise NotFound(f"“{wanted}”", hint=f"There are: {', '.join(variant.title for variant in usable)}.")
+
+
+def _expected(checkpoint: Checkpoint) -> dict[Path, str]:
+    """Return the recorded hashes of a model's files."""
+    files = checkpoint.record.get("files")
+    if isinstance(files, dict) and checkpoint.path.is_dir():
+        return {checkpoint.path / name: _hash(entry) for name, entry in files.items()}
+    if isinstance(files, dict):
+        return {checkpoint.path.with_name(Path(name).name): _hash(entry) for name, entry in files.items()}
+    sha256 = checkpoint.record.get("sha256")
+    return {checkpoint.path: sha256} if isinstance(sha256, str) else {}
+
+
+def _hash(entry: Any) -> str:
+    return str(entry.get("sha256", "")) if isinstance(entry, dict) else str(entry)
