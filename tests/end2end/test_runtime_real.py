@@ -76,7 +76,7 @@ def read(events: Sequence[Event]) -> PromptRead:
 # Right
 
 
-def test_greedy_answers_equal_those_of_llama_cpp_alone(session: Session, starter: Checkpoint):
+def test_greedy_answers_equal_those_of_llama_cpp_alone(starter: Checkpoint):
     questions = [{"messages": asked(question), "max_tokens": 32} for question in QUESTIONS]
     bare = subprocess.run(
         [sys.executable, "-m", "tests.helpers.bare_llama", str(starter.path)],
@@ -86,12 +86,13 @@ def test_greedy_answers_equal_those_of_llama_cpp_alone(session: Session, starter
         check=True,
         cwd=Path(__file__).parents[2],
     )
-    for question, line in zip(QUESTIONS, bare.stdout.splitlines(), strict=True):
-        expected = json.loads(line)
-        events = list(session.generate(asked(question), GREEDY))
-        assert ids(events) == expected["answer"]
-        assert text(events) == expected["text"]
-        assert read(events).prompt_tokens == len(expected["prompt"])
+    with Session(starter, LoadOptions(threads=1)) as session:
+        for question, line in zip(QUESTIONS, bare.stdout.splitlines(), strict=True):
+            expected = json.loads(line)
+            events = list(session.generate(asked(question), GREEDY))
+            assert ids(events) == expected["answer"]
+            assert text(events) == expected["text"]
+            assert read(events).prompt_tokens == len(expected["prompt"])
 
 
 def test_what_was_loaded_is_told(starter: Checkpoint):
@@ -111,11 +112,12 @@ def test_what_was_loaded_is_told(starter: Checkpoint):
 
 
 def test_a_seed_gives_the_same_answer_again_and_another_seed_another(session: Session):
+    # Over 64 tokens, where a batch and a single token are rounded differently (see below).
+    question = asked("Tell me a story. " * 20)
     sampling = Sampling(temperature=1.0, seed=11, max_tokens=24)
-    first, again = (ids(list(session.generate(asked("Tell me a story."), sampling))) for _ in range(2))
+    first, again = (ids(list(session.generate(question, sampling))) for _ in range(2))
     assert first == again
-    other = Sampling(temperature=1.0, seed=12, max_tokens=24)
-    assert ids(list(session.generate(asked("Tell me a story."), other))) != first
+    assert ids(list(session.generate(question, replace(sampling, seed=12)))) != first
 
 
 def test_a_drawn_seed_is_told_and_repeats_the_answer(session: Session):
@@ -136,23 +138,28 @@ def test_usage_has_what_was_measured(session: Session):
     assert told["peak_memory_bytes"] > 90_000_000
 
 
-@pytest.mark.parametrize("stop", [" Paris", "de P", "de Paris,", "s"])
-def test_an_answer_ends_before_a_stop_string(session: Session, stop: str):
-    messages = asked("Say: The capital of France is Paris, and Rome is Italy's.")
-    whole = text(list(session.generate(messages, GREEDY)))
-    assert stop in whole, whole
-    events = list(session.generate(messages, Sampling(temperature=0.0, max_tokens=32, stop=("zzz", stop))))
-    assert text(events) == whole.partition(stop)[0]
+@pytest.mark.parametrize("place", [3, 8])
+def test_an_answer_ends_before_a_stop_string_that_breaks_across_tokens(session: Session, place: int):
+    messages = asked("Tell me a story of a ship.")
+    whole = list(session.generate(messages, GREEDY))
+    pieces = [event.text for event in whole if isinstance(event, Token)]
+    stop = pieces[place][-2:] + pieces[place + 1][:2]
+    events = list(session.generate(messages, replace(GREEDY, stop=("no such text", stop))))
+    assert text(events) == text(whole).partition(stop)[0]
     assert usage(events)["finish_reason"] == "stop"
+    assert ids(events) == ids(whole)[: len(ids(events))]
 
 
 # The KV cache
 
 
-def test_a_follow_up_reads_only_what_is_new(session: Session):
+# Hot enough for words that the tokenizer would cut otherwise: what is reused must be what was generated.
+@pytest.mark.parametrize("temperature", [0.0, 1.6])
+def test_a_follow_up_reads_only_what_is_new(session: Session, temperature: float):
+    sampling = Sampling(temperature, top_k=0, top_p=1.0, min_p=0.0, seed=4, max_tokens=32)
     conversation, cached = Conversation(), 0
-    for question in ("Name a fruit.", "Name another.", "Thank you!"):
-        turn = Turn(session, conversation, question, GREEDY)
+    for question in ("Name a fruit.", "Name another.", "Thank you!", "Bye."):
+        turn = Turn(session, conversation, question, sampling)
         events = list(turn)
         conversation, answer = turn.conversation, ids(events)
         told = read(events)
@@ -161,6 +168,8 @@ def test_a_follow_up_reads_only_what_is_new(session: Session):
             assert told.prompt_tokens - told.reused_tokens < 25  # the end of the answer, the question, the prompt
         # The last token of an answer that was cut off by its length was never computed.
         cached = told.prompt_tokens + len(answer) - (usage_of(conversation).finish_reason == "length")
+        if "\N{REPLACEMENT CHARACTER}" in text(events):
+            cached = 0  # half a character: the next prompt cannot have its bytes
 
 
 def usage_of(conversation: Conversation) -> Any:
@@ -168,14 +177,16 @@ def usage_of(conversation: Conversation) -> Any:
     return conversation.last_answer.usage
 
 
-def test_a_follow_up_after_reuse_equals_one_read_from_the_start(session: Session, starter: Checkpoint):
-    # Below 64 tokens: from there on llama.cpp's CPU kernel of Flash Attention takes tiles, and rounds differently.
-    turn = Turn(session, Conversation(system_prompt="Be brief."), "Name a fruit.", replace(GREEDY, max_tokens=6))
-    list(turn)
-    follow_up = turn.conversation.asking("And a tree?").prompt()
-    warm = list(session.generate(follow_up, GREEDY))
-    with Session(starter, LoadOptions(context_tokens=1024, threads=1)) as fresh:
-        cold = list(fresh.generate(follow_up, GREEDY))
+# Below 64 tokens, and with no other conversation before: from 64 tokens on llama.cpp's Flash Attention on the CPU takes
+# tiles, and rounds differently.
+def test_a_follow_up_after_reuse_equals_one_read_from_the_start(starter: Checkpoint):
+    with Session(starter, LoadOptions(context_tokens=1024, threads=1)) as session:
+        turn = Turn(session, Conversation(system_prompt="Be brief."), "Name a fruit.", replace(GREEDY, max_tokens=6))
+        list(turn)
+        follow_up = turn.conversation.asking("And a tree?").prompt()
+        warm = list(session.generate(follow_up, GREEDY))
+        session.close()
+        cold = list(session.generate(follow_up, GREEDY))
     assert read(warm).reused_tokens > 20
     assert (read(cold).reused_tokens, read(cold).prompt_tokens < 64) == (0, True)
     assert ids(warm) == ids(cold)
@@ -243,13 +254,14 @@ def cancel_at(session: Session, messages: list[dict[str, str]], kind: type[Event
     return time.monotonic() - cancelled_s
 
 
-def test_cancel_within_a_batch_of_the_prompt(session: Session):
-    list(session.load())  # a worker whose process number we know
-    pid = session.worker_pid
-    long = asked("The quick brown fox jumps over the lazy dog. " * 60)
-    assert cancel_at(session, long, Progress, 1) < 2
-    assert session.worker_pid == pid, "it was ended by force"
-    assert text(list(session.generate(asked(QUESTIONS[0]), GREEDY)))
+def test_cancel_within_a_batch_of_the_prompt(starter: Checkpoint):
+    with Session(starter, LoadOptions(threads=1, batch_tokens=2048)) as session:
+        list(session.load())  # a worker whose process number we know
+        pid = session.worker_pid
+        long = asked("The quick brown fox jumps over the lazy dog. " * 200)  # many seconds, in one batch
+        assert cancel_at(session, long, Progress, 1) < 2
+        assert session.worker_pid == pid, "it was ended by force"
+        assert text(list(session.generate(asked(QUESTIONS[0]), GREEDY)))
 
 
 def test_cancel_in_the_answer(session: Session):
@@ -381,15 +393,15 @@ def test_a_quantized_kv_cache_takes_less(starter: Checkpoint):
 
 @linux_only
 @pytest.mark.parametrize(
-    ("room_bytes", "needed_bytes", "largest_context"),
+    ("room_bytes", "needed_bytes", "other_context"),
     [
-        (30 * MIB, 0, 0),  # the worker cannot even start a thread, and dies of it
-        (110 * MIB, SIZE_BYTES, 0),  # the file cannot be mapped
-        (300 * MIB, 180 * MIB, 4096),  # the KV cache
+        (30 * MIB, 0, False),  # the worker cannot even start a thread, and dies of it
+        (110 * MIB, SIZE_BYTES, False),  # the file cannot be mapped
+        (280 * MIB, 180 * MIB, True),  # the KV cache
     ],
 )
 def test_too_little_memory_ends_in_its_error_and_the_next_load_works(
-    starter: Checkpoint, room_bytes: int, needed_bytes: int, largest_context: int
+    starter: Checkpoint, room_bytes: int, needed_bytes: int, other_context: bool
 ):
     import resource
 
@@ -403,7 +415,7 @@ def test_too_little_memory_ends_in_its_error_and_the_next_load_works(
                     resource.prlimit(session.worker_pid, resource.RLIMIT_AS, (limit, limit))
                     limited = True
         assert caught.value.details["needed_bytes"] == needed_bytes
-        assert caught.value.details["largest_context"] == largest_context
+        assert (caught.value.details["largest_context"] > 0) == other_context
         assert not session.loaded
         assert text(list(session.generate(asked("Hi"), GREEDY)))
 

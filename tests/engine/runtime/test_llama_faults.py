@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from engine.errors import NotEnoughMemory, Refused
-from engine.runtime.backends.llama.faults import Buffers, Failure, buffers, explain, needed_bytes, offloaded_layers
+from engine.runtime.backends.llama.faults import (
+    Buffers,
+    Failure,
+    buffers,
+    explain,
+    explain_computing,
+    needed_bytes,
+    offloaded_layers,
+)
 
 CASES = Path(__file__).parents[2] / "cases" / "llama_logs"
 EXPECTED = json.loads((CASES / "expected.json").read_text("utf-8"))
@@ -80,3 +88,11 @@ def test_buffers_are_summed_by_kind_and_device():
     )
     assert offloaded_layers(lines) == 3
     assert offloaded_layers([]) == 0
+
+
+def test_a_failed_computation_tells_of_memory_or_passes_the_last_line_on():
+    memory = explain_computing(["x: failed to allocate CPU buffer of size 77", "decode: failed"], -2, 5)
+    assert isinstance(memory, NotEnoughMemory)
+    assert (memory.details["needed_bytes"], memory.details["free_bytes"]) == (77, 5)
+    assert "decode: failed" in explain_computing(["a", "decode: failed"], -3, 5).message
+    assert "status -3" in explain_computing([], -3, 5).message

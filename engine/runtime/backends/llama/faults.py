@@ -67,6 +67,11 @@ def _cache_type(match: re.Match[str], failure: Failure, lines: Sequence[str]) ->
     return Refused(reason, "Load it with the cache type f16.")
 
 
+_NO_MEMORY = (
+    r"failed to allocate|unable to allocate|out of memory|Cannot allocate memory|bad_alloc"
+    r"|failed to reserve|ErrorOutOfDeviceMemory|ErrorOutOfHostMemory"
+)
+
 # The first line that matches decides, from the first pattern on: “failed to load” at the end of each log says nothing.
 _TABLE: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), maker)
@@ -74,11 +79,7 @@ _TABLE: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
         (r"(?:unknown|unsupported) model architecture: '([^']*)'", _architecture),
         (r"unknown pre-tokenizer type: '([^']*)'", _tokenizer),
         (r"unknown tokenizer: '([^']*)'", _tokenizer),
-        (
-            r"failed to allocate|unable to allocate|out of memory|Cannot allocate memory|bad_alloc"
-            r"|failed to reserve|ErrorOutOfDeviceMemory|ErrorOutOfHostMemory",
-            _memory,
-        ),
+        (_NO_MEMORY, _memory),
         (r"quantized V cache (?:was requested, but this )?requires flash", _cache_type),
         (r"is version (\d+) but this software only supports", _version),
         (r"failed to open (?:GGUF file )?.*\((.*)\)", _unreadable),
@@ -104,6 +105,14 @@ def explain(lines: Sequence[str], failure: Failure) -> EngineError:
     said = [line.strip() for line in lines if re.search(r"error|failed|invalid|unsupported", line, re.IGNORECASE)]
     reason = f"llama.cpp could not load {failure.file}" + (f": {said[0]}" if said else ".")
     return Refused(reason, "Choose another format of this model, or copy the log into a bug report.")
+
+
+def explain_computing(lines: Sequence[str], status: int, free_bytes: int) -> EngineError:
+    """Return the error of a computation that failed, from the last lines of the log."""
+    if any(re.search(_NO_MEMORY, line, re.IGNORECASE) for line in lines):
+        return NotEnoughMemory(needed_bytes(lines), free_bytes)
+    said = lines[-1] if lines else f"status {status}"
+    return Refused(f"llama.cpp could not compute the answer: {said}", "Load the model again, with a smaller context.")
 
 
 def needed_bytes(lines: Sequence[str]) -> int:

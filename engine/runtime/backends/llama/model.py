@@ -11,19 +11,21 @@ from typing import Any
 
 from llama_cpp import llama_cpp as binding
 
-from engine.errors import Cancelled, Refused
-from engine.runtime.backends.llama import native
+from engine.errors import Cancelled
+from engine.runtime.backends.llama import faults, native
 from engine.runtime.backends.llama.cache import KvCache
+from engine.runtime.backends.llama.memory import available_bytes
 from engine.runtime.backends.llama.transcript import Transcript
 from engine.runtime.backends.llama.vocabulary import Vocabulary
 from engine.runtime.backends.template import PLAIN, PLAIN_STOPS, ChatTemplate, Unusable
 
 _ABORTED = 2  # llama.h, llama_decode
+_LAST_LINES = 10  # of the log: what a failed computation says
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt as the model gets it. ``stops`` end the answer besides those that were asked for."""
+    """A prompt as the model gets it. ``thinking_is_open``: it ends with the tag that opens the thinking part."""
 
     text: str
     tokens: list[int]
@@ -31,7 +33,10 @@ class Prompt:
 
 
 class Model:
-    """A loaded model. Takes the native handles over and frees them in :meth:`close`."""
+    """A loaded model. Takes the native handles over and frees them in :meth:`close`.
+
+    ``stops`` end an answer besides those that are asked for.
+    """
 
     def __init__(self, model: Any, context: Any, batch_tokens: int) -> None:
         source = (binding.llama_model_chat_template(model, None) or b"").decode("utf-8", "replace")
@@ -115,10 +120,7 @@ class Model:
         self.cache.restore()
         if status == _ABORTED:
             raise Cancelled("The answer")
-        said = next(reversed(native.start().lines), f"status {status}")
-        raise Refused(
-            f"llama.cpp could not compute the answer: {said}", "Load the model again, with a smaller context."
-        )
+        raise faults.explain_computing(native.start().lines[-_LAST_LINES:], status, available_bytes())
 
     def close(self) -> None:
         binding.llama_free(self.context)
