@@ -63,6 +63,8 @@ def _fit(row: Format, sizes: Sizes, machine: Machine, context: Context, refused:
     way = best_placement(sizes, machine, memory, context)
     fits = way.fits and refused is None
     longest = largest_context(sizes, memory, context) if refused is None else 0
+    if fits:
+        longest = max(longest, context.tokens)  # which may lie between two of the steps that were tried
     return Fit(
         format=row,
         fits=fits,

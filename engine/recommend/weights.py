@@ -59,7 +59,7 @@ def _sizes(stored_as: Format, group: int) -> Callable[[TensorFacts], int]:
         "awq-int4-g128": lambda tensor: _grouped_int4(tensor, group),
         "gptq-int4-g128": lambda tensor: _grouped_int4(tensor, group) + 4 * tensor.shape[0] * _matrices(tensor),
         "bnb-nf4": _nf4,
-        "bnb-int8": lambda tensor: tensor.elements + 4 * (tensor.elements // tensor.shape[0]),
+        "bnb-int8": _int8,
     }.get(stored_as.id, _half)
     return lambda tensor: linear(tensor) if is_linear(tensor) else _half(tensor)
 
@@ -82,6 +82,14 @@ def _grouped_int4(tensor: TensorFacts, group: int) -> int:
         return _half(tensor)
     groups = tensor.elements // group
     return tensor.elements // 2 + groups // 2 + HALF_BYTES * groups
+
+
+def _int8(tensor: TensorFacts) -> int:
+    """Return eight bits a weight and a 32-bit scale a row.
+
+    Source: LLM.int8() (arXiv 2208.07339); bitsandbytes 0.50.2, nn/modules.py, ``Int8Params`` (``CB``, ``SCB``).
+    """
+    return tensor.elements + 4 * (tensor.elements // tensor.shape[0])
 
 
 def _nf4(tensor: TensorFacts) -> int:
