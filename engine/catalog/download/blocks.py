@@ -181,6 +181,6 @@ def _read_journal(path: Path) -> tuple[bytes, list[tuple[int, int]]]:
         content = path.read_bytes()
     except OSError:
         return b"", []
-    header, _, rest = content.partition(b"\n")
+    header, end, rest = content.partition(b"\n")
     whole = len(rest) // RECORD.size * RECORD.size
-    return header + b"\n", list(RECORD.iter_unpack(rest[:whole]))
+    return header + end, list(RECORD.iter_unpack(rest[:whole]))

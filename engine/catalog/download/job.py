@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from engine.catalog.checkpoint import Checkpoint
@@ -28,6 +29,7 @@ from engine.pace import Pace
 TICK_S = 0.1
 DISK_S = 1.0
 SAME_NOTICE_S = 10.0
+PATIENCE = 2  # times as many tries as a question gets: nobody sits and waits, and a network may be gone for minutes
 
 
 class Download:
@@ -115,7 +117,7 @@ class Download:
         return Conditions(
             stop=self._stop,
             limit=self._limit,
-            patience=self._hub.patience,
+            patience=replace(self._hub.patience, attempts=PATIENCE * self._hub.patience.attempts),
             on_wait=lambda words, _wait_s: self._said.put(words),
             tell=self._said.put,
             answered=lambda _answer_s: None,

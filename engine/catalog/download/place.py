@@ -38,9 +38,10 @@ def place(plan: DownloadPlan, staging: Staging, library: Library, hashes: Mappin
 def _move(whole: Path, target: Path, *, keep: bool) -> None:
     try:
         if keep:  # another file of the plan has the same content
-            shutil.copyfile(whole, target)
-        else:
-            whole.replace(target)
+            copy = whole.with_suffix(".copy")
+            shutil.copyfile(whole, copy)
+            whole = copy
+        whole.replace(target)
     except PermissionError as error:  # Windows does not replace a file that is open
         raise Refused(f"{target} is in use.", "Stop the chat that uses it, then continue the download.") from error
 

@@ -304,15 +304,17 @@ except EngineError as error:
     [
         ({"HF_TOKEN": "hf_good_token"}, "acme/gated hf_good_token"),
         ({"HF_HUB_OFFLINE": "1"}, "Offline 127.0.0.1 cannot be reached: HF_HUB_OFFLINE is set."),
+        ({"HF_ENDPOINT": "http://hub.invalid", "HTTP_PROXY": "{served}", "HF_TOKEN": "hf_good_token"}, "acme/gated"),
         ({"HTTP_PROXY": "http://127.0.0.1:9"}, "Offline"),
     ],
 )
 def test_the_environment_is_honoured(served: Served, environment: dict[str, str], said: str) -> None:
     served.publish("acme/gated", FILES, gated="auto")
     plain = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
+    chosen = {key: value.format(served=served.url) for key, value in environment.items()}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
-        env={**plain, "HF_ENDPOINT": served.url, **environment},
+        env={**plain, "HF_ENDPOINT": served.url, **chosen},
         capture_output=True,
         text=True,
         timeout=60,
