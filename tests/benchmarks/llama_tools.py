@@ -41,7 +41,7 @@ def downloaded_source(folder: Path) -> Path:
     version = importlib.metadata.version("llama-cpp-python")
     source = folder / f"llama_cpp_python-{version}" / "vendor" / "llama.cpp"
     if not source.exists():
-        pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-build-isolation", "-d", folder]
+        pip = [sys.executable, "-m", "pip", "download", "--no-deps", "-d", folder]
         run([*pip, "--no-binary", "llama-cpp-python", f"llama-cpp-python=={version}"])
         with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
             archive.extractall(folder, filter="data")
