@@ -35,6 +35,11 @@ class Suggestion:
     made: Mapping[str, Path] = field(default_factory=dict)
 
     @property
+    def title(self) -> str:
+        """The file's or folder's name: what a model says of itself is often a training run's."""
+        return self.path.name.removesuffix(".gguf")
+
+    @property
     def best(self) -> Fit | None:
         return self.fits[0] if self.fits and self.fits[0].fits else None
 
@@ -109,7 +114,7 @@ def context_words(tokens: int) -> str:
 
 
 def model_words(facts: ModelFacts) -> str:
-    """Return a model in one line: “SmolLM2 135M · llama · 30 layers · context 8,192 · 269 MB”."""
+    """Return a model in one line: “135 million parameters · llama · 30 layers · trained on 8,192 tokens · 269 MB”."""
     parameters = facts.parameters
     amount = f"{parameters / 1e9:.1f} billion" if parameters >= 1e9 else f"{parameters / 1e6:.0f} million"
     parts = [f"{amount} parameters", facts.architecture, f"{facts.layers} layers"]

@@ -86,7 +86,7 @@ class SuggestionPage(Page):
         self.busy.hide()
         self.banner.clear()
         self._suggestion = suggestion
-        self.about.setText(f"{suggestion.facts.name}: {model_words(suggestion.facts)}")
+        self.about.setText(f"{suggestion.title}: {model_words(suggestion.facts)}")
         self.context.set_largest(max(suggestion.facts.trained_context, self.context.tokens))
         self.fits.show_fits(suggestion.fits)
         self._show_result(bool(suggestion.fits))

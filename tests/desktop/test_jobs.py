@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -257,3 +259,8 @@ def test_many_threads_leave_nothing_behind(qtbot, qapp, count):
     for _ in range(count):
         run(qtbot, Call(int))
     qtbot.waitUntil(lambda: not qapp.findChildren(_Runner), timeout=2000)
+
+
+def test_threads_are_started_in_one_place():
+    files = (Path(__file__).parents[2] / "desktop").rglob("*.py")
+    assert {file.name for file in files if re.search(r"\bQThread\b|Thread\(", file.read_text())} == {"jobs.py"}
