@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +95,7 @@ class ChatPage(QWidget):
         self.strip.hide()
         self.transcript.add(Question(question))
         self._begin_answer()
+        self._order_tabs(2)
         self.room.ask(question)
 
     @Slot()
@@ -113,6 +115,7 @@ class ChatPage(QWidget):
         self.strip.hide()
         for message in self.room.conversation.messages:
             self._add_message(message)
+        self._order_tabs(len(self.transcript.messages))
         self._show_middle()
         self.transcript.follow()
         self.focus_first()
@@ -168,6 +171,7 @@ class ChatPage(QWidget):
     def _on_answered(self, message: Message) -> None:
         assert self.answer is not None
         self.answer.end(message)
+        self._order_tabs(1)
         if message.usage:
             self._show_use(message.usage.prompt_tokens + message.usage.answer_tokens)
 
@@ -176,6 +180,7 @@ class ChatPage(QWidget):
         self._on_answered(message)
         assert self.answer is not None
         self.answer.show_fault(fault_of(error))
+        self._order_tabs(1)
 
     @Slot(object)
     def _on_language(self, language: str) -> None:
@@ -212,6 +217,7 @@ class ChatPage(QWidget):
         if self.room.state == "ready" and self.answer:
             self.transcript.remove(self.answer)
             self._begin_answer()
+            self._order_tabs(1)
             self.room.ask_again()
         elif self.room.state == "empty" and self.room.path:
             self._open(self.room.path)
@@ -241,6 +247,16 @@ class ChatPage(QWidget):
     def _show_use(self, used_tokens: int, more: int = 0) -> None:
         self._used_tokens = used_tokens
         self.gauge.show_use(used_tokens + more, self.room.record.get("context_tokens", 0))
+
+    def _order_tabs(self, newest: int) -> None:
+        """Let the Tab key go through the newest messages from top to bottom, and then to the composer."""
+        messages = self.transcript.messages
+        before = messages[:-newest][-1:]
+        stops = before[0].tab_stops()[-1:] if before else [self.new]
+        for message in messages[-newest:]:
+            stops += message.tab_stops()
+        for one, next_ in itertools.pairwise([*stops, self.composer.field, self.composer.deed]):
+            QWidget.setTabOrder(one, next_)
 
     def _show_middle(self) -> None:
         self.middle.setCurrentWidget(self.transcript if self.transcript.messages else self.welcome)

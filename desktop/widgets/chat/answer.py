@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from desktop.faults import Fault
 from desktop.theme import scale
@@ -44,6 +44,7 @@ class Answer(QWidget):
         self.view.link_wanted.connect(self.link_wanted)
         self.view.hide()
         self.fault: FaultBanner | None = None
+        self.details: Disclosure | None = None
         self.words = label("", "caption", wraps=False)
         self.copy = icon_button("copy", "Copy answer")
         self.copy.clicked.connect(self.view.copy_all)
@@ -104,6 +105,18 @@ class Answer(QWidget):
             self.details = Disclosure("Details", _log(fault.details))
             self._body.addWidget(self.details)
         announce(self, f"{fault.title}. {fault.sentence}")
+
+    def tab_stops(self) -> list[QWidget]:
+        """Return what the Tab key goes through, from top to bottom."""
+        stops: list[QWidget] = []
+        if self.thinking:
+            stops += [self.thinking.button, self.thinking.view, *self.thinking.view.copies.buttons]
+        stops += [self.view, *self.view.copies.buttons]
+        if self.fault:
+            stops += self.fault.findChildren(QAbstractButton)
+        if self.details:
+            stops += [self.details.button, self.details.content]
+        return [*stops, self.copy]
 
     def clear_fault(self) -> None:
         if self.fault:

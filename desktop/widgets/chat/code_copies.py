@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QTextEdit, QToolButton
+from PySide6.QtWidgets import QTextEdit, QToolButton, QWidget
 
 from desktop.theme.icons import icon
 from desktop.widgets.chat.lines import Box
@@ -44,6 +44,7 @@ class CodeCopies(QObject):
         button.clicked.connect(self._on_copy)
         button.adjustSize()
         button.show()
+        QWidget.setTabOrder(self.buttons[-1] if self.buttons else self._view, button)
         self.buttons.append(button)
         return button
 

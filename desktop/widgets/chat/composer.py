@@ -13,7 +13,7 @@ from desktop.theme.icons import icon
 from desktop.widgets.controls import button, label, restyle
 
 _MOST_LINES = 10
-_PAGES = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
+_PAGES: dict[int, int] = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
 
 
 class QuestionField(QPlainTextEdit):

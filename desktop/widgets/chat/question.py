@@ -36,6 +36,9 @@ class Question(QWidget):
         layout.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignBottom)
         layout.addWidget(self._bubble)
 
+    def tab_stops(self) -> list[QWidget]:
+        return [self.copy, self.view]
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         most = round(event.size().width() * _SHARE)

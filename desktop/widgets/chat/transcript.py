@@ -7,6 +7,8 @@ from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from desktop.theme import scale
+from desktop.widgets.chat.answer import Answer
+from desktop.widgets.chat.question import Question
 from desktop.widgets.controls import button, restyle
 
 _NEAR = 24  # pixels from the end that still count as being there
@@ -22,7 +24,7 @@ class Transcript(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.messages: list[QWidget] = []
+        self.messages: list[Question | Answer] = []
         self._following = True
         self._column = QVBoxLayout()
         self._column.setSpacing(scale.L)
@@ -33,11 +35,11 @@ class Transcript(QScrollArea):
         bar.rangeChanged.connect(self._on_range)
         bar.valueChanged.connect(self._on_moved)
 
-    def add(self, message: QWidget) -> None:
+    def add(self, message: Question | Answer) -> None:
         self.messages.append(message)
         self._column.insertWidget(len(self.messages) - 1, message)
 
-    def remove(self, message: QWidget) -> None:
+    def remove(self, message: Question | Answer) -> None:
         self.messages.remove(message)
         self._column.removeWidget(message)
         message.hide()

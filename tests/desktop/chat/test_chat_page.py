@@ -251,6 +251,28 @@ def test_settings_hold_from_the_next_question_on(talk):
     assert asked["messages"][0] == {"role": "system", "content": "Be brief."}
 
 
+def test_the_tab_key_goes_from_top_to_bottom(talk, qtbot):
+    talk.load(
+        turns=[{"chunks": [{"thinking": "t"}, *pieces(MARKDOWN)]}, {"chunks": ["x"], "fail": "crash", "after": 1}]
+    )
+    talk.ask("first")
+    answer = talk.page.answer
+    talk.ask("second")
+    wanted = ["New conversation", "Copy question", "Your question", "Thought for", "Answer", "Copy python code"]
+    wanted += ["Copy answer", "Copy question", "Your question", "Answer", "Dismiss", "Try again", "Copy details"]
+    wanted += ["Details, closed", "Copy answer", "Your question"]
+    assert answer is not talk.page.answer
+    reached = [talk.page.new]
+    while len(reached) < len(wanted):
+        widget = reached[-1].nextInFocusChain()
+        while not (widget.isVisible() and widget.isEnabled() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus):
+            widget = widget.nextInFocusChain()
+        reached.append(widget)
+    names = [widget.accessibleName() for widget in reached]
+    assert all(name.startswith(start) for name, start in zip(names, wanted, strict=True)), names
+    assert reached[-1] is talk.page.composer.field
+
+
 def test_every_control_has_a_name_and_takes_the_keyboard(talk):
     talk.load(chunks=[{"thinking": "t"}, *pieces(MARKDOWN)])
     talk.ask("hello")
