@@ -92,7 +92,7 @@ class AccessNeeded(EngineError):
     def __init__(self, repo: str, url: str) -> None:
         super().__init__(
             f"{repo} is gated or private.",
-            f"Accept its licence at {url}, then enter an access token in the settings.",
+            f"Accept its licence at {url}, then give Halfbyte your access token: halfbyte token",
             repo=repo,
             url=url,
         )

@@ -118,5 +118,6 @@ for command in (
     hub_commands.show_command,
     hub_commands.get_command,
     hub_commands.verify_command,
+    hub_commands.token_command,
 ):
     halfbyte.add_command(command)

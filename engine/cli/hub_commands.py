@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from engine.catalog.hub.client import Hub
 from engine.catalog.hub.estimate import estimated_facts
 from engine.catalog.hub.values import FoundModel, Query
 from engine.catalog.hub.variants import Variant
+from engine.catalog.tokens import Source, Tokens
 from engine.cli import show
 from engine.cli.library import json_option, named, open_library
 from engine.cli.offer import Offer
@@ -97,6 +99,24 @@ def verify_command(model: str) -> None:
         if found != sha256:
             raise DamagedFile(str(file), f"SHA-256 {sha256}", found)
         show.output.print(f"{file.name}: as recorded", soft_wrap=True)
+
+
+@click.command("token")
+@click.option("--forget", is_flag=True, help="Forget the token that was kept.")
+def token_command(forget: bool) -> None:
+    """Keep an access token of the Hub in the system's keyring, for gated and private models."""
+    tokens = Tokens()
+    if not forget:
+        ask = sys.stdin.isatty()
+        token = click.prompt("Access token (huggingface.co/settings/tokens)", hide_input=True) if ask else input()
+        if tokens.keep(token) is Source.SESSION:
+            raise Refused(
+                "This system has no keyring, so the token cannot be kept.", "Set the environment variable HF_TOKEN."
+            )
+    else:
+        tokens.forget()
+    tokens.current()
+    show.output.print(tokens.source.words)
 
 
 def _would_run(row: FoundModel, machine: Machine) -> Fit | None:
