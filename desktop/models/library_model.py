@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QDateTime, QLocale, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QDateTime, QLocale
 
+from desktop.models.row_model import RowModel
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
 from engine.convert.source import GGUF_SOURCES
@@ -18,10 +17,6 @@ from engine.runtime import registry
 
 COLUMNS = ("Model", "Format", "Size", "From", "Since")
 MODEL, FORMAT, SIZE, FROM, SINCE = range(len(COLUMNS))
-
-ENTRY = Qt.ItemDataRole.UserRole
-Index = QModelIndex | QPersistentModelIndex
-_NOWHERE = QModelIndex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,48 +72,20 @@ def read_library(library: Library) -> tuple[Entry, ...]:
     return tuple(Entry(found, found.path.stat().st_mtime) for found in library.entries())
 
 
-class LibraryModel(QAbstractTableModel):
-    """Hold the entries. The role :data:`ENTRY` gives a row's value itself."""
+class LibraryModel(RowModel[Entry]):
+    """Hold the entries."""
 
-    def __init__(self, entries: Sequence[Entry] = ()) -> None:
-        super().__init__()
-        self._entries = tuple(entries)
-
-    def show_entries(self, entries: Sequence[Entry]) -> None:
-        self.beginResetModel()
-        self._entries = tuple(entries)
-        self.endResetModel()
-
-    def entry_at(self, row: int) -> Entry | None:
-        return self._entries[row] if 0 <= row < len(self._entries) else None
+    columns = COLUMNS
 
     def row_of(self, name: str) -> int:
         """Return the row of a model's name, -1 if it is not there."""
-        return next((row for row, entry in enumerate(self._entries) if entry.checkpoint.name == name), -1)
+        return next((row for row, entry in enumerate(self.rows) if entry.checkpoint.name == name), -1)
 
-    def rowCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(self._entries)
+    def cell_words(self, row: Entry, column: int) -> str:
+        return cell_words(row, column)
 
-    def columnCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section]
-        return None
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
-            return None
-        entry = self._entries[index.row()]
-        match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return cell_words(entry, index.column())
-            case Qt.ItemDataRole.ToolTipRole:
-                return str(entry.checkpoint.path)
-            case Qt.ItemDataRole.AccessibleTextRole:
-                return f"{COLUMNS[index.column()]}: {cell_words(entry, index.column())}"
-        return entry if role == ENTRY else None
+    def tip(self, row: Entry) -> str:
+        return str(row.checkpoint.path)
 
 
 def cell_words(entry: Entry, column: int) -> str:

@@ -79,7 +79,7 @@ class LibraryPage(Page):
     def show_entries(self, entries: Sequence[Entry]) -> None:
         """List what there is; what was selected stays selected."""
         before = self._selected
-        self.entries.show_entries(entries)
+        self.entries.show_rows(entries)
         self.table.setVisible(bool(entries))
         self._deeds.setVisible(bool(entries))
         self.empty.setVisible(not entries)

@@ -88,7 +88,7 @@ class SuggestionPage(Page):
         self._suggestion = suggestion
         self.about.setText(f"{suggestion.title}: {model_words(suggestion.facts)}")
         self.context.set_largest(max(suggestion.facts.trained_context, self.context.tokens))
-        self.fits.show_fits(suggestion.fits)
+        self.fits.show_rows(suggestion.fits)
         self._show_result(bool(suggestion.fits))
         self.table.selectRow(first_pick(suggestion))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QModelIndex, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter
 
-from desktop.models.fit_model import CONTEXT, FIT, FORMAT, MEMORY, WHY, FitModel, cell_words
+from desktop.models.fit_model import CONTEXT, FORMAT, MEMORY, WHY, FitModel, cell_words
+from desktop.models.row_model import ROW
 from desktop.theme.colours import current
 from desktop.widgets.memory_bar import paint_memory
 from desktop.widgets.row_table import Index, RowDelegate, RowTable, small, two_lines, wrapped
@@ -27,14 +28,14 @@ class FitTable(RowTable):
 
     @Slot(QModelIndex, QModelIndex)
     def _on_current(self, index: QModelIndex, before: QModelIndex) -> None:
-        fit = self._fits.fit_at(index.row())
+        fit = self._fits.row_at(index.row())
         if fit:
             self.picked.emit(fit)
 
 
 class _FitDelegate(RowDelegate):
     def paint_cell(self, painter: QPainter, rect: QRectF, index: Index, ink: QColor) -> None:
-        fit: Fit = index.data(FIT)
+        fit: Fit = index.data(ROW)
         muted = QColor(current().text_muted)
         ink = ink if fit.fits else muted
         match index.column():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QModelIndex, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QKeyEvent, QPainter
 
-from desktop.models.library_model import ENTRY, FORMAT, FROM, MODEL, Entry, LibraryModel
+from desktop.models.library_model import FORMAT, FROM, MODEL, Entry, LibraryModel
+from desktop.models.row_model import ROW
 from desktop.theme.colours import current
 from desktop.widgets.row_table import Index, RowDelegate, RowTable, two_lines, wrapped
 
@@ -31,7 +32,7 @@ class LibraryTable(RowTable):
 
     @property
     def entry(self) -> Entry | None:
-        return self._entries.entry_at(self.currentIndex().row())
+        return self._entries.row_at(self.currentIndex().row())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.entry:
@@ -41,11 +42,11 @@ class LibraryTable(RowTable):
 
     @Slot(QModelIndex, QModelIndex)
     def _on_current(self, index: QModelIndex, before: QModelIndex) -> None:
-        self.picked.emit(self._entries.entry_at(index.row()))
+        self.picked.emit(self._entries.row_at(index.row()))
 
     @Slot(QModelIndex)
     def _on_opened(self, index: QModelIndex) -> None:
-        self.opened.emit(self._entries.entry_at(index.row()))
+        self.opened.emit(self._entries.row_at(index.row()))
 
     @Slot()
     def _on_reset(self) -> None:
@@ -54,7 +55,7 @@ class LibraryTable(RowTable):
 
 class _EntryDelegate(RowDelegate):
     def paint_cell(self, painter: QPainter, rect: QRectF, index: Index, ink: QColor) -> None:
-        entry: Entry = index.data(ENTRY)
+        entry: Entry = index.data(ROW)
         colours = current()
         muted = QColor(colours.text_muted)
         match index.column():

@@ -101,7 +101,7 @@ def test_the_plan_of_a_damaged_model_says_so(app, qtbot, tmp_path):
 
 def test_a_model_is_deleted(app, qtbot):
     qtbot.waitUntil(lambda: app.models.entries.rowCount() == 1)
-    entry = app.models.entries.entry_at(0)
+    entry = app.models.entries.row_at(0)
     app.models.delete_wanted.emit(entry.checkpoint)
     qtbot.waitUntil(lambda: app.models.entries.rowCount() == 0)
     assert not entry.checkpoint.path.exists()

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 
-from desktop.models.fit_model import CONTEXT, FIT, FORMAT, MEMORY, PLACE, SPEED, WHY, FitModel
+from desktop.models.fit_model import CONTEXT, FORMAT, MEMORY, PLACE, SPEED, WHY, FitModel
+from desktop.models.row_model import ROW
 from tests.helpers.values import FITS
 
 
 def test_it_is_a_proper_model(qtmodeltester):
     model = FitModel()
     qtmodeltester.check(model, force_py=True)
-    model.show_fits(FITS)
+    model.show_rows(FITS)
     qtmodeltester.check(model, force_py=True)
 
 
@@ -22,7 +23,7 @@ def test_a_row_in_words():
     assert words[SPEED] == "5.4 tokens/s"
     assert words[PLACE] == "Processor"
     assert words[WHY] == FITS[0].reason
-    assert model.index(0, 0).data(FIT) is FITS[0]
+    assert model.index(0, 0).data(ROW) is FITS[0]
 
 
 def test_what_is_not_known_is_a_dash():
@@ -39,4 +40,4 @@ def test_rows_are_found_by_format():
     model = FitModel(FITS)
     assert model.row_of("gguf-q8_0") == 1
     assert model.row_of("gguf-q2_k") == -1
-    assert model.fit_at(9) is None
+    assert model.row_at(9) is None

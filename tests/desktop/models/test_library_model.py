@@ -4,7 +4,8 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 
-from desktop.models.library_model import ENTRY, FORMAT, FROM, MODEL, SIZE, Entry, LibraryModel, read_library
+from desktop.models.library_model import FORMAT, FROM, MODEL, SIZE, Entry, LibraryModel, read_library
+from desktop.models.row_model import ROW
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
 from tests.helpers.values import DAMAGED, ENTRIES, ORIGINAL, STARTER
@@ -13,7 +14,7 @@ from tests.helpers.values import DAMAGED, ENTRIES, ORIGINAL, STARTER
 def test_it_is_a_proper_model(qtmodeltester):
     model = LibraryModel()
     qtmodeltester.check(model, force_py=True)
-    model.show_entries(ENTRIES)
+    model.show_rows(ENTRIES)
     qtmodeltester.check(model, force_py=True)
 
 
@@ -24,7 +25,7 @@ def test_a_row_in_words():
     assert words[FORMAT] == "Q4_1"
     assert words[SIZE] == "98.4 MB"
     assert words[FROM] == "HuggingFaceTB/SmolLM2-135M-Instruct"
-    assert model.index(0, 0).data(ENTRY) is STARTER
+    assert model.index(0, 0).data(ROW) is STARTER
     assert model.index(0, SIZE).data(Qt.ItemDataRole.AccessibleTextRole) == "Size: 98.4 MB"
 
 
@@ -39,7 +40,7 @@ def test_rows_are_found_by_name():
     model = LibraryModel(ENTRIES)
     assert model.row_of(ORIGINAL.checkpoint.name) == 1
     assert model.row_of("elsewhere") == -1
-    assert model.entry_at(-1) is None
+    assert model.row_at(-1) is None
 
 
 def test_a_record_of_any_shape_is_shown():
