@@ -9,7 +9,7 @@ from typing import Literal
 
 from tests.helpers.hub_repository import Content
 
-What = Literal["cut", "stall", "slow", "corrupt", "swap", "status", "size", "no range", "call"]
+What = Literal["cut", "stall", "slow", "corrupt", "swap", "status", "size", "commit", "no range", "shift", "call"]
 Stage = Literal["api", "resolve", "cdn", "any"]
 
 
@@ -20,7 +20,8 @@ class Fault:
     ``cut`` resets the connection after byte ``at`` of the file; ``stall`` waits ``value`` seconds there; ``slow`` sends
     ``value`` bytes a second; ``corrupt`` flips the byte ``at``; ``swap`` exchanges the ``value`` bytes at ``at`` with
     those after them; ``status`` answers with the status ``value`` and ``headers``; ``size`` says that the file has
-    ``value`` bytes more than it has; ``no range`` sends the whole file whatever was asked; ``call`` calls ``action``
+    ``value`` bytes more than it has; ``commit`` that it is of another commit; ``no range`` sends the whole
+    file whatever was asked; ``shift`` sends what begins ``value`` bytes later and says so; ``call`` calls ``action``
     before the answer. A fault with a place in the file waits for a request that covers it; ``skip`` of them go well.
     """
 

@@ -204,7 +204,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if not commit or not content:
             self._deny(404, "EntryNotFound" if commit else "RevisionNotFound", {"X-Repo-Commit": commit or ""})
             return
-        headers = {"X-Repo-Commit": commit, "Accept-Ranges": "bytes", "ETag": f'"{content.etag}"'}
+        said = "0" * 40 if self.server.hub.faults.take(["commit"], "resolve", file) else commit
+        headers = {"X-Repo-Commit": said, "Accept-Ranges": "bytes", "ETag": f'"{content.etag}"'}
         where = f"{quote(name)}/{commit}/{quote(file)}"
         lies = self.server.hub.faults.take(["size"], "resolve", file)
         size = content.size + sum(int(fault.value) for fault in lies)
@@ -270,6 +271,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         wanted = None if hub.faults.take(["no range"], stage, file) else _range(self.headers.get("Range"), content.size)
         start, end = wanted or (0, content.size)
+        if wanted and (shifts := hub.faults.take(["shift"], stage, file)):
+            start += int(shifts[0].value)
         size = content.size + sum(int(fault.value) for fault in hub.faults.take(["size"], stage, file))
         headers = {"ETag": f'"{content.etag}"', "Accept-Ranges": "bytes", "X-Repo-Commit": commit}
         if wanted and start >= end:

@@ -32,7 +32,6 @@ class Blocks:
         count = -(-file.size_bytes // BLOCK_BYTES)
         self._states = bytearray(count)
         self._sums = array("I", [0]) * count
-        self._earlier = bytearray(count)  # from an earlier run: not to be trusted before they are read again
         self._doubted: bytearray | None = None
         self._last_gap = count * BLOCK_BYTES - file.size_bytes  # what the last block lacks
         self._beginning = 0  # blocks that are here from the first one on
@@ -48,7 +47,7 @@ class Blocks:
             part.truncate(self.size_bytes)
         for number, total in records:
             if number < len(self._states):
-                self._states[number], self._sums[number], self._earlier[number] = HERE, total, True
+                self._states[number], self._sums[number] = HERE, total
         self._journal = self._journal_path.open("ab", buffering=0)
         self._journal.truncate(len(header) + len(records) * RECORD.size)  # without a record that was cut off
         return self
@@ -91,7 +90,7 @@ class Blocks:
             self._journal.write(RECORD.pack(number, total))
             if self._doubted is not None:
                 self._compare(number, total)
-            self._states[number], self._sums[number], self._earlier[number] = HERE, total, False
+            self._states[number], self._sums[number] = HERE, total
             self.changed.notify_all()
 
     def wait_for(self, position: int, timeout_s: float) -> int:
@@ -100,10 +99,6 @@ class Blocks:
             if self._reach() <= position:
                 self.changed.wait(timeout_s)
             return self._reach()
-
-    def fits(self, number: int, block: bytes) -> bool:
-        """Tell whether a block that was read is what once arrived; of an earlier run's each is looked at."""
-        return not self._earlier[number] or crc32(block) == self._sums[number]
 
     def lose(self, numbers: Iterable[int]) -> None:
         """Forget blocks: they will be fetched again."""

@@ -198,7 +198,8 @@ class Crew:
                 return digest.sha256
             if damaged := list(blocks.unlike()):
                 self._conditions.tell(f"{file.name} was damaged on this disk; {len(damaged)} blocks are fetched again.")
-                self._lose(blocks, damaged)
+                blocks.lose(damaged)
+                self._conditions.tally.add(-len(damaged) * BLOCK_BYTES)
             elif blocks.doubt():
                 self._conditions.tell(f"{file.name} arrived with a wrong byte, which is looked for and fetched again.")
             else:
@@ -206,7 +207,7 @@ class Crew:
                 raise digest.damaged()
 
     def _follow(self, blocks: Blocks, file: RemoteFile) -> Digest:
-        """Hash a file behind those who fetch it; blocks of an earlier run that the disk has spoiled are lost."""
+        """Hash a file behind those who fetch it."""
         digest, position = Digest(file), 0
         with blocks.part.open("rb", buffering=0) as part:
             while position < file.size_bytes:
@@ -214,18 +215,9 @@ class Crew:
                 until = blocks.wait_for(position, WAIT_S)
                 while position < until:
                     block = read_fully(part, BLOCK_BYTES)
-                    number = position // BLOCK_BYTES
-                    if not blocks.fits(number, block):
-                        self._lose(blocks, [number])
-                        part.seek(position)
-                        break
                     digest.update(block)
                     position += len(block)
         return digest
-
-    def _lose(self, blocks: Blocks, numbers: list[int]) -> None:
-        blocks.lose(numbers)
-        self._conditions.tally.add(-len(numbers) * BLOCK_BYTES)
 
     def _forget(self, large: _Large) -> None:
         """Remove a part that cannot become right, so that the next try begins anew."""

@@ -110,9 +110,9 @@ class RemoteSource:
             total = found[3]
             if total not in ("*", str(self.file.size_bytes)):
                 raise self._odd(f"{self.file.size_bytes:,} bytes", f"{total} bytes")
-            if int(found[1]) > start:
+            if int(found[1]) != start:
                 raise self._odd(f"the bytes from {start:,} on", f"those from {int(found[1]):,} on")
-            return start - int(found[1])
+            return 0
         length = response.headers.get("content-length")
         if length is not None and length != str(self.file.size_bytes):
             raise self._odd(f"{self.file.size_bytes:,} bytes", f"{length} bytes")

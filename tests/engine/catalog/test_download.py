@@ -17,6 +17,7 @@ import pytest
 
 from engine.catalog.download import fetch as fetch_module
 from engine.catalog.download import job as job_module
+from engine.catalog.download import place as place_module
 from engine.catalog.download.blocks import BLOCK_BYTES
 from engine.catalog.download.job import Download, discard
 from engine.catalog.download.limit import SpeedLimit
@@ -100,6 +101,29 @@ def test_a_folder_appears_when_it_is_complete(served: Served, library: Library) 
     assert library.find("acme/Tiny").record["files"]["config.json"]["sha256"] == hashlib.sha256(b"{}").hexdigest()
 
 
+@pytest.mark.parametrize("moves", [0, 1, 2])
+def test_a_kill_while_files_are_placed_shows_no_half_model(
+    served: Served, library: Library, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    files = {"config.json": b"{}" * 300, "model.safetensors": SMALL, "vocab.json": SMALL[:9]}
+    plan, real, left = plan_for(served, files, "acme/Tiny"), place_module._move, [moves]
+
+    def die(*arguments, **named) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        real(*arguments, **named)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(place_module, "_move", die)
+        run(download(served, library, plan))
+    assert library.entries() == ()
+    served.log.clear()
+    run(download(served, library, plan))
+    assert files_below(library.folder / "acme" / "Tiny") == files
+    assert served.log == []
+
+
 def test_folders_of_the_repository_are_kept_and_equal_files_fetched_once(served: Served, library: Library) -> None:
     files = {"Q4/a-00001-of-00002.gguf": LARGE, "Q4/a-00002-of-00002.gguf": LARGE, "Q8/é.gguf": SMALL, "empty": b""}
     plan = plan_for(served, files, entry="Q4/a-00001-of-00002.gguf")
@@ -120,9 +144,11 @@ def test_many_small_files_arrive(served: Served, library: Library) -> None:
 def test_far_away_one_file_comes_over_several_connections(served: Served, library: Library) -> None:
     served.round_trip_s, served.connection_bytes_s = FAR_S, 15e6
     content = weights(24 << 20, 3)
+    plan = plan_for(served, {FILE: content})
     began = time.monotonic()
-    run(download(served, library, plan_for(served, {FILE: content})))
+    run(Download(plan, client(served, "hf_good_token"), library))
     assert time.monotonic() - began < len(content) / 15e6
+    assert {request.token for request in served.log if request.stage == "cdn"} == {""}
     ranges = [request.byte_range for request in served.log if request.stage == "cdn"]
     assert len(ranges) >= 4
     assert len([request for request in served.log if request.stage == "resolve"]) < len(ranges)
@@ -353,6 +379,21 @@ def test_a_lie_about_a_size_is_no_file(served: Served, library: Library, stage: 
     with pytest.raises((DamagedFile, Offline)):
         run(download(served, library, plan))
     assert library.entries() == ()
+
+
+def test_an_answer_of_another_commit_is_no_file(served: Served, library: Library) -> None:
+    plan = plan_for(served, {FILE: LARGE})
+    served.faults.add("commit", times=99)
+    with pytest.raises(DamagedFile, match="commit 0000000"):
+        run(download(served, library, plan))
+
+
+def test_an_answer_that_begins_elsewhere_is_asked_for_again(served: Served, library: Library) -> None:
+    served.faults.add("cut", at=1 << 20)
+    served.faults.add("shift", value=BLOCK_BYTES)
+    _, events = run(download(served, library, plan_for(served, {FILE: LARGE})))
+    assert "sends something else" in said(events)
+    assert files_below(library.folder) == {f"{NAME}/{FILE}": LARGE}
 
 
 def test_a_busy_hub_is_obeyed(served: Served, library: Library) -> None:
