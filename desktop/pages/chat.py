@@ -58,6 +58,7 @@ class ChatPage(QWidget):
         self._wire()
         self._on_changed()
 
+    @Slot()
     def focus_first(self) -> None:
         self.composer.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
@@ -226,7 +227,7 @@ class ChatPage(QWidget):
         if self.answer:
             self.answer.clear_fault()
         self._rate = LiveRate()
-        self._add_answer()
+        self._add_answer().wait()
         self._show_middle()
         self.transcript.follow()
 
@@ -319,6 +320,7 @@ class ChatPage(QWidget):
         self.strip.undo_wanted.connect(self.bring_back)
         self.welcome.asked.connect(self.ask)
         self.composer.asked.connect(self.ask)
+        self.transcript.latest_wanted.connect(self.focus_first)
         self.composer.field.paged.connect(self.transcript.turn_page)
         self.composer.stop_wanted.connect(room.stop)
         inside = Qt.ShortcutContext.WidgetWithChildrenShortcut

@@ -37,8 +37,7 @@ class Answer(QWidget):
         self._highlighter = highlighter
         self.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
         self._sentences = Sentences()
-        self.progress = ProgressLine("Reading your question")
-        self.progress.setMaximumWidth(_PROGRESS_WIDTH)
+        self.progress: ProgressLine | None = None
         self.thinking: Thinking | None = None
         self.view = MarkdownView(highlighter, "Answer")
         self.view.link_wanted.connect(self.link_wanted)
@@ -51,12 +50,20 @@ class Answer(QWidget):
         self._footer = QWidget()
         self._lay_out()
 
+    def wait(self) -> None:
+        """Show that the answer is waited for."""
+        self.progress = ProgressLine("Waiting for the answer")
+        self.progress.setMaximumWidth(_PROGRESS_WIDTH)
+        self.progress.restart("Waiting for the model…")
+        self._body.insertWidget(0, self.progress)
+
     def show_progress(self, progress: Progress) -> None:
         """Show how much of the prompt is read, or of the model loaded."""
-        self.progress.show_progress(progress)
+        if self.progress:
+            self.progress.show_progress(progress)
 
     def append(self, tokens: Sequence[Token]) -> None:
-        self.progress.hide()
+        self._end_progress()
         for token in tokens:
             if token.part == "thinking":
                 self._think(token.text)
@@ -76,7 +83,7 @@ class Answer(QWidget):
 
     def end(self, message: Message) -> None:
         """Say how it ended. A text that has come is left as it is."""
-        self.progress.hide()
+        self._end_progress()
         if self.thinking:
             self.thinking.end()
         self.view.finish()
@@ -122,6 +129,13 @@ class Answer(QWidget):
         if self.fault:
             self.fault.clear()
 
+    def _end_progress(self) -> None:
+        if self.progress:
+            self._body.removeWidget(self.progress)
+            self.progress.hide()
+            self.progress.deleteLater()
+            self.progress = None
+
     def _think(self, text: str) -> None:
         (self.thinking or self._make_thinking()).append(text)
 
@@ -139,7 +153,7 @@ class Answer(QWidget):
     def _make_thinking(self) -> Thinking:
         self.thinking = Thinking(self._highlighter)
         self.thinking.view.link_wanted.connect(self.link_wanted)
-        self._body.insertWidget(1, self.thinking)
+        self._body.insertWidget(self._body.indexOf(self.view), self.thinking)
         return self.thinking
 
     def _lay_out(self) -> None:
@@ -153,14 +167,12 @@ class Answer(QWidget):
         self._footer.hide()
         self._body = QVBoxLayout()
         self._body.setSpacing(scale.XS)
-        self._body.addWidget(self.progress)
         self._body.addWidget(self.view)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(scale.XS)
         layout.addLayout(self._body)
         layout.addWidget(self._footer)
-        self.progress.restart("Waiting for the model…")
 
 
 def _log(text: str) -> QPlainTextEdit:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from desktop.widgets.chat.lines import Line, Span, joined
 from desktop.widgets.chat.markdown import Highlight, clean, last_unit, lines_of, plain
+from desktop.widgets.chat.unfinished import presentable
 
 # A unit longer than this only grows by plain text until it ends; parsing 1,000 characters takes about 1 ms.
 # Code is cheap to parse: it has no inline markup.
@@ -89,7 +90,7 @@ class MarkdownStream:
     def _open_lines(self) -> list[Line]:
         limit = LONG_CODE if self._open.lstrip().startswith(("```", "~~~")) else LONG_UNIT
         if len(self._open) <= limit:
-            self._parsed = (len(self._open), self._parse(self._open))
+            self._parsed = (len(self._open), self._parse(presentable(self._open)))
         elif not self._parsed[0]:
             self._parsed = (limit, self._parse(self._open[:limit]))
         characters, lines = self._parsed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
@@ -15,7 +15,12 @@ _NEAR = 24  # pixels from the end that still count as being there
 
 
 class Transcript(QScrollArea):
-    """Scroll through messages. It follows the end as long as the reader does not scroll away from it."""
+    """Scroll through messages. It follows the end as long as the reader does not scroll away from it.
+
+    ``latest_wanted`` comes when the reader asked to go back there.
+    """
+
+    latest_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -70,6 +75,12 @@ class Transcript(QScrollArea):
         self._place_latest()
 
     @Slot()
+    def _on_latest(self) -> None:
+        self.latest.clearFocus()  # as it hides, the focus would go to some message, and the view to that
+        self.follow()
+        self.latest_wanted.emit()
+
+    @Slot()
     def _on_range(self) -> None:
         bar = self.verticalScrollBar()
         if self._following:
@@ -100,7 +111,7 @@ class Transcript(QScrollArea):
         latest = button("Jump to latest", "", "chevron-down")
         latest.setParent(self)
         restyle(latest, role="float")
-        latest.clicked.connect(self.follow)
+        latest.clicked.connect(self._on_latest)
         latest.hide()
         return latest
 
