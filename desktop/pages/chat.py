@@ -229,6 +229,7 @@ class ChatPage(QWidget):
         self._rate = LiveRate()
         self._add_answer().wait()
         self._show_middle()
+        self.focus_first()
         self.transcript.follow()
 
     def _add_message(self, message: Message) -> None:

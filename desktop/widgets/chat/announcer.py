@@ -7,8 +7,9 @@ import re
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 
-_END = re.compile(r"(?<=[.!?。！？:])\s+|\n+")
+_END = re.compile(r"(?<=[^\d\s][.!?])\s+|(?<=[。！？])|\n+")  # a number and its point begin an item of a list
 _MARKUP = re.compile(r"[*_`#|~]+")
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 
 class Sentences:
@@ -27,7 +28,7 @@ class Sentences:
 
 
 def spoken(sentences: list[str]) -> list[str]:
-    plain = (_MARKUP.sub("", sentence).strip() for sentence in sentences)
+    plain = (_MARKUP.sub("", _LINK.sub(r"\1", sentence)).strip() for sentence in sentences)
     return [sentence for sentence in plain if sentence]
 
 

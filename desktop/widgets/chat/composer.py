@@ -149,7 +149,10 @@ class Composer(QFrame):
     def _show_state(self) -> None:
         written = bool(self.field.toPlainText().strip())
         free = not self._obstacle or (self._passes and not self._waiting)
-        self.deed.setEnabled(self._answering or (written and free))
+        usable = self._answering or (written and free)
+        if self.deed.hasFocus() and not usable:
+            self.field.setFocus()  # a button that is disabled gives the focus to whatever comes next
+        self.deed.setEnabled(usable)
         usual = "Esc stops the answer" if self._answering else "Enter sends · Shift+Enter starts a new line"
         patience = "Sent as soon as the model is loaded" if self._waiting else self._obstacle
         self.hint.setText(patience or usual)

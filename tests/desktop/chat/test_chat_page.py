@@ -235,9 +235,19 @@ def test_an_example_asks(talk):
     talk.load(chunks=["Half a byte."])
     assert talk.page.welcome.isVisible()
     talk.click(talk.page.welcome.examples[0])
+    assert talk.page.composer.field.hasFocus()
     talk.until_ended()
     assert talk.answer == "Half a byte."
     assert recorded(talk.model)[0]["messages"][0]["content"] == talk.page.welcome.examples[0].text()
+
+
+def test_the_button_leaves_the_focus_to_the_field(talk):
+    talk.load(chunks=["Fine."])
+    talk.page.composer.field.setPlainText("question")
+    talk.page.composer.deed.setFocus()
+    talk.click(talk.page.composer.deed)
+    talk.until_ended()
+    assert talk.page.composer.field.hasFocus()
 
 
 def test_settings_hold_from_the_next_question_on(talk):

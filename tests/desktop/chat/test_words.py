@@ -36,7 +36,8 @@ def test_sentences_come_whole_and_without_markup():
     assert sentences.add("**Hello** wor") == []
     assert sentences.add("ld. And `the") == ["Hello world."]
     assert sentences.add("n`?\n# Ti") == ["And then?"]
-    assert sentences.end() == ["Ti"]
+    assert sentences.add("tle\n1. See [the page](https://x.org). Done") == ["Title", "1. See the page."]
+    assert sentences.end() == ["Done"]
     assert sentences.end() == []
 
 
