@@ -101,11 +101,12 @@ def test_a_folder_appears_when_it_is_complete(served: Served, library: Library) 
     assert library.find("acme/Tiny").record["files"]["config.json"]["sha256"] == hashlib.sha256(b"{}").hexdigest()
 
 
-@pytest.mark.parametrize("moves", [0, 1, 2])
+@pytest.mark.parametrize("moves", [0, 1, 2, 3])
 def test_a_kill_while_files_are_placed_shows_no_half_model(
     served: Served, library: Library, monkeypatch: pytest.MonkeyPatch, moves: int
 ) -> None:
-    files = {"config.json": b"{}" * 300, "model.safetensors": SMALL, "vocab.json": SMALL[:9]}
+    weights_ = {"model-1.safetensors": SMALL[:500], "model-2.safetensors": SMALL}
+    files = {"config.json": b"{}", "vocab.json": SMALL[:9], **weights_}
     plan, real, left = plan_for(served, files, "acme/Tiny"), place_module._move, [moves]
 
     def die(*arguments, **named) -> None:
