@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import queue
-import re
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +22,7 @@ from engine.errors import DamagedFile
 from engine.events import Event, Finished, Notice
 from engine.pace import Pace
 from engine.process.child import Handlers, serve
+from engine.process.peak import peak_resident_bytes
 
 Emit = Callable[[Event], None]
 
@@ -41,7 +40,7 @@ def _cast(folder: str, target: str, output_type: str) -> Iterator[Event]:
         meter = _meter("Reading and casting", emit)
         gguf.convert(Path(folder), Path(target), output_type, meter, lambda text: emit(Notice(text, "warning")))
         _to_disk(Path(target))
-        return {"runs_on": runs_on, "peak_memory_bytes": _peak_memory_bytes()}
+        return {"runs_on": runs_on, "peak_memory_bytes": peak_resident_bytes()}
 
     return _watched(work)
 
@@ -53,7 +52,7 @@ def _quantize(source: str, target: str, level: str, threads: int) -> Iterator[Ev
         sizes = {tensor.name: tensor.bytes for tensor in read_facts(Path(source)).tensors}
         quantize(Path(source), Path(target), level, threads, sizes, _meter("Quantizing", emit))
         _to_disk(Path(target))
-        return {"peak_memory_bytes": _peak_memory_bytes()}
+        return {"peak_memory_bytes": peak_resident_bytes()}
 
     return _watched(work)
 
@@ -78,7 +77,7 @@ def _check(file: str, format_id: str, tensors: int) -> Iterator[Event]:
             **counts,
             "tensor_types": dict(types.most_common()),
             "bits_per_weight": round(8 * facts.weights_bytes / facts.parameters, 3),
-            "peak_memory_bytes": _peak_memory_bytes(),
+            "peak_memory_bytes": peak_resident_bytes(),
         }
 
     return _watched(work)
@@ -136,22 +135,6 @@ def _to_disk(file: Path) -> None:
     """Wait until a file is on the disk and not only on its way: only then it may get its name."""
     with file.open("rb+") as opened:
         os.fsync(opened.fileno())
-
-
-def _peak_memory_bytes() -> int:
-    """Return the most memory that this process has held; 0 where the system does not tell."""
-    if sys.platform == "win32":
-        import psutil
-
-        return psutil.Process().memory_info().peak_wset  # type: ignore[attr-defined]
-    if sys.platform == "darwin":
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Not ru_maxrss: on Linux that begins with what the parent held when it started this process.
-    status = Path("/proc/self/status").read_text("utf-8")
-    match = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
-    return int(match[1]) * 1024 if match else 0
 
 
 if __name__ == "__main__":

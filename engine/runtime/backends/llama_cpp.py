@@ -12,8 +12,8 @@ from typing import Any
 from engine.errors import ContextTooLong, Refused
 from engine.events import Event, Finished, Notice, PromptRead, Token
 from engine.pace import Pace
+from engine.process.peak import peak_resident_bytes
 from engine.runtime.backends.llama import loading
-from engine.runtime.backends.llama.memory import peak_resident_bytes
 from engine.runtime.backends.llama.model import Model, Prompt
 from engine.runtime.backends.llama.sampler import Sampler
 from engine.runtime.backends.stream import TextStream
