@@ -64,9 +64,17 @@ class Gaps:
         self.ready.append(max(0.0, wall_ms - (now.queued_s - before.queued_s) * 1000))
         self.own.append((now.own_s - before.own_s) * 1000)
 
+    def _worst(self) -> str:
+        """Name the five longest gaps and when they came."""
+        longest = sorted(range(len(self.wall)), key=self.wall.__getitem__, reverse=True)[:5]
+        return ", ".join(
+            f"{self.wall[at]:.1f} ms at {(sum(self.wall[:at]) + at) / 1000:.1f} s" for at in sorted(longest)
+        )
+
     def report(self, name: str) -> str:
         rows = {"wall": self.wall, "less waiting for a processor": self.ready, "own computing": self.own}
         lines = [f"{words:>30}  {_figures(times)}" for words, times in rows.items()]
+        lines.append(f"{'worst':>30}  {self._worst()}")
         return "\n".join([f"{name}, {len(self.wall):,} gaps", *lines])
 
 

@@ -16,8 +16,8 @@ from desktop.widgets.chat.markdown import plain
 
 # Pygments takes about 3 µs a character. A piece ends before an unindented line that follows a blank one, where nearly
 # every language is at its top level; or anywhere, once it is long.
-PIECE = 400
-LONGEST_PIECE = 1_000
+PIECE = 250
+LONGEST_PIECE = 800
 _KEPT = 200
 
 INKS: dict[_TokenType, Ink] = {
