@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.faults import Button, Do, fault_of
@@ -17,7 +17,6 @@ from desktop.models.chat_room import ChatRoom
 from desktop.theme import scale
 from desktop.widgets.chat.answer import Answer
 from desktop.widgets.chat.composer import Composer
-from desktop.widgets.chat.gauge import ContextGauge
 from desktop.widgets.chat.languages import Languages
 from desktop.widgets.chat.link_dialog import LinkDialog
 from desktop.widgets.chat.live_rate import LiveRate
@@ -35,6 +34,9 @@ from engine.chat.conversation import Message
 from engine.events import Notice, Progress, PromptRead, Token
 from engine.settings import Settings
 
+_NEW = "New conversation"
+_ICON_WIDTH = 50
+_WORDS_FROM = 640  # a narrower page has only the icon of that button
 _STEPS = {"load": "Loading the model", "prompt": "Reading the conversation"}
 _OBSTACLES = {"empty": "Choose a model first", "loading": "The model is being loaded…"}
 
@@ -68,6 +70,10 @@ class ChatPage(QWidget):
             self.choose(self._usable[0])  # on the first day there is nothing to choose: the starter model
         if self.room.state != "empty":
             self.focus_first()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.new.setText(_NEW if self.width() >= _WORDS_FROM else "")
 
     def show_library(self, entries: Sequence[Checkpoint]) -> None:
         self.picker.show_library(entries)
@@ -248,7 +254,7 @@ class ChatPage(QWidget):
 
     def _show_use(self, used_tokens: int, more: int = 0) -> None:
         self._used_tokens = used_tokens
-        self.gauge.show_use(used_tokens + more, self.room.record.get("context_tokens", 0))
+        self.composer.gauge.show_use(used_tokens + more, self.room.record.get("context_tokens", 0))
 
     def _order_tabs(self, newest: int) -> None:
         """Let the Tab key go through the newest messages from top to bottom, and then to the composer."""
@@ -266,9 +272,9 @@ class ChatPage(QWidget):
     # How it is made
 
     def _make_parts(self) -> None:
-        self.picker = ModelPicker()
-        self.gauge = ContextGauge()
-        self.new = button("New conversation", "", "plus", "Ctrl+N")
+        self.picker = ModelPicker(folders=False)
+        self.new = button(_NEW, "", "plus", "New conversation (Ctrl+N)")
+        self.new.setMinimumWidth(_ICON_WIDTH)
         self.loading = ProgressLine("Loading the model")
         self.note = label("", "caption", wraps=True)
         self.banner = FaultBanner()
@@ -282,7 +288,7 @@ class ChatPage(QWidget):
         self.setFocusProxy(self.composer.field)
 
     def _lay_out(self) -> None:
-        head = row(self.picker, self.gauge, self.new, spacing=scale.M)
+        head = row(self.picker, self.new, spacing=scale.M)
         head.setStretch(0, 1)
         top, bottom = QVBoxLayout(), QVBoxLayout()
         top.setContentsMargins(scale.XL, scale.L, scale.XL, scale.S)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, 
 
 from desktop.theme import scale
 from desktop.theme.icons import icon
+from desktop.widgets.chat.gauge import ContextGauge
 from desktop.widgets.controls import button, label, restyle
 
 _MOST_LINES = 10
@@ -86,13 +87,16 @@ class Composer(QFrame):
         self.field.textChanged.connect(self._on_edited)
         self.deed = button("Send", "primary", "send")
         self.deed.clicked.connect(self._on_deed)
-        self.hint = label("", "caption")
+        self.hint = label("", "caption", wraps=True)
+        self.gauge = ContextGauge()
         self._answering = False
         self._obstacle = ""
         self._passes = False  # whether the obstacle goes away by itself
         self._waiting = False  # for it to do so
         below = QHBoxLayout()
+        below.setSpacing(scale.M)
         below.addWidget(self.hint, 1)
+        below.addWidget(self.gauge)
         below.addWidget(self.deed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(scale.M, scale.S, scale.S, scale.S)

@@ -9,7 +9,7 @@ from desktop.widgets.chat.words import gauge_words
 from desktop.widgets.controls import label, restyle
 
 _TIGHT = 0.85  # of the window: from here on it is told in another colour
-_WIDTH = 96
+_WIDTH = 72
 
 
 class ContextGauge(QWidget):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop.widgets.controls import button, column, row
 from desktop.widgets.empty_state import EmptyState
 
 EXAMPLES = (
-    "Explain what a nibble is, in three sentences.",
-    "Write a Python function that reverses the words of a sentence.",
-    "Make a table of the planets with their size and distance from the sun.",
+    "What is a nibble? Answer in three sentences.",
+    "Write a Python function that reverses a sentence.",
+    "Make a table of the planets and their moons.",
 )
 _READY = "Write below, or begin with one of these."
 _TO_DO = {"empty": "Choose a model above.", "loading": "The model is being loaded; you can write already."}
@@ -48,6 +48,7 @@ class Welcome(QWidget):
     def _example(self, text: str) -> QPushButton:
         made = button(text, "", "chat")
         made.setObjectName(text)
+        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # a narrow window cuts the words off
         made.clicked.connect(self._on_clicked)
         return made
 

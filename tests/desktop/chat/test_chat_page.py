@@ -24,7 +24,7 @@ def test_an_answer_streams_in_order_and_says_what_it_took(talk):
     assert talk.answer.split("\n")[:4] == ["Title", "Some bold text.", "python", "x = 1"]
     assert talk.page.answer.view.whole_text == MARKDOWN
     assert "tokens/s · 21 tokens · first token" in talk.footer
-    assert talk.page.gauge.words.text() == "23 of 4,096 tokens"
+    assert talk.page.composer.gauge.words.text() == "23 of 4,096 tokens"
     assert recorded(talk.model)[0]["messages"] == [{"role": "user", "content": "hello there"}]
 
 
@@ -229,6 +229,14 @@ def test_nothing_is_sent_while_there_is_no_model_or_no_text(talk):
     talk.page.composer.field.clear()
     talk.press(Qt.Key.Key_Return)
     assert talk.page.room.state == "ready"
+
+
+def test_it_fits_a_narrow_window(talk):
+    talk.load(chunks=["x"])
+    talk.page.resize(500, 500)
+    assert talk.page.width() == 500
+    assert talk.page.new.text() == ""
+    assert talk.page.new.accessibleName() == "New conversation"
 
 
 def test_an_example_asks(talk):
