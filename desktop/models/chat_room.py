@@ -53,7 +53,7 @@ class ChatRoom(QObject):
         self._wires: list[tuple[SignalInstance, Any]] = []
         self._finding = Latest(jobs)
         self._finding.finished.connect(self._on_found)
-        self._finding.failed.connect(self._on_load_failed)
+        self._finding.failed.connect(self._on_not_opened)
         self._loading = Latest(jobs)
         self._loading.progressed.connect(self.load_progressed)
         self._loading.finished.connect(self._on_loaded)
@@ -71,6 +71,13 @@ class ChatRoom(QObject):
         self.path = path
         self._become("loading")
         self._finding.start(Call(Library(self.settings.models_folder).find, str(path), doing="Opening the model"))
+
+    @Slot()
+    def cancel_load(self) -> None:
+        """Give up loading."""
+        if self.state == "loading":
+            self._drop_session()
+            self._become("empty")
 
     def ask(self, question: str) -> None:
         """Ask; only in the state ``ready``."""
@@ -151,20 +158,28 @@ class ChatRoom(QObject):
 
     @Slot(object)
     def _on_found(self, checkpoint: Checkpoint) -> None:
+        if self.state != "loading":  # given up meanwhile
+            return
         try:
             self._session = Session(checkpoint, LoadOptions.from_settings(self.settings))
         except EngineError as error:
-            self._on_load_failed(error)
+            self._on_not_opened(error)
         else:
             self._loading.start(self._session.load())
 
     @Slot(object)
     def _on_loaded(self, record: dict[str, Any]) -> None:
-        self._become("ready")
+        if self._session:
+            self._become("ready")
 
     @Slot(Exception)
     def _on_load_failed(self, error: Exception) -> None:
-        self._drop_session()
+        if self._session:  # else its session was dropped, and the load failed for that
+            self._drop_session()
+            self._on_not_opened(error)
+
+    @Slot(Exception)
+    def _on_not_opened(self, error: Exception) -> None:
         self._become("empty")
         if not isinstance(error, Cancelled):
             self.load_failed.emit(error)

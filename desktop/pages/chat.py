@@ -146,7 +146,7 @@ class ChatPage(QWidget):
 
     @Slot(Progress)
     def _on_load_progress(self, progress: Progress) -> None:
-        self.loading.show_progress(_worded(progress))
+        self.progress.show_progress(_worded(progress))
 
     @Slot(Progress)
     def _on_progress(self, progress: Progress) -> None:
@@ -202,7 +202,7 @@ class ChatPage(QWidget):
         if path == self.room.path and self.room.state != "empty":
             return
         self.banner.clear()
-        self.loading.restart("Opening the model…")
+        self.progress.restart("Opening the model…")
         self.room.open(path)
 
     @Slot(object)
@@ -275,7 +275,13 @@ class ChatPage(QWidget):
         self.picker = ModelPicker(folders=False)
         self.new = button(_NEW, "", "plus", "New conversation (Ctrl+N)")
         self.new.setMinimumWidth(_ICON_WIDTH)
-        self.loading = ProgressLine("Loading the model")
+        self.progress = ProgressLine("Loading the model")
+        self.cancel = button("Cancel", "quiet", "close", "Give up loading the model")
+        self.cancel.setAccessibleName("Cancel loading")
+        self.loading = QWidget()
+        across = row(self.progress, self.cancel, spacing=scale.M)
+        across.setStretch(0, 1)
+        self.loading.setLayout(across)
         self.note = label("", "caption", wraps=True)
         self.banner = FaultBanner()
         self.welcome = Welcome()
@@ -323,6 +329,7 @@ class ChatPage(QWidget):
         self.languages.loaded.connect(self._on_language)
         self.picker.chosen.connect(self._open)
         self.banner.chosen.connect(self._on_way)
+        self.cancel.clicked.connect(room.cancel_load)
         self.new.clicked.connect(self.begin_anew)
         self.strip.undo_wanted.connect(self.bring_back)
         self.welcome.asked.connect(self.ask)

@@ -58,11 +58,12 @@ class Talk:
         self._folder = folder
         self.model = None
 
-    def load(self, **values):
-        """Load a scripted model; with ``ready=False`` do not wait for it."""
-        self.model = script(self._folder, **values)
+    def load(self, name="model", loaded=True, **values):
+        """Load a scripted model, and wait until that has ended."""
+        self.model = script(self._folder, name, **values)
         self.page.choose(self.model.path)
-        self.until(lambda: self.page.room.state != "loading")
+        if loaded:
+            self.until(lambda: self.page.room.state != "loading")
 
     def ask(self, question, ended=True):
         field = self.page.composer.field

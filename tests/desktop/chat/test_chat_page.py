@@ -206,6 +206,30 @@ def test_a_model_that_cannot_be_loaded_is_told_and_another_works(talk):
     assert talk.answer == "Here."
 
 
+def test_loading_can_be_given_up(talk):
+    talk.load(load_s=60, loaded=False)
+    talk.until(lambda: "Loading" in talk.page.progress.words.text())
+    talk.click(talk.page.cancel)
+    assert talk.page.room.state == "empty"
+    assert not talk.page.cancel.isVisible()
+    talk.load("other", chunks=["Here."])
+    talk.ask("question")
+    assert talk.answer == "Here."
+    assert not talk.page.banner.isVisible()
+
+
+def test_another_choice_while_a_model_loads_counts(talk):
+    talk.load(load_s=60, loaded=False)
+    talk.until(lambda: "Loading" in talk.page.progress.words.text())
+    states = []
+    talk.page.room.changed.connect(lambda: states.append(talk.page.room.state))
+    talk.load("other", chunks=["Here."])
+    talk.ask("question")
+    assert talk.answer == "Here."
+    assert states == ["ready", "answering", "ready"]
+    assert not talk.page.banner.isVisible()
+
+
 def test_a_model_that_is_not_there_is_told(talk, tmp_path):
     talk.page.choose(tmp_path / "gone.gguf")
     talk.until(lambda: talk.page.room.state == "empty")
