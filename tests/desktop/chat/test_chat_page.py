@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from desktop.faults import Do
 from desktop.theme.colours import DARK
+from engine.catalog.library import Library
 from engine.settings import DEFAULTS
 from tests.helpers.scripts import recorded
 
@@ -218,10 +221,17 @@ def test_loading_can_be_given_up(talk):
     assert not talk.page.banner.isVisible()
 
 
-def test_another_choice_while_a_model_loads_counts(talk):
+def test_another_choice_while_a_model_loads_counts(talk, monkeypatch):
     talk.load(load_s=60, loaded=False)
     talk.until(lambda: "Loading" in talk.page.progress.words.text())
     states = []
+    find = Library.find
+
+    def find_slowly(library, name):
+        time.sleep(1)  # the load that was given up fails meanwhile
+        return find(library, name)
+
+    monkeypatch.setattr(Library, "find", find_slowly)
     talk.page.room.changed.connect(lambda: states.append(talk.page.room.state))
     talk.load("other", chunks=["Here."])
     talk.ask("question")
