@@ -8,12 +8,18 @@ from pytestqt.qtbot import QtBot
 from desktop.widgets.chat.composer import Composer
 
 
-def test_what_is_sent_while_the_model_loads_is_asked_when_it_is_there(qtbot: QtBot) -> None:
+def while_loading(qtbot: QtBot) -> tuple[Composer, list[str]]:
+    """Return a composer whose model is being loaded, and what it has asked."""
     composer = Composer()
     qtbot.addWidget(composer)
     asked: list[str] = []
     composer.asked.connect(asked.append)
     composer.set_obstacle("The model is being loaded…", passes=True)
+    return composer, asked
+
+
+def test_what_is_sent_while_the_model_loads_is_asked_when_it_is_there(qtbot: QtBot) -> None:
+    composer, asked = while_loading(qtbot)
     qtbot.keyClicks(composer.field, "Hello")
     qtbot.keyClick(composer.field, Qt.Key.Key_Return)
     assert asked == []
@@ -24,11 +30,7 @@ def test_what_is_sent_while_the_model_loads_is_asked_when_it_is_there(qtbot: QtB
 
 
 def test_writing_on_takes_the_wait_back(qtbot: QtBot) -> None:
-    composer = Composer()
-    qtbot.addWidget(composer)
-    asked: list[str] = []
-    composer.asked.connect(asked.append)
-    composer.set_obstacle("The model is being loaded…", passes=True)
+    composer, asked = while_loading(qtbot)
     qtbot.keyClicks(composer.field, "Hello")
     qtbot.keyClick(composer.field, Qt.Key.Key_Return)
     qtbot.keyClicks(composer.field, " again")
@@ -38,11 +40,7 @@ def test_writing_on_takes_the_wait_back(qtbot: QtBot) -> None:
 
 
 def test_a_failed_load_keeps_what_was_written(qtbot: QtBot) -> None:
-    composer = Composer()
-    qtbot.addWidget(composer)
-    asked: list[str] = []
-    composer.asked.connect(asked.append)
-    composer.set_obstacle("The model is being loaded…", passes=True)
+    composer, asked = while_loading(qtbot)
     qtbot.keyClicks(composer.field, "Hello")
     qtbot.keyClick(composer.field, Qt.Key.Key_Return)
     composer.set_obstacle("Choose a model first")
