@@ -7,6 +7,9 @@ import pytest
 from desktop import app as app_module
 from desktop.app import App
 from desktop.faults import Button, Do
+from desktop.flows import library as library_flow
+from desktop.flows import machine as machine_flow
+from desktop.flows import suggestion as suggestion_flow
 from desktop.theme.colours import DARK, current
 from engine import settings as settings_file
 from engine.errors import NotFound
@@ -26,8 +29,8 @@ def probes(monkeypatch):
         started.append(Steps(Progress("memory", 1, 2, "steps"), Finished(MACHINE)))
         return started[-1]
 
-    monkeypatch.setattr(app_module, "ProbeJob", probe)
-    monkeypatch.setattr(app_module, "place_starter", lambda library: None)
+    monkeypatch.setattr(machine_flow, "ProbeJob", probe)
+    monkeypatch.setattr(library_flow, "place_starter", lambda library: None)
     return started
 
 
@@ -50,37 +53,37 @@ def app(qtbot, qapp, probes, home):
 
 
 def test_it_starts_with_the_machine_and_the_library(app, qtbot):
-    qtbot.waitUntil(lambda: app.found is MACHINE and app.models.entries.rowCount() == 1)
+    qtbot.waitUntil(lambda: app.state.machine is MACHINE and app.models.entries.rowCount() == 1)
     assert app.window.page == "machine"
     assert "2 cores" in words_on(app.machine)
     assert app.models.entries.index(0, 0).data() == "broken"
 
 
 def test_looking_again_starts_another_probe(app, qtbot, probes):
-    qtbot.waitUntil(lambda: app.found is MACHINE)
+    qtbot.waitUntil(lambda: app.state.machine is MACHINE)
     press(app.machine.refresh)
     qtbot.waitUntil(lambda: len(probes) == 2 and app.machine.refresh.isEnabled())
 
 
 def test_the_suggestion_waits_for_the_machine(app, qtbot, monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr(app_module, "suggest", lambda *args: asked.append(args) or SUGGESTION)
-    qtbot.waitUntil(lambda: app.found is MACHINE)
-    app.found = None
-    app.open_suggestion(tmp_path)
+    monkeypatch.setattr(suggestion_flow, "suggest", lambda *args: asked.append(args) or SUGGESTION)
+    qtbot.waitUntil(lambda: app.state.machine is MACHINE)
+    app.state.machine = None
+    app.suggestion_flow.open(tmp_path)
     assert app.window.page == "suggestion"
-    app.look_at_machine()
+    app.machine_flow.look()
     assert app.suggestion.busy.words.text() == "Looking at this computer first…"
     qtbot.waitUntil(lambda: app.suggestion.fits.rowCount() == len(FITS))
-    assert asked == [(tmp_path, MACHINE, 4096, app.library)]
+    assert asked == [(tmp_path, MACHINE, 4096, app.state.library)]
 
 
 def test_a_fault_of_the_suggestion_is_told_on_its_page(app, qtbot, monkeypatch, tmp_path):
     def suggest(*args):
         raise NotFound("A model", str(tmp_path))
 
-    monkeypatch.setattr(app_module, "suggest", suggest)
-    app.open_suggestion(tmp_path)
+    monkeypatch.setattr(suggestion_flow, "suggest", suggest)
+    app.suggestion_flow.open(tmp_path)
     qtbot.waitUntil(lambda: f"A model was not found in {tmp_path}" in words_on(app.suggestion))
 
 
@@ -111,8 +114,8 @@ def test_a_model_is_deleted(app, qtbot):
 def test_settings_hold_at_once_and_are_kept(app, qtbot, home, tmp_path):
     app.options.rows["theme"].editor.setCurrentIndex(2)
     assert current() is DARK
-    app.options.changed.emit(app.settings.changed(models_folder=str(tmp_path / "other")))
-    assert app.library.folder == tmp_path / "other"
+    app.options.changed.emit(app.state.settings.changed(models_folder=str(tmp_path / "other")))
+    assert app.state.library.folder == tmp_path / "other"
     qtbot.waitUntil(lambda: app.models.entries.rowCount() == 0)
     kept = settings_file.load()
     assert kept["theme"] == "dark" and kept.models_folder == tmp_path / "other"
