@@ -6,12 +6,12 @@ import ctypes
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from llama_cpp import llama_cpp as binding
 
 from engine.errors import Cancelled
+from engine.runtime.backends.answer import Prompt
 from engine.runtime.backends.llama import faults, native
 from engine.runtime.backends.llama.cache import KvCache
 from engine.runtime.backends.llama.memory import available_bytes
@@ -21,15 +21,6 @@ from engine.runtime.backends.template import PLAIN, PLAIN_STOPS, ChatTemplate, U
 
 _ABORTED = 2  # llama.h, llama_decode
 _LAST_LINES = 10  # of the log: what a failed computation says
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A prompt as the model gets it. ``thinking_is_open``: it ends with the tag that opens the thinking part."""
-
-    text: str
-    tokens: list[int]
-    thinking_is_open: bool
 
 
 class Model:

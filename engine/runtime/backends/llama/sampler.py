@@ -7,6 +7,7 @@ from typing import Any
 
 from llama_cpp import llama_cpp as binding
 
+from engine.runtime.backends.llama.model import Model
 from engine.runtime.options import Sampling
 
 # llama.cpp 0c1e57098, common/common.h, common_params_sampling: penalty_last_n, min_keep.
@@ -20,17 +21,18 @@ class Sampler:
     ``prompt`` is what the repeat penalty starts from. Use it as a context manager: it is freed at the end.
     """
 
-    def __init__(self, sampling: Sampling, seed: int, vocabulary_size: int, prompt: Sequence[int] = ()) -> None:
+    def __init__(self, model: Model, sampling: Sampling, seed: int, prompt: Sequence[int] = ()) -> None:
+        self._context = model.context
         self._chain: Any = binding.llama_sampler_chain_init(binding.llama_sampler_chain_default_params())
-        for sampler in _samplers(sampling, seed, vocabulary_size):
+        for sampler in _samplers(sampling, seed, model.vocabulary.size):
             binding.llama_sampler_chain_add(self._chain, sampler)
         if sampling.repeat_penalty != 1.0:
             for token in prompt[-_PENALTY_TOKENS:]:
                 binding.llama_sampler_accept(self._chain, token)
 
-    def sample(self, context: Any) -> int:
+    def sample(self) -> int:
         """Return a token for the last position that was computed."""
-        return binding.llama_sampler_sample(self._chain, context, -1)
+        return binding.llama_sampler_sample(self._chain, self._context, -1)
 
     def __enter__(self) -> Sampler:
         return self
