@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal, Slot
 
 from desktop.jobs import Jobs
+from engine.catalog.hub.client import Hub
 from engine.catalog.library import Library
 from engine.machine.facts import Machine
 from engine.settings import Settings
@@ -27,6 +28,7 @@ class State(QObject):
         self.jobs = jobs
         self.settings = settings
         self.library = Library(settings.models_folder)
+        self.hub = Hub()  # one for all: it holds the token, and the wait that the Hub asked for
         self.machine: Machine | None = None
 
     @Slot(object)
