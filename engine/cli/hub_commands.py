@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
 from engine import settings
-from engine.catalog import records
-from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.download.job import Download
 from engine.catalog.download.plan import plan_download
+from engine.catalog.download.repair import repairing
+from engine.catalog.download.verify import Verified, verifying
 from engine.catalog.find import LookedUp, ReadingFacts, looking_up, searching
 from engine.catalog.hub.client import Hub
 from engine.catalog.hub.estimate import estimated_facts
@@ -23,7 +22,7 @@ from engine.cli import show
 from engine.cli.library import json_option, named, open_library
 from engine.cli.offer import Offer
 from engine.cli.run import finish
-from engine.errors import DamagedFile, NotFound, Refused
+from engine.errors import NotFound, Refused
 from engine.machine.facts import Machine
 from engine.machine.probe import probe
 from engine.quantities import size
@@ -88,17 +87,24 @@ def get_command(model: str, variant: str, as_json: bool) -> None:
 
 @click.command("verify")
 @click.argument("model")
-def verify_command(model: str) -> None:
+@click.option("--repair", is_flag=True, help="Fetch what is damaged or missing again.")
+@json_option
+def verify_command(model: str, repair: bool, as_json: bool) -> None:
     """Hash MODEL's files again and compare them with the record that was written when it was made or fetched."""
-    checkpoint = open_library().find(named(model))
-    expected = _expected(checkpoint)
-    if not expected:
-        raise Refused(f"{checkpoint.name} has no record of its hashes.", "It was put into the library by hand.")
-    for file, sha256 in expected.items():
-        found = records.sha256(file)
-        if found != sha256:
-            raise DamagedFile(str(file), f"SHA-256 {sha256}", found)
-        show.output.print(f"{file.name}: as recorded", soft_wrap=True)
+    library, hub = open_library(), Hub()
+    verified: Verified = finish(verifying(library.find(named(model))), as_json)
+    if as_json:
+        show.as_json(verified)
+    else:
+        for path in verified.right:
+            show.output.print(f"{path.name}: as recorded", soft_wrap=True)
+    if verified.damaged and not repair:
+        raise verified.damaged[0].error
+    if verified.damaged:
+        plan = finish(repairing(hub, verified.checkpoint), as_json)
+        show.errors.print(" ".join(f"{damage.words}." for damage in verified.damaged), soft_wrap=True)
+        made = finish(Download(plan, hub, library), as_json)
+        show.as_json(made) if as_json else show.converted(made)
 
 
 @click.command("token")
@@ -162,18 +168,3 @@ def _chosen(offers: list[Offer], wanted: str) -> Variant:
         if wanted.lower() in {name.lower() for name in names} or any(file.path == wanted for file in variant.files):
             return variant
     raise NotFound(f"“{wanted}”", hint=f"There are: {', '.join(variant.title for variant in usable)}.")
-
-
-def _expected(checkpoint: Checkpoint) -> dict[Path, str]:
-    """Return the recorded hashes of a model's files."""
-    files = checkpoint.record.get("files")
-    if isinstance(files, dict) and checkpoint.path.is_dir():
-        return {checkpoint.path / name: _hash(entry) for name, entry in files.items()}
-    if isinstance(files, dict):
-        return {checkpoint.path.with_name(Path(name).name): _hash(entry) for name, entry in files.items()}
-    sha256 = checkpoint.record.get("sha256")
-    return {checkpoint.path: sha256} if isinstance(sha256, str) else {}
-
-
-def _hash(entry: Any) -> str:
-    return str(entry.get("sha256", "")) if isinstance(entry, dict) else str(entry)
