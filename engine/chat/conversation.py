@@ -3,21 +3,48 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.runtime.results import Usage
 
 Role = Literal["system", "user", "assistant"]
-Ending = Literal["", "stop", "length", "context", "cancelled", "failed"]
+Ending = Literal["", "stop", "length", "context", "cancelled", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What made an answer. ``sampling`` and ``loading`` are the options in force, as JSON values."""
+
+    model: str
+    revision: str = ""
+    format_id: str = ""
+    backend: str = ""
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    loading: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What the model was not shown when it answered: ``count`` messages of the branch from index ``first`` on.
+
+    ``tokens`` is what they would have taken; ``summary`` stood in their place, if there was one.
+    """
+
+    first: int
+    count: int
+    tokens: int
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """What one side said.
 
-    ``thinking`` is a reasoning model's text before its answer proper. ``ending`` says how an answer ended, and is
-    empty for the other roles; ``usage`` is there only if it ended by itself.
+    ``thinking`` is a reasoning model's text before its answer proper, ``thinking_s`` how long that took. ``ending``
+    says how an answer ended (``interrupted``: the app died), and is empty for the other roles; ``usage`` is there only
+    if it ended by itself. ``origin`` and ``left_out`` are an answer's too.
     """
 
     role: Role
@@ -25,6 +52,9 @@ class Message:
     thinking: str = ""
     ending: Ending = ""
     usage: Usage | None = None
+    thinking_s: float | None = None
+    origin: Origin | None = None
+    left_out: LeftOut | None = None
 
     @property
     def complete(self) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, Protocol
 
-from engine.chat.conversation import Conversation, Ending, Message
+from engine.chat.conversation import Conversation, Ending, LeftOut, Message, Origin
 from engine.errors import Cancelled
 from engine.events import Event, Finished, Token
 from engine.runtime.options import Sampling
@@ -13,12 +16,21 @@ from engine.runtime.results import Usage
 from engine.runtime.session import Session
 
 
+class Journal(Protocol):
+    """Where an answer is kept while it comes (:class:`engine.chat.history.recording.Recording`); never waits."""
+
+    def add(self, text: str, part: Any = ..., thinking_s: float | None = ...) -> None: ...
+
+    def finish(self, message: Message) -> object: ...
+
+
 class Turn:
     """Ask a question; the value of the last event is the :class:`Conversation` with the answer.
 
     Without a question the conversation is answered as it stands: again, if a question is its last message; from where
     it breaks off, if an answer is. ``conversation`` is what was said so far, also while the answer comes and after a
-    turn that was cancelled or failed, so that nothing a person has read is lost.
+    turn that was cancelled or failed, so that nothing a person has read is lost. A ``journal`` gets it as it comes.
+    ``prompt`` takes the place of the whole conversation's where that does not fit; ``left_out`` says what it lacks.
     """
 
     def __init__(
@@ -27,22 +39,38 @@ class Turn:
         conversation: Conversation,
         question: str | None = None,
         sampling: Sampling = Sampling(),  # noqa: B008 (frozen)
+        *,
+        journal: Journal | None = None,
+        prompt: Sequence[Mapping[str, Any]] | None = None,
+        left_out: LeftOut | None = None,
     ) -> None:
         asked = conversation if question is None else conversation.asking(question)
         begun = asked.last_answer
         self._asked = asked.before(-1) if begun else asked
-        self._begun = begun or Message("assistant", "")
+        self._begun = begun or Message("assistant", "", origin=origin_of(session, sampling), left_out=left_out)
+        self._journal = journal
+        self._thinking_s = self._begun.thinking_s
+        self._thinking_since: float | None = None
         self._answer: list[str] = [self._begun.content]
         self._thinking: list[str] = [self._begun.thinking]
         self._ending: Ending = ""
         self._usage: Usage | None = None
-        self._job = session.generate(asked.prompt(), sampling, continue_last=begun is not None)
+        self._job = session.generate(prompt or asked.prompt(), sampling, continue_last=begun is not None)
 
     @property
     def conversation(self) -> Conversation:
-        answer, thinking = "".join(self._answer), "".join(self._thinking)
-        return self._asked.with_message(
-            replace(self._begun, content=answer, thinking=thinking, ending=self._ending, usage=self._usage)
+        return self._asked.with_message(self.answer)
+
+    @property
+    def answer(self) -> Message:
+        """What has come of the answer so far."""
+        return replace(
+            self._begun,
+            content="".join(self._answer),
+            thinking="".join(self._thinking),
+            thinking_s=self._thinking_s,
+            ending=self._ending,
+            usage=self._usage,
         )
 
     def __iter__(self) -> Iterator[Event]:
@@ -54,6 +82,9 @@ class Turn:
         except Exception:
             self._ending = "failed"
             raise
+        finally:
+            if self._journal:
+                self._journal.finish(self.answer)
 
     def cancel(self) -> None:
         self._job.cancel()
@@ -61,9 +92,34 @@ class Turn:
     def _events(self) -> Iterator[Event]:
         for event in self._job:
             if isinstance(event, Token):
-                (self._answer if event.part == "answer" else self._thinking).append(event.text)
+                self._take(event)
             if isinstance(event, Finished):
                 self._usage = Usage(**event.value)
                 self._ending = self._usage.finish_reason
                 event = Finished(self.conversation)
             yield event
+
+    def _take(self, token: Token) -> None:
+        if token.part == "answer":
+            self._answer.append(token.text)
+        else:
+            now = time.perf_counter()
+            self._thinking_since = self._thinking_since or now - (self._thinking_s or 0.0)
+            self._thinking_s = now - self._thinking_since
+            self._thinking.append(token.text)
+        if self._journal:
+            self._journal.add(token.text, token.part, self._thinking_s)
+
+
+def origin_of(session: Session, sampling: Sampling) -> Origin:
+    """Return what a session answers with, as an answer remembers it."""
+    checkpoint = session.checkpoint
+    record = checkpoint.record
+    return Origin(
+        checkpoint.name,
+        str(record.get("revision") or record.get("sha256") or ""),
+        checkpoint.format_id,
+        session.backend,
+        {**dataclasses.asdict(sampling), "stop": list(sampling.stop)},
+        dataclasses.asdict(session.options),
+    )

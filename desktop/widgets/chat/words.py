@@ -11,6 +11,7 @@ ENDINGS: dict[Ending, str] = {
     "context": "The context is full",
     "cancelled": "Stopped by you",
     "failed": "Broken off by an error",
+    "interrupted": "Broken off when Halfbyte ended",
 }
 
 

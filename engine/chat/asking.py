@@ -1,0 +1,100 @@
+"""Ask, edit, answer again, go on: what a person does in a conversation, as a new tree and a turn to run.
+
+The tree is what the page shows from now on, the running answer in it; the turn is a job, and the store follows it.
+When the turn ends, however it does, ``asked.ended()`` is the tree with what came of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from engine.chat.conversation import LeftOut, Message
+from engine.chat.history.store import History
+from engine.chat.history.tree import Node, Tree
+from engine.chat.turn import Turn, origin_of
+from engine.errors import Refused
+from engine.runtime.options import Sampling
+from engine.runtime.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A running answer: the tree that it is a part of, its id, and the job that writes it."""
+
+    tree: Tree
+    answer_id: int
+    turn: Turn
+
+    def ended(self) -> Tree:
+        """Return the tree with what has come of the answer."""
+        return self.tree.replacing(self.answer_id, self.turn.answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A prompt that was made to fit the window (see :mod:`engine.chat.context`), and what it lacks."""
+
+    prompt: Sequence[Mapping[str, Any]]
+    left_out: LeftOut | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A person's side of a conversation: where it is kept and who answers."""
+
+    history: History
+    session: Session
+    sampling: Sampling
+
+    def ask(self, tree: Tree, question: str, fitted: Fitted | None = None) -> Asked:
+        """Ask at the end of the shown branch."""
+        return self._ask_after(tree, tree.leaf.id if tree.leaf else None, question, fitted)
+
+    def edit(self, tree: Tree, question_id: int, question: str, fitted: Fitted | None = None) -> Asked:
+        """Ask another question in the place of one; the old one stays as a branch."""
+        return self._ask_after(tree, tree[question_id].parent_id, question, fitted)
+
+    def answer_again(self, tree: Tree, answer_id: int, fitted: Fitted | None = None) -> Asked:
+        """Answer a question once more; the old answer stays as a branch."""
+        return self._answer(tree, tree[answer_id].parent_id, fitted)
+
+    def answer(self, tree: Tree, fitted: Fitted | None = None) -> Asked:
+        """Answer the shown branch as it stands: a question that has no answer yet."""
+        return self._answer(tree, tree.leaf.id if tree.leaf else None, fitted)
+
+    def go_on(self, tree: Tree, answer_id: int, fitted: Fitted | None = None) -> Asked:
+        """Write on where an answer breaks off; it stays the same message. Raises :class:`Refused` for a question."""
+        node = tree[answer_id]
+        if node.message.role != "assistant":
+            raise Refused("Only an answer can be continued.", "Ask for an answer first.")
+        tree = tree.showing(answer_id)
+        self.history.show(tree)
+        return self._run(tree, node, fitted)
+
+    def _ask_after(self, tree: Tree, parent_id: int | None, question: str, fitted: Fitted | None) -> Asked:
+        node = Node(self.history.new_id(), parent_id, Message("user", question), time.time())
+        self.history.add(tree.conversation_id, node)
+        return self._answer(tree.adding(node), node.id, fitted)
+
+    def _answer(self, tree: Tree, parent_id: int | None, fitted: Fitted | None) -> Asked:
+        left_out = fitted.left_out if fitted else None
+        begun = Message("assistant", "", origin=origin_of(self.session, self.sampling), left_out=left_out)
+        node = Node(self.history.new_id(), parent_id, begun, time.time())
+        return self._run(tree.adding(node), node, fitted)
+
+    def _run(self, tree: Tree, node: Node, fitted: Fitted | None) -> Asked:
+        begun = node.message
+        so_far = tree.until(node.id if begun.content or begun.thinking else node.parent_id)
+        turn = Turn(
+            self.session,
+            so_far,
+            sampling=self.sampling,
+            journal=self.history.record(tree.conversation_id, node),
+            prompt=fitted.prompt if fitted else None,
+            left_out=fitted.left_out if fitted else begun.left_out,
+        )
+        shown = replace(begun, ending="", usage=None)
+        return Asked(tree.replacing(node.id, shown), node.id, turn)
