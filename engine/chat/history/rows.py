@@ -39,6 +39,7 @@ class Entry:
 
 
 _ENTRY = ", ".join(item.name for item in dataclasses.fields(Entry))
+_OPTIONS = [item.name for item in dataclasses.fields(Entry)].index("options")
 _NODE = "messages.id, parent_id, shown, created_s, role, content, thinking, thinking_s, ending, usage, left_out, record"
 
 
@@ -51,9 +52,8 @@ def entries(connection: sqlite3.Connection, where: str = "TRUE", *values: Any) -
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    values = dict(zip((item.name for item in dataclasses.fields(Entry)), row, strict=True))
-    flags = {name: bool(values[name]) for name in ("pinned", "archived")}
-    return Entry(**{**values, **flags, "options": json.loads(values["options"])})
+    options = {} if row[_OPTIONS] == "{}" else json.loads(row[_OPTIONS])  # a list has thousands of rows
+    return Entry(*row[:5], bool(row[5]), bool(row[6]), options, *row[_OPTIONS + 1 :])
 
 
 def add_entry(connection: sqlite3.Connection, entry: Entry) -> None:
