@@ -18,6 +18,7 @@ class LoadOptions:
 
     ``gpu_layers`` -1 offloads as many layers as fit; ``threads`` 0 takes the physical cores that may be used.
     ``batch_tokens`` is how many prompt tokens are computed at once; ``cache_type`` one of :data:`CACHE_TYPES`.
+    ``weights_as`` is a format (``bnb-nf4``, ``bnb-int8``) that plain weights are quantized to while they are loaded.
     """
 
     context_tokens: int = 4096
@@ -25,6 +26,7 @@ class LoadOptions:
     threads: int = 0
     batch_tokens: int = 512
     cache_type: str = "f16"
+    weights_as: str = ""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> LoadOptions:

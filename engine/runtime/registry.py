@@ -33,6 +33,15 @@ def _needs_llama(machine: Machine) -> str | None:
     return None
 
 
+def _needs_cuda(machine: Machine) -> str | None:
+    if not any(gpu.vendor == "nvidia" for gpu in machine.gpus):
+        return "It needs an NVIDIA GPU, and none was found in this computer."
+    absent = [name for name in ("torch", "transformers") if machine.packages.get(name) is None]
+    if absent:
+        return f"Without {' and '.join(absent)} it cannot run. Install them with: pip install 'halfbyte[cuda]'"
+    return None
+
+
 def _nothing(machine: Machine) -> str | None:
     return None
 
@@ -55,6 +64,13 @@ BACKENDS = table(
             ("llama-cpp-python",),
             "engine.runtime.backends.llama_cpp:LlamaCpp",
             _needs_llama,
+        ),
+        BackendRow(
+            "transformers",
+            frozenset({"plain", "bnb", "gptq", "awq", "compressed"}),
+            ("torch", "transformers", "accelerate"),
+            "engine.runtime.backends.transformers:Transformers",
+            _needs_cuda,
         ),
         BackendRow("scripted", frozenset({"script"}), (), "engine.runtime.backends.scripted:Scripted", _nothing),
     )

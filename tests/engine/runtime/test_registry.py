@@ -23,6 +23,11 @@ def checkpoint(name: str, format_id: str) -> Checkpoint:
     [
         ("m.gguf", "gguf-q4_k_m", "llama.cpp"),
         ("m.gguf", "gguf-iq3_xxs", "llama.cpp"),  # a level without a row in FORMATS
+        ("folder", "plain-bf16", "transformers"),
+        ("folder", "bnb-nf4", "transformers"),
+        ("folder", "awq-int4-g128", "transformers"),
+        ("folder", "gptq-int4-g32", "transformers"),
+        ("folder", "compressed-tensors-int4", "transformers"),
         ("m.script.json", "script", "scripted"),
         ("m.script.json", "gguf-unknown", "scripted"),
     ],
@@ -32,8 +37,8 @@ def test_a_format_finds_its_back_end(name: str, format_id: str, backend: str):
 
 
 def test_a_format_without_a_back_end_is_named():
-    with pytest.raises(UnsupportedModel, match="awq-int4-g128"):
-        registry.for_checkpoint(checkpoint("folder", "awq-int4-g128"))
+    with pytest.raises(UnsupportedModel, match="mlx-int4"):
+        registry.for_checkpoint(checkpoint("folder", "mlx-int4"))
 
 
 def test_an_unknown_name_tells_the_known_ones():

@@ -1,0 +1,49 @@
+"""From PyTorch's lack of memory to the error that a person can do something about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch  # pyright: ignore[reportMissingImports]
+
+from engine.errors import NotEnoughMemory
+from engine.runtime.backends.llama.memory import available_bytes
+
+GPU_MEMORY = "GPU memory"
+_ALLOCATOR = "DefaultCPUAllocator"  # c10/core/impl/alloc_cpu.cpp
+
+
+def free_bytes(device: Any) -> int:
+    """Return what is free on a device, what PyTorch holds in reserve included."""
+    if device.type != "cuda":
+        return available_bytes()
+    free, _ = torch.cuda.mem_get_info(device)
+    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+
+
+def where(device: Any) -> str:
+    return GPU_MEMORY if device.type == "cuda" else "memory"
+
+
+@contextmanager
+def explained(device: Any, largest_context: Callable[[], int] = lambda: 0) -> Iterator[None]:
+    """Turn an allocation that failed into :class:`NotEnoughMemory` and give PyTorch's reserve back."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError:
+        error = _error(device, largest_context)
+    except RuntimeError as caught:
+        if _ALLOCATOR not in str(caught) and "out of memory" not in str(caught):
+            raise
+        error = _error(device, largest_context)
+    else:
+        return
+    if device.type == "cuda":  # outside of the handler: its traceback would keep the tensors
+        torch.cuda.empty_cache()
+    raise error
+
+
+def _error(device: Any, largest_context: Callable[[], int]) -> NotEnoughMemory:
+    return NotEnoughMemory(0, free_bytes(device), largest_context(), where(device))

@@ -1,0 +1,189 @@
+"""A folder's vocabulary: text to tokens and back, by the library that its ``tokenizer.json`` was made for.
+
+A person's text must never become a control token: as in the llama.cpp back end, a mark is put into each control token
+that stands in a message, and the rendered prompt is cut at the marks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from engine.catalog.headers.shards import read_json
+from engine.errors import DamagedFile, UnsupportedModel
+from engine.runtime.backends.hf.checkpoints import BACKEND
+
+MARK = "\ufdd0"  # a noncharacter: no text that is meant to be read has it (Unicode 16, section 23.7)
+# What ends a turn in the templates of the large families, whatever the configuration calls it.
+_TURN_ENDS = frozenset({"<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<end_of_turn>", "<|endoftext|>", "<|return|>"})
+_BYTE = re.compile(r"^<0x([0-9A-F]{2})>$")
+
+
+class Vocabulary:
+    """The vocabulary of a model's folder. ``ends`` are the token numbers that its configuration ends with."""
+
+    def __init__(self, folder: Path, ends: Iterable[int]) -> None:
+        self._tokenizer = _read(folder)
+        self.settings = _settings(folder)
+        self.template = _template(folder, self.settings)
+        table = json.loads(self._tokenizer.to_str())
+        self._decoders = set(_types(table.get("decoder")))
+        self._special = dict(_special_tokens(table, self.template))
+        self._control = _any_of(self._special)
+        self._shown: frozenset[int] = frozenset()
+        self._pieces: dict[int, bytes] = {}
+        self._newline = self._tokens("\n")
+        self.size = self._tokenizer.get_vocab_size(with_added_tokens=True)
+        self.bos, self.eos = (_text_of(self.settings.get(name)) for name in ("bos_token", "eos_token"))
+        self._bos = self._tokenizer.token_to_id(self.bos) if self.bos else None
+        ending = {*ends, *(number for text, number in self._special.items() if text in _TURN_ENDS | {self.eos})}
+        self._ends = frozenset(number for number in ending if number is not None)
+
+    @property
+    def adds_bos(self) -> bool:
+        told = self.settings.get("add_bos_token")
+        if isinstance(told, bool):
+            return told and self._bos is not None
+        return self._bos is not None and self._tokenizer.encode("a").ids[:1] == [self._bos]
+
+    def show(self, marks: tuple[str, ...]) -> None:
+        """Let control tokens that are part of ``marks`` have a text: they are what tells thinking from answer."""
+        self._shown = frozenset(token for text, token in self._special.items() if any(text in mark for mark in marks))
+        self._pieces.clear()
+
+    def shielded(self, text: str) -> str:
+        """Return a person's text with a mark inside each control token."""
+        text = text.replace(MARK, "\N{REPLACEMENT CHARACTER}")
+        while (broken := self._control.sub(lambda match: match[0][0] + MARK + match[0][1:], text)) != text:
+            text = broken  # what is left of one token may be a part of another
+        return text
+
+    def prompt_tokens(self, text: str) -> list[int]:
+        """Tokenize a whole prompt; the token that begins a text is added where the model wants it and it lacks."""
+        first, *others = text.split(MARK)
+        tokens = self._tokens(first) + [token for other in others for token in self._after_newline(other)]
+        begins = not self.adds_bos or tokens[:1] == [self._bos]
+        return tokens if begins or self._bos is None else [self._bos, *tokens]
+
+    def following_tokens(self, text: str) -> list[int]:
+        """Tokenize text that follows other text."""
+        return [token for piece in text.split(MARK) for token in self._after_newline(piece)]
+
+    def begins_special(self, text: str) -> bool:
+        """Tell whether text begins with a control token: there tokens never join what stands before."""
+        return bool(self._control.match(text))
+
+    def piece(self, token: int) -> bytes:
+        """Return a token's bytes; control tokens have none, unless they are to be shown."""
+        if token not in self._pieces:
+            self._pieces[token] = self._piece(token)
+        return self._pieces[token]
+
+    def ends(self, token: int) -> bool:
+        return token in self._ends
+
+    def _after_newline(self, text: str) -> list[int]:
+        """Tokenize as if a line went before: SentencePiece puts a space before whatever begins a text."""
+        tokens = self._tokens("\n" + text) if text else []
+        if tokens[: len(self._newline)] == self._newline:
+            return tokens[len(self._newline) :]
+        return self._tokens(text)
+
+    def _tokens(self, text: str) -> list[int]:
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+    def _piece(self, token: int) -> bytes:
+        text = self._tokenizer.id_to_token(token)
+        if text is None or (text in self._special and token not in self._shown):
+            return b""
+        if text in self._special:
+            return text.encode()
+        if "ByteLevel" in self._decoders:
+            return b"".join(_BYTES.get(character) or character.encode() for character in text)
+        if "ByteFallback" in self._decoders and (byte := _BYTE.match(text)):
+            return bytes([int(byte[1], 16)])
+        if self._decoders & {"Metaspace", "Replace"}:
+            return text.replace("▁", " ").encode()
+        return self._tokenizer.decode([token]).encode()
+
+
+def _read(folder: Path) -> Tokenizer:
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        return _converted(folder)
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises nothing more specific
+        raise DamagedFile(str(file), "a tokenizer", f"{error}"[:200]) from error
+
+
+def _converted(folder: Path) -> Tokenizer:
+    """Return a tokenizer that transformers makes of older files (``tokenizer.model``, ``vocab.json``)."""
+    from transformers import AutoTokenizer  # pyright: ignore
+
+    try:
+        found = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        return found.backend_tokenizer
+    except Exception as error:  # foreign code on foreign data
+        raise UnsupportedModel(folder.name, BACKEND, f"its tokenizer cannot be read ({error})"[:200]) from error
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    tables = (folder / name for name in ("special_tokens_map.json", "tokenizer_config.json"))
+    return {key: value for table in tables if table.is_file() for key, value in read_json(table).items()}
+
+
+def _template(folder: Path, settings: Mapping[str, Any]) -> str:
+    """Return the chat template, "" without one. Of several, the one for chatting is called “default”."""
+    if (folder / "chat_template.jinja").is_file():
+        return (folder / "chat_template.jinja").read_text("utf-8")
+    told = settings.get("chat_template")
+    if (folder / "chat_template.json").is_file():
+        told = read_json(folder / "chat_template.json").get("chat_template", told)
+    if isinstance(told, list):
+        told = next((entry.get("template") for entry in told if entry.get("name") == "default"), None)
+    return told if isinstance(told, str) else ""
+
+
+def _text_of(token: Any) -> str:
+    """Return a special token's text, which is given plain or as a table."""
+    return str(token.get("content", "")) if isinstance(token, dict) else str(token or "")
+
+
+def _special_tokens(table: Mapping[str, Any], template: str) -> Iterator[tuple[str, int]]:
+    """Yield what is parsed as one token: control tokens, and added ones that the template writes."""
+    for token in table.get("added_tokens") or ():
+        text = token["content"]
+        if len(text) > 1 and (token.get("special") or text in template):
+            yield text, token["id"]
+
+
+def _types(decoder: Mapping[str, Any] | None) -> Iterator[str]:
+    if decoder:
+        yield str(decoder.get("type"))
+        for part in decoder.get("decoders") or ():
+            yield from _types(part)
+
+
+def _any_of(texts: Mapping[str, int]) -> re.Pattern[str]:
+    longest_first = sorted(texts, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+
+def _byte_characters() -> dict[str, bytes]:
+    """Return the character that stands for each byte in byte-level vocabularies.
+
+    Source: GPT-2, encoder.py, ``bytes_to_unicode``: printable bytes stand for themselves, the others follow from 256.
+    """
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [byte for byte in range(256) if byte not in printable]
+    characters = {chr(byte): bytes([byte]) for byte in printable}
+    return characters | {chr(256 + index): bytes([byte]) for index, byte in enumerate(others)}
+
+
+_BYTES = _byte_characters()
