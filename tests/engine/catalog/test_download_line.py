@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from engine.catalog.download import disk
 from engine.catalog.download.limit import SpeedLimit
 from engine.catalog.download.line import DownloadLine, State
+from engine.catalog.download.line_run import LineRun
 from engine.catalog.download.plan import DownloadPlan
 from engine.catalog.download.staging import Staging
 from engine.catalog.library import Library
-from engine.errors import Cancelled, DamagedFile
+from engine.errors import Cancelled, DamagedFile, DiskFull, Offline, Refused
 from engine.events import Finished, Progress
-from tests.helpers.downloads import client, plan_for, said, weights
+from tests.helpers.downloads import QUICK, client, plan_for, said, weights
 from tests.helpers.hub_server import Hub as Served
 from tests.helpers.hub_server import serving
 
@@ -156,3 +160,106 @@ def test_a_run_that_is_cancelled_before_it_begins_fetches_nothing(served: Served
     with pytest.raises(Cancelled):
         list(run)
     assert states(line) == [State.WAITING]
+
+
+def test_only_one_app_has_the_line(served: Served, library: Library) -> None:
+    first = DownloadLine.claimed(client(served), library)
+    with pytest.raises(Refused, match="Another Halfbyte"):
+        DownloadLine.claimed(client(served), library)
+    first.close()
+    assert not (library.folder / ".downloads").exists()
+    DownloadLine.claimed(client(served), library).close()
+
+
+def test_without_a_network_it_waits_and_goes_on_by_itself(served: Served, library: Library) -> None:
+    line = line_of(served, library)
+    line.add(plans(served, 1)[0])
+    served.faults.add("status", value=503, times=2 * QUICK.attempts)
+    seen = set()
+    for event in LineRun(line, offline_wait_s=0.3):
+        seen.add(line.items[0].state)
+        if line.items[0].state is State.OFFLINE and isinstance(event, Progress):
+            assert event.step == "waiting for the network"
+            assert isinstance(line.items[0].error, Offline)
+    assert State.OFFLINE in seen
+    assert states(line) == [State.DONE]
+    assert line.items[0].error is None
+
+
+def test_one_that_waits_for_the_network_can_be_asked_to_try_at_once(served: Served, library: Library) -> None:
+    line = line_of(served, library)
+    line.add(plans(served, 1)[0])
+    served.faults.add("status", value=503, times=2 * QUICK.attempts)
+    began = time.monotonic()
+    for _ in LineRun(line, offline_wait_s=60):
+        if line.items[0].state is State.OFFLINE:
+            line.resume(line.items[0].plan.id)
+    assert states(line) == [State.DONE]
+    assert time.monotonic() - began < 10
+
+
+def test_a_full_disk_pauses_and_the_cause_is_known_after_a_restart(
+    served: Served, library: Library, monkeypatch
+) -> None:
+    line = line_of(served, library)
+    line.add(plans(served, 1)[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+        list(line.run())
+    after = line_of(served, library)
+    for each in (line, after):
+        assert states(each) == [State.PAUSED]
+        assert isinstance(each.items[0].error, DiskFull)
+    after.resume(after.items[0].plan.id)
+    list(after.run())
+    assert states(after) == [State.DONE]
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_what_goes_on_by_itself_after_a_restart(served: Served, library: Library, goes_on: bool) -> None:
+    waiting, paused, elsewhere = plans(served, 3)
+    line = line_of(served, library)
+    line.add(waiting)
+    line.add(paused)
+    line.pause(paused.id)
+    Staging.of(library.folder, elsewhere).remember(elsewhere)  # begun in a terminal and stopped there
+    after = DownloadLine(client(served), library, goes_on=goes_on)
+    found = {item.plan.id: item.state for item in after.items}
+    assert found == {
+        waiting.id: State.WAITING if goes_on else State.PAUSED,
+        paused.id: State.PAUSED,
+        elsewhere.id: State.PAUSED,
+    }
+
+
+def test_all_are_paused_and_go_on_together(served: Served, library: Library) -> None:
+    line = line_of(served, library, 2e6)
+    for plan in plans(served, 2):
+        line.add(plan)
+    for event in line.run():
+        if isinstance(event, Progress) and event.done > SIZE / 4:
+            line.pause_all()
+    assert states(line) == [State.PAUSED] * 2
+    assert not line.waiting
+    line.limit.bytes_s = 0
+    line.resume_all()
+    list(line.run())
+    assert states(line) == [State.DONE] * 2
+    line.clear_done()
+    assert line.items == ()
+
+
+def test_a_removed_one_leaves_the_sum(served: Served, library: Library) -> None:
+    big, small = plans(served, 2)
+    line = line_of(served, library, 2e6)
+    line.add(big)
+    line.add(small)
+    run = line.run()
+    last = None
+    for event in run:
+        if isinstance(event, Progress):
+            last = event
+            if event.done > SIZE / 2 and len(line.items) == 2:
+                line.remove(big.id)
+                line.limit.bytes_s = 0
+    assert last and (last.done, last.total) == (SIZE, SIZE)
