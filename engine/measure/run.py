@@ -1,0 +1,256 @@
+"""Carries out a measurement: each step in a worker process of its own, each result kept as soon as it is there."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from engine import __version__
+from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.facts import PART, read_facts
+from engine.errors import Cancelled, DamagedFile, EngineError
+from engine.events import Event, Finished, Notice
+from engine.measure.options import MeasureOptions, default_texts
+from engine.measure.original import is_precise
+from engine.measure.registry import row_for
+from engine.measure.report import Memory, Quality, Report, quality_from, speed_from
+from engine.measure.store import Store, key_of
+from engine.process.host import Request, Worker
+from engine.recommend.footprint import footprint
+from engine.texts import Text
+
+DOING = "the measurement"
+MODULE = "engine.measure.worker"
+LAYOUT = 1  # of what is kept; another number and everything is measured again
+
+Kept = TypeVar("Kept")
+Step = Generator[Event, None, Kept]
+
+
+class Measurement:
+    """A job: iterate once for its events; the last is ``Finished(Report)``.
+
+    ``reference`` is what the quality is compared with (see :func:`engine.measure.original.original_of`); without one
+    there is only perplexity. What was measured before with the same file, settings, texts and versions is not measured
+    again; what was broken off goes on after the last window. ``store`` is where that is kept.
+    """
+
+    def __init__(
+        self,
+        model: Checkpoint,
+        reference: Checkpoint | None = None,
+        options: MeasureOptions = MeasureOptions(),  # noqa: B008 (frozen)
+        texts: Sequence[Text] = (),
+        store: Store | None = None,
+    ) -> None:
+        self.model = model
+        self.reference = reference
+        self.options = options
+        self.texts = tuple(texts) or default_texts()
+        self.store = store or Store()
+        self._lock = threading.Lock()
+        self._cancelled = False
+        self._worker: Worker | None = None
+        self._request: Request | None = None
+        self._result: Any = None
+
+    def cancel(self) -> None:
+        with self._lock:
+            self._cancelled = True
+            if self._request is not None:
+                self._request.cancel()
+
+    def __iter__(self) -> Iterator[Event]:
+        """Raise :class:`UnsupportedModel`, what loading raises, :class:`DamagedFile` or :class:`Cancelled`."""
+        for checkpoint in filter(None, (self.model, self.reference)):
+            row_for(checkpoint.format_id)
+        with self.store.alone():
+            try:
+                yield from self._measure()
+            finally:
+                self._end_worker()
+
+    def _measure(self) -> Iterator[Event]:
+        sha256 = yield from self._hash(self.model)
+        reference_sha256 = ""
+        if self.reference is not None:
+            reference_sha256 = yield from self._hash(self.reference)
+        key = self._quality_key(self.model, sha256, reference=reference_sha256, speed=self.options.speed_record())
+        report = self.store.report(key)
+        if report is None:
+            quality = yield from self._quality(sha256, reference_sha256)
+            timed = yield from self._timed(sha256)
+            report = self._report(sha256, reference_sha256, quality, timed)
+            self.store.save(key, report)
+        yield Finished(dataclasses.replace(report, name=self.model.name, path=str(self.model.path)))
+
+    # quality
+
+    def _quality(self, sha256: str, reference_sha256: str) -> Step[Quality]:
+        reference = self.reference
+        if reference is None:
+            yield Notice("No more precise file of this model is here, so there is no divergence, only perplexity.")
+            return (yield from self._score(self.model, self._quality_key(self.model, sha256)))
+        if not is_precise(reference):
+            text = f"The comparison is with {reference.title}, which is itself not exact."
+            yield Notice(text, "warning")
+        reference_key = self._quality_key(reference, reference_sha256)
+        if sha256 == reference_sha256:
+            return (yield from self._make_reference(reference, reference_key))
+        try:
+            return (yield from self._compare(sha256, reference, reference_key))
+        except DamagedFile as error:
+            if Path(error.details["file"]).parent != self.store.references_folder:
+                raise
+            self.store.drop_reference(reference_key)
+            return (yield from self._compare(sha256, reference, reference_key))
+
+    def _compare(self, sha256: str, reference: Checkpoint, reference_key: str) -> Step[Quality]:
+        file = self.store.reference(reference_key)
+        if file is None:
+            yield Notice(f"First {reference.title} reads the text; the next formats of this model go without.")
+            yield from self._make_reference(reference, reference_key)
+            file = self.store.reference(reference_key)
+        key = self._quality_key(self.model, sha256, against=reference_key)
+        return (yield from self._score(self.model, key, reference=str(file)))
+
+    def _make_reference(self, reference: Checkpoint, key: str) -> Step[Quality]:
+        if self.store.reference(key) is None:
+            self.store.drop_entry(key)
+        elif (known := self.store.entry(key)) is not None:
+            return quality_from(known)
+        part = str(self.store.unfinished_reference(key))
+        quality = yield from self._score(reference, key, reference=part, writes=True)
+        self.store.finish_reference(key)
+        return quality
+
+    def _score(self, model: Checkpoint, key: str, **reference: Any) -> Step[Quality]:
+        known = self.store.entry(key)
+        if known is None:
+            values = self.store.values_path(key)
+            texts = [(text.name, str(text.path), text.sha256) for text in self.texts]
+            yield from self._ask("score", **self._of(model), texts=texts, values=str(values), **reference)
+            known = self._result
+            self.store.keep(key, known)
+            values.unlink(missing_ok=True)
+        return quality_from(known)
+
+    # speed and memory
+
+    def _timed(self, sha256: str) -> Step[dict[str, Any] | None]:
+        if not self.options.repeats:
+            return None
+        key = key_of({"timed": sha256, "speed": self.options.speed_record(), **_settings(self.model)})
+        known = self.store.entry(key)
+        if known is None:
+            self._end_worker()  # a fresh process, so that its peak of memory is the model's own
+            yield from self._ask("speed", **self._of(self.model))
+            known = self._result
+            self.store.keep(key, known)
+        return known
+
+    def _predicted_bytes(self, loaded: dict[str, Any]) -> int:
+        try:
+            facts = read_facts(self.model.path)
+            context, layers = loaded["context_tokens"], loaded["gpu_layers"]
+            return footprint(facts, facts.format_id, context, gpu_layers=layers).total_bytes
+        except EngineError:
+            return 0
+
+    # the report
+
+    def _report(self, sha256: str, reference_sha256: str, quality: Quality, timed: dict[str, Any] | None) -> Report:
+        reference, speed, memory, device = self.reference, None, None, ""
+        if timed is not None:
+            speed = speed_from(timed["speed"])
+            memory = Memory(**timed["memory"], predicted_bytes=self._predicted_bytes(timed["loaded"]))
+            device = timed["loaded"]["device"]
+        return Report(
+            name=self.model.name,
+            path=str(self.model.path),
+            format_id=self.model.format_id,
+            size_bytes=self.model.size_bytes,
+            sha256=sha256,
+            reference=reference.name if reference else "",
+            reference_format=reference.format_id if reference else "",
+            reference_sha256=reference_sha256,
+            texts_sha256=self._texts_sha256(),
+            quality_settings=self.options.quality_record(),
+            quality=quality,
+            speed=speed,
+            memory=memory,
+            device=device,
+            measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            versions={"halfbyte": __version__, **_settings(self.model)["versions"]},
+        )
+
+    def _quality_key(self, model: Checkpoint, sha256: str, **more: Any) -> str:
+        settings = {"texts": self._texts_sha256(), **self.options.quality_record(), **_settings(model)}
+        return key_of({"model": sha256, **settings, **more})
+
+    def _texts_sha256(self) -> str:
+        return key_of({"texts": [text.sha256 for text in self.texts]})
+
+    # the worker
+
+    def _hash(self, model: Checkpoint) -> Step[str]:
+        """Return a model's hash: the one in its record, or of its bytes; known again by size and time of change."""
+        files = _files(model)
+        recorded = model.record.get("sha256")
+        if isinstance(recorded, str) and len(files) == 1 and model.record.get("size_bytes", -1) == model.size_bytes:
+            return recorded
+        states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        key = key_of({"hash": states})
+        known = self.store.entry(key)
+        if known is None:
+            yield from self._ask("hash", files=[str(file) for file in files])
+            known = self._result
+            self.store.keep(key, known)
+        return known
+
+    def _of(self, model: Checkpoint) -> dict[str, Any]:
+        options = dataclasses.asdict(self.options)
+        return {"path": str(model.path), "format_id": model.format_id, "options": options}
+
+    def _ask(self, do: str, **arguments: Any) -> Iterator[Event]:
+        """Run one request; what it made is kept in ``_result``."""
+        with self._lock:
+            if self._cancelled:
+                raise Cancelled(DOING[:1].upper() + DOING[1:])
+            self._worker = self._worker or Worker(MODULE, doing=DOING)
+            self._request = self._worker.ask(do, **arguments)
+        for event in self._request:
+            if not isinstance(event, Finished):
+                yield event
+        self._result = self._request.result
+
+    def _end_worker(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.close()
+
+
+def _files(model: Checkpoint) -> list[Path]:
+    """Return the files that make a model what it is."""
+    path = model.path
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.suffix in (".safetensors", ".json", ".model"))
+    match = PART.match(path.name)
+    return sorted(path.parent.glob(f"{match['stem']}-?????-of-{match['count']}.gguf")) if match else [path]
+
+
+def _settings(model: Checkpoint) -> dict[str, Any]:
+    """Return what else a result depends on: another version of what computes, and it is measured again."""
+    return {"layout": LAYOUT, "versions": {name: _version(name) for name in row_for(model.format_id).packages}}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
