@@ -39,7 +39,6 @@ class Entry:
 
 
 _ENTRY = ", ".join(item.name for item in dataclasses.fields(Entry))
-_OPTIONS = [item.name for item in dataclasses.fields(Entry)].index("options")
 _NODE = "messages.id, parent_id, shown, created_s, role, content, thinking, thinking_s, ending, usage, left_out, record"
 
 
@@ -52,8 +51,10 @@ def entries(connection: sqlite3.Connection, where: str = "TRUE", *values: Any) -
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    options = {} if row[_OPTIONS] == "{}" else json.loads(row[_OPTIONS])  # a list has thousands of rows
-    return Entry(*row[:5], bool(row[5]), bool(row[6]), options, *row[_OPTIONS + 1 :])
+    number, title, by, system_prompt, folder, pinned, archived, options, created_s, changed_s, deleted_s = row
+    chosen = {} if options == "{}" else json.loads(options)  # a list has thousands of rows
+    flags = bool(pinned), bool(archived)
+    return Entry(number, title, by, system_prompt, folder, *flags, chosen, created_s, changed_s, deleted_s)
 
 
 def add_entry(connection: sqlite3.Connection, entry: Entry) -> None:

@@ -1,0 +1,180 @@
+"""Export and import: our own round trip loses nothing, and other programs' files are understood."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.chat.conversation import LeftOut, Message, Origin
+from engine.chat.export.html import as_html
+from engine.chat.export.markdown import as_markdown
+from engine.chat.export.records import as_json
+from engine.chat.history.rows import Entry
+from engine.chat.history.store import History
+from engine.chat.history.tree import Node, Tree
+from engine.chat.importing.files import Importing, read_file, renumbered
+from engine.errors import DamagedFile, NotFound, Refused
+from engine.events import Finished, Notice
+from engine.runtime.results import Usage
+from tests.helpers.chats import RICH, grown, line, texts
+
+CASES = Path(__file__).parents[2] / "cases" / "chat"
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+SECONDS = st.floats(0, 2e9)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    with History(tmp_path / "c.sqlite3") as history:
+        yield history
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> Message:
+    if draw(st.booleans()):
+        return Message("user", draw(TEXT))
+    usage = Usage(*draw(st.tuples(*[st.integers(0, 10**9)] * 3, *[SECONDS] * 3, st.integers(0, 10**12))), "length", 5)
+    return Message(
+        "assistant",
+        draw(TEXT),
+        draw(TEXT),
+        draw(st.sampled_from(["stop", "length", "context", "cancelled", "failed", "interrupted"])),
+        draw(st.none() | st.just(usage)),
+        draw(st.none() | SECONDS),
+        draw(st.none() | st.builds(Origin, TEXT, TEXT, TEXT, TEXT, st.dictionaries(TEXT, st.integers() | TEXT))),
+        draw(st.none() | st.builds(LeftOut, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), TEXT)),
+    )
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> tuple[Entry, Tree]:
+    tree = Tree(0, draw(TEXT))
+    for number in range(1, draw(st.integers(0, 8)) + 1):
+        parent = draw(st.sampled_from([None, *(node.id for node in tree.nodes)]))
+        tree = tree.adding(Node(number, parent, draw(messages()), draw(SECONDS), draw(st.booleans())))
+        if not any(node.shown for node in tree.siblings(number)):
+            tree = tree.showing(number)
+    entry = Entry(
+        0, draw(TEXT), draw(st.sampled_from(["", "words", "model", "person"])), tree.system_prompt, draw(TEXT),
+        draw(st.booleans()), draw(st.booleans()), draw(st.dictionaries(TEXT, st.integers() | TEXT | st.none())),
+        draw(SECONDS), draw(SECONDS),
+    )  # fmt: skip
+    return entry, tree
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(conversations())
+def test_our_own_round_trip_loses_nothing(history: History, tmp_path: Path, conversation: tuple[Entry, Tree]) -> None:
+    """Value, store, file, store, value: each time the same but for the ids."""
+    entry, tree = renumbered(history, *conversation)
+    history.add_tree(entry, tree)
+    assert (history.entry(entry.id), history.tree(entry.id)) == (entry, tree)
+    file = tmp_path / "export.json"
+    file.write_text(as_json([(history.entry(entry.id), history.tree(entry.id))]), "utf-8")
+    *_, last = Importing(history, file)
+    assert isinstance(last, Finished)
+    again = history.tree(last.value[0].id)
+    assert _without_ids(history.entry(again.conversation_id), again) == _without_ids(entry, tree)
+
+
+def _without_ids(entry: Entry, tree: Tree) -> list[object]:
+    first = min((node.id for node in tree.nodes), default=0)
+    nodes = [
+        replace(node, id=node.id - first, parent_id=None if node.parent_id is None else node.parent_id - first)
+        for node in tree.nodes
+    ]
+    return [replace(entry, id=0), tree.system_prompt, nodes]
+
+
+def test_chatgpts_export(history: History) -> None:
+    ((entry, tree),) = read_file(CASES / "chatgpt.json")
+    assert (entry.title, entry.created_s, entry.changed_s) == ("Capital cities", 1720000000.5, 1720000100.25)
+    assert entry.system_prompt == "I teach geography.\n\nBe brief."
+    question, answer = tree.branch
+    assert question.message == Message("user", "What is the capital of Australia?")
+    assert answer.message.content.endswith("does not hold]\n\nCanberra.")
+    assert (answer.message.thinking, answer.message.origin) == ("It is not Sydney.", Origin("o3"))
+    assert tree.siblings(answer.id)[0].message.content == "Sydney."
+    assert len(tree.nodes) == 3
+
+
+def test_open_webuis_export() -> None:
+    ((entry, tree),) = read_file(CASES / "openwebui.json")
+    assert (entry.title, entry.pinned, entry.system_prompt) == ("🌍 Capitals", True, "Be brief.")
+    assert entry.options == {"tags": ["geography"]}
+    answer = tree.branch[1].message
+    assert (answer.content, answer.thinking, answer.thinking_s) == ("Canberra.", "Not Sydney.\nIt's inland.", 5.0)
+    other = tree.siblings(tree.branch[1].id)[1].message
+    assert (other.content, other.ending) == ("Perhaps Sy", "interrupted")
+
+
+@pytest.mark.parametrize("name", ["chatgpt.json", "openwebui.json"])
+def test_what_others_wrote_goes_into_the_store(history: History, name: str) -> None:
+    *_, last = Importing(history, CASES / name)
+    assert isinstance(last, Finished)
+    tree = history.tree(last.value[0].id)
+    assert texts(tree) == texts(read_file(CASES / name)[0][1])
+    assert history.search("canberra")
+
+
+def test_chatgpts_archive(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.write(CASES / "chatgpt.json", "conversations.json")
+        archive.writestr("user.json", "{}")
+    assert len(read_file(tmp_path / "export.zip")) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '["x"]', "[" * 100_000, '{"format": 3}', "\xff"])
+def test_something_else_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(DamagedFile):
+        read_file(tmp_path / "x.json")
+
+
+def test_no_file_and_a_newer_file(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        read_file(tmp_path / "x.json")
+    (tmp_path / "x.json").write_text(json.dumps({"format": "halfbyte-conversations", "version": 99}))
+    with pytest.raises(Refused, match="newer"):
+        read_file(tmp_path / "x.json")
+
+
+def test_one_unreadable_conversation_does_not_keep_the_others_out(history: History, tmp_path: Path) -> None:
+    good = json.loads((CASES / "chatgpt.json").read_text("utf-8"))
+    (tmp_path / "x.json").write_text(json.dumps([{"mapping": {"a": {"message": {"author": 5}}}}, *good]))
+    events = list(Importing(history, tmp_path / "x.json"))
+    assert any(isinstance(event, Notice) and "1 of 2" in event.text for event in events)
+    assert [entry.title for entry in history.entries()] == ["Capital cities"]
+
+
+def test_a_tree_that_breaks_the_rules_is_left_out(tmp_path: Path) -> None:
+    record = json.loads(as_json([(Entry(0), grown(line("q", "a")))]))
+    record["conversations"][0]["messages"][0]["parent_id"] = 2  # a circle
+    (tmp_path / "x.json").write_text(json.dumps(record))
+    assert read_file(tmp_path / "x.json") == []
+
+
+def test_markdown_is_what_was_said() -> None:
+    tree = Tree(1).adding(Node(1, None, Message("user", "# Why?"))).adding(Node(2, 1, RICH))
+    text = as_markdown(Entry(1, "A\ntitle", system_prompt="Be kind."), tree)
+    assert text.startswith("# A title\n\n## System prompt\n\nBe kind.\n\n## You\n\n# Why?\n\n## Answer (p/r/m.gguf)")
+    assert "2 earlier messages were left out" in text
+    assert "> hm\n\nYes.\n" in text
+
+
+def test_html_runs_and_loads_nothing() -> None:
+    evil = '<script>alert(1)</script> <img src="http://x/y.png"> ![p](http://x/z.png) [l](javascript:alert(1)) `<b>`'
+    nodes = [Node(1, None, Message("user", evil)), Node(2, 1, Message("assistant", evil, evil))]
+    page = as_html(Entry(1, "<i>t</i>", system_prompt="<u>"), grown(nodes))
+    assert not re.search(r"<(script|img|i|u|b)\b", page)
+    assert 'href="javascript' not in page
+    assert "default-src 'none'" in page
+    assert "&lt;script&gt;" in page
