@@ -33,7 +33,7 @@ from engine.formats import Family, ModelFacts
 FILES_AT_ONCE = 12
 RANGES_AT_ONCE = 16
 JSON_LIMIT_BYTES = 4 << 20
-SHARDS_READ = 64  # a header has 10 to 100 kB
+SHARDS_READ = 512  # a header has 10 to 100 kB; the largest models come in about 200 files
 SHARD_HEAD_BYTES = 16 << 10
 
 

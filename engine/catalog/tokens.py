@@ -111,11 +111,23 @@ class Tokens:
         return self._store
 
 
+class Given(Tokens):
+    """One token, as it was typed; it is kept nowhere. Raises :class:`Refused` for what cannot be one."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(store=False)
+        self._token = _checked(token.strip(), Source.NONE)
+
+    def current(self) -> str | None:
+        return self._token
+
+
 def _checked(token: str, source: Source) -> str:
     """Return a token that can be a header's value: an error about it would show it."""
     if not PLAUSIBLE.fullmatch(token):
         raise Refused(
-            f"This is not an access token. {source.words}", "Copy it whole from huggingface.co/settings/tokens."
+            f"This is not an access token. {source.words if source is not Source.NONE else ''}".rstrip(),
+            "Copy it whole from huggingface.co/settings/tokens.",
         )
     return token
 

@@ -14,20 +14,17 @@ from engine.catalog.download.repair import repairing
 from engine.catalog.download.verify import Verified, verifying
 from engine.catalog.find import LookedUp, ReadingFacts, looking_up, searching
 from engine.catalog.hub.client import Hub
-from engine.catalog.hub.estimate import estimated_facts
-from engine.catalog.hub.values import FoundModel, Query
+from engine.catalog.hub.outlook import outlook
+from engine.catalog.hub.values import Query
 from engine.catalog.hub.variants import Variant
+from engine.catalog.offers import Offer, offers_of, ranked
 from engine.catalog.tokens import Source, Tokens
 from engine.cli import show
 from engine.cli.library import json_option, named, open_library
-from engine.cli.offer import Offer
 from engine.cli.run import finish
 from engine.errors import NotFound, Refused
-from engine.machine.facts import Machine
 from engine.machine.probe import probe
 from engine.quantities import size
-from engine.recommend.fit import Fit
-from engine.recommend.rules import recommend
 
 SORTS = ("trending", "downloads", "likes", "recent")
 
@@ -43,7 +40,7 @@ def search_command(text: str, author: str, task: str, gguf: bool, sort: Any, as_
     """Search the Hub; every row says how the model would run here."""
     query = Query(text, author, task, ("gguf",) if gguf else (), sort)
     found, machine = finish(searching(Hub(), query)).rows, probe()
-    rows = [(row, _would_run(row, machine)) for row in found]
+    rows = [(row, outlook(row, machine).fit) for row in found]
     if as_json:
         show.as_json([{"model": row, "fit": fit} for row, fit in rows])
     else:
@@ -57,7 +54,8 @@ def show_command(model: str, as_json: bool) -> None:
     """Show what the Hub has of MODEL (a name or a URL), ranked for this machine; no weights are fetched."""
     looked_up, offers = _offers(Hub(), model)
     if as_json:
-        show.as_json({"model": looked_up.model, "offers": offers})
+        rows = [{"variant": offer.variant, "fit": offer.fit} for offer in offers]
+        show.as_json({"model": looked_up.model, "offers": rows})
     else:
         show.offers(looked_up, offers)
 
@@ -125,41 +123,20 @@ def token_command(forget: bool) -> None:
     show.output.print(tokens.source.words)
 
 
-def _would_run(row: FoundModel, machine: Machine) -> Fit | None:
-    facts = estimated_facts(row)
-    ranked = recommend(facts, machine) if facts else ()
-    return ranked[0] if ranked else None
-
-
 def _offers(hub: Hub, model: str) -> tuple[LookedUp, list[Offer]]:
-    """Look a model up and rank what it has: what fits first, by quality."""
+    """Look a model up and rank what it has, ready-made: what fits first, by quality."""
     looked_up: LookedUp = finish(looking_up(hub, model))
     variants = finish(ReadingFacts(hub, looked_up))
     machine, context_tokens = probe(), settings.load()["context_tokens"]
-    offers = [Offer(variant, _fit_of(variant, machine, context_tokens)) for variant in variants.all]
-    order = {offer.fit: -index for index, offer in enumerate(offers)}
-    return looked_up, sorted(offers, key=lambda offer: (_worth(offer), order[offer.fit]), reverse=True)
-
-
-def _fit_of(variant: Variant, machine: Machine, context_tokens: int) -> Fit | None:
-    if variant.facts is None:
-        return None
-    rows = recommend(variant.facts, machine, context_tokens)
-    as_it_is = [row for row in rows if row.format.id == variant.facts.format_id]
-    return as_it_is[0] if as_it_is else None
-
-
-def _worth(offer: Offer) -> tuple[bool, int]:
-    if offer.fit is None or not offer.fit.fits or offer.fit.obstacles:
-        return False, 0
-    return True, offer.fit.format.quality
+    every = [offers_of(looked_up.model, variant, machine, context_tokens)[0] for variant in variants.all]
+    return looked_up, list(ranked(every))
 
 
 def _chosen(offers: list[Offer], wanted: str) -> Variant:
     """Return the variant of that format or file, or the best. Raises :class:`NotFound` with what there is."""
     usable = [offer.variant for offer in offers if not offer.variant.problem]
     if not wanted:
-        fitting = [offer.variant for offer in offers if _worth(offer)[0]]
+        fitting = [offer.variant for offer in offers if offer.works]
         if not fitting:
             raise Refused("Nothing of this model fits this machine.", "`halfbyte show` says why; name one to get it.")
         return fitting[0]

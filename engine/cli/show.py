@@ -14,7 +14,7 @@ from rich.table import Table
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.find import LookedUp
 from engine.catalog.hub.values import FoundModel
-from engine.cli.offer import Offer
+from engine.catalog.offers import Offer
 from engine.errors import EngineError
 from engine.events import Notice, Progress
 from engine.machine.facts import Machine
