@@ -85,6 +85,39 @@ FORMATS: dict[str, Format] = {
     )
 }
 
+# Levels that are made when they are asked for, and never suggested: another row serves as well or better, or they need
+# an importance matrix to be worth anything. Bits and classes are from the same sources as above.
+MORE_FORMATS: dict[str, Format] = {
+    format.id: format
+    for format in (
+        _gguf("Q5_1", 6.0, Quality.VERY_GOOD),
+        _gguf("Q5_0", 5.5, Quality.VERY_GOOD),
+        _gguf("IQ4_NL", 4.5, Quality.GOOD),
+        _gguf("IQ4_XS", 4.25, Quality.GOOD),
+        _gguf("MXFP4_MOE", 4.25, Quality.FAIR, "mixtures of experts: MXFP4 for the experts, Q8_0 for the rest"),
+        _gguf("IQ3_M", 3.66, Quality.FAIR),
+        _gguf("IQ3_S", 3.44, Quality.FAIR),
+        _gguf("IQ3_XS", 3.3, Quality.FAIR),
+        _gguf("IQ3_XXS", 3.06, Quality.POOR),
+        _gguf("Q2_K_S", 2.96, Quality.POOR),
+        _gguf("IQ2_M", 2.7, Quality.POOR),
+        _gguf("IQ2_S", 2.5, Quality.POOR),
+        _gguf("IQ2_XS", 2.31, Quality.POOR),
+        _gguf("IQ2_XXS", 2.06, Quality.POOR),
+        _gguf("TQ2_0", 2.06, Quality.POOR, "models trained with ternary weights"),
+        _gguf("Q2_0", 2.25, Quality.POOR, "models trained with weights of two bits"),
+        _gguf("IQ1_M", 1.75, Quality.POOR),
+        _gguf("TQ1_0", 1.69, Quality.POOR, "models trained with ternary weights"),
+        _gguf("IQ1_S", 1.56, Quality.POOR),
+        _gguf("Q1_0", 1.125, Quality.POOR, "models trained with binary weights"),
+    )
+}
+
+
+def format_named(format_id: str) -> Format | None:
+    """Return the row of a format, be it suggested or only made when asked for; ``None`` for one that has none."""
+    return FORMATS.get(format_id) or MORE_FORMATS.get(format_id)
+
 
 @dataclass(frozen=True, slots=True)
 class TensorFacts:

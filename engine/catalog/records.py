@@ -1,10 +1,13 @@
 """The record beside a model: where it came from, how it was made, what was measured.
 
-``model.gguf`` has ``model.gguf.halfbyte.json``; a folder has ``folder/.halfbyte.json``.
+``model.gguf`` has ``model.gguf.halfbyte.json``; a folder has ``folder/.halfbyte.json``. A record names its schema; an
+older one is migrated on a copy when it is read, one of a newer Halfbyte is read as far as it is understood.
 """
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import hashlib
 import json
 import os
@@ -13,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 CHUNK_BYTES = 1 << 20
+SCHEMA = 1
+NEWER = ".newer"  # what a record of a newer Halfbyte is called once its model was replaced
 
 
 def record_path(model: Path) -> Path:
@@ -24,19 +29,60 @@ def record_path(model: Path) -> Path:
 
 def read(model: Path) -> dict[str, Any]:
     """Return a model's record; empty where none can be read: a record is never needed to use a model."""
+    record = _stored(record_path(model))
+    return _migrated(copy.deepcopy(record), model) if schema_of(record) < SCHEMA and record else record
+
+
+def write(model: Path, record: Mapping[str, Any]) -> None:
+    """Write the record of a model that was just made or fetched, under a temporary name first.
+
+    A record of a newer Halfbyte that lies there, of the model before, is put beside it untouched.
+    """
+    target = record_path(model)
+    if schema_of(_stored(target)) > SCHEMA:
+        with contextlib.suppress(OSError):
+            target.replace(target.with_name(target.name + NEWER))
+    _write(target, record)
+
+
+def annotate(model: Path, changes: Mapping[str, Any]) -> bool:
+    """Add to a model's record and return whether that was possible; one of a newer Halfbyte is left as it is."""
+    target = record_path(model)
+    if schema_of(_stored(target)) > SCHEMA:
+        return False
     try:
-        record = json.loads(record_path(model).read_text("utf-8"))
-    except (OSError, ValueError):
+        _write(target, {**read(model), **changes})
+    except OSError:
+        return False
+    return True
+
+
+def schema_of(record: Mapping[str, Any]) -> int:
+    """Return a record's version; the first ones did not say it."""
+    version = record.get("schema", 0)
+    return version if isinstance(version, int) else 0
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
 
 
-def write(model: Path, record: Mapping[str, Any]) -> None:
-    """Write a model's record, under a temporary name first."""
-    target = record_path(model)
+def _write(target: Path, record: Mapping[str, Any]) -> None:
     temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
-    temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    temporary.write_text(json.dumps({**record, "schema": SCHEMA}, indent=2, ensure_ascii=False) + "\n", "utf-8")
     temporary.replace(target)
+
+
+def _migrated(record: dict[str, Any], model: Path) -> dict[str, Any]:
+    """Turn version 0 into 1: the hash of a single file stands among ``files`` as those of several do."""
+    sha256 = record.get("sha256")
+    if "files" not in record and isinstance(sha256, str) and not model.is_dir():
+        record["files"] = {model.name: {"sha256": sha256}}
+    return record
 
 
 def chunks(file: Path) -> Iterable[bytes]:

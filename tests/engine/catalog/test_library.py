@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalog import library as library_module
-from engine.catalog import records
+from engine.catalog import records, summaries
+from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
 from engine.errors import NotFound, Refused
+from tests.helpers.app_layouts import tiny_gguf
 
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
     # What headers say is tested with the headers; here a file's first line stands for it.
     monkeypatch.setattr(
-        library_module, "_format_id", lambda path, _changed: "gguf-q4_k_m" if path.is_file() else "plain-bf16"
+        summaries, "summarized", lambda path: summaries.Summary("gguf-q4_k_m" if path.is_file() else "plain-bf16")
     )
     folder = tmp_path / "models"
     for name in (
@@ -110,5 +111,38 @@ def test_a_record_that_cannot_be_read_is_no_record(library: Library) -> None:
     records.record_path(path).write_text("{half")
     assert records.read(path) == {}
     records.write(path, {"a": 1})
-    assert records.read(path) == {"a": 1}
-    assert library.find("Small-Q4_K_M").record == {"a": 1}
+    assert records.read(path) == {"a": 1, "schema": records.SCHEMA}
+    assert library.find("Small-Q4_K_M").record["a"] == 1
+
+
+def test_a_split_model_is_one_entry(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    for number in (1, 2, 3):
+        (tmp_path / f"big-{number:05}-of-00003.gguf").write_bytes(tiny_gguf(number, **{"split.count": 3}))
+    (entry,) = library.entries()
+    assert (entry.title, len(entry.parts), entry.damaged) == ("big", 3, False)
+    assert entry.size_bytes == sum(part.stat().st_size for part in entry.parts)
+    assert library.entry_at(entry.parts[2]) == entry, "whichever part is named, the first one is loaded"
+    assert library.find("big") == entry
+
+
+def test_a_split_model_without_all_parts_says_which_are_missing(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    for number in (1, 3):
+        (tmp_path / f"big-{number:05}-of-00004.gguf").write_bytes(tiny_gguf(number, **{"split.count": 4}))
+    (entry,) = library.entries()
+    assert entry.damaged
+    assert entry.missing == ("big-00002-of-00004.gguf", "big-00004-of-00004.gguf")
+    assert "big-00002-of-00004.gguf" in entry.problem
+
+
+def test_models_of_other_apps_are_found_by_name_after_our_own(library: Library, tmp_path: Path) -> None:
+    asked = []
+    other = Checkpoint(
+        tmp_path / "blob", "Ollama/llama3.2:3b", "gguf-q4_k_m", 5, owners=("Ollama",), label="llama3.2:3b"
+    )
+    both = Library(library.folder, elsewhere=lambda: asked.append(1) or [other])
+    assert both.find("Small-Q4_K_M").title == "Small-Q4_K_M"
+    assert not asked
+    assert both.find("llama3.2:3b") is other
+    assert both.find("ollama/llama3.2:3b") is other
