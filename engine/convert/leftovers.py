@@ -1,7 +1,9 @@
-"""The names of files that are not finished, and the removal of those that nobody finishes any more.
+"""The names of files that are not finished, their adoption by who goes on with them, and the removal of the others.
 
-A process that is killed cleans nothing up; so the next conversion into the same folder does. Such names end in
-``.part``, which the library never lists, and carry the number of the process that owns them.
+Such names end in ``.part``, which the library never lists, and carry the number of the process that owns them. One that
+is killed cleans nothing up. What it left is told by a key of what it was to become: the next conversion that wants
+just that renames it to its own number, which only one can succeed in, and goes on. The rest is removed: at once where
+nobody could go on with it, after a week where nobody has.
 """
 
 from __future__ import annotations
@@ -10,25 +12,55 @@ import contextlib
 import os
 import re
 import secrets
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
-_NAME = re.compile(r"^converting-(?P<process>\d+)-[0-9a-f]{8}\.part$")
+KEPT_S = 7 * 86_400.0
+JOURNAL = ".journal.part"
+_NAME = re.compile(r"^converting-(?P<process>\d+)-(?P<key>[0-9a-f]{8}(?:[0-9a-f]{8})?)(?:\.journal)?\.part$")
+_RESUMABLE = 16  # length of a key that tells what a file is to become
 
 
-def unfinished(folder: Path) -> Path:
-    """Return a new name for a file that this process will write in ``folder``."""
-    return folder / f"converting-{os.getpid()}-{secrets.token_hex(4)}.part"
+def unfinished(folder: Path, key: str = "") -> Path:
+    """Return a name for a file that this process will write in ``folder``: a new one, or the one of a key."""
+    return folder / f"converting-{os.getpid()}-{key or secrets.token_hex(4)}.part"
+
+
+def journal_of(file: Path) -> Path:
+    """Return where the journal of an unfinished file lies."""
+    return file.with_name(file.name.removesuffix(".part") + JOURNAL)
+
+
+def adopted(folder: Path, key: str) -> Path:
+    """Return the name of an unfinished file of this process; what a dead one left of the same key is taken over."""
+    own = unfinished(folder, key)
+    for path, process, found in _unfinished_in(folder):
+        if found == key and path.name.endswith(JOURNAL) and process != os.getpid() and not _is_in_use(path, process):
+            file = path.with_name(path.name.removesuffix(JOURNAL) + ".part")
+            with contextlib.suppress(OSError):  # another one was quicker
+                file.rename(own)
+                path.rename(journal_of(own))
+    return own
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove unfinished files whose process is gone. What cannot be removed now is left to the next time."""
-    with contextlib.suppress(OSError):
-        for path in folder.iterdir():
-            match = _NAME.match(path.name)
-            if match and not _is_in_use(path, int(match["process"])):
+    """Remove what nobody can or will go on with. What cannot be removed now is left to the next time."""
+    for path, process, key in _unfinished_in(folder):
+        with contextlib.suppress(OSError):
+            alive = _is_in_use(path, process)
+            resumable = len(key) == _RESUMABLE and time.time() - path.stat().st_mtime < KEPT_S
+            if not alive and not resumable:
                 path.unlink(missing_ok=True)
+
+
+def _unfinished_in(folder: Path) -> Iterator[tuple[Path, int, str]]:
+    with contextlib.suppress(OSError):
+        for path in list(folder.iterdir()):
+            if match := _NAME.match(path.name):
+                yield path, int(match["process"]), match["key"]
 
 
 def _is_in_use(path: Path, process: int) -> bool:

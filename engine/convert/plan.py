@@ -7,22 +7,39 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine import settings
 from engine.catalog.library import Library
 from engine.convert import estimates
 from engine.convert.estimates import Needs
-from engine.convert.recipes import Recipe, recipe_for
+from engine.convert.recipes import FOR_FEW_VALUES, NEED_IMATRIX, Recipe, recipe_for
 from engine.convert.source import Source, inspect
-from engine.errors import DiskFull, EngineError, NotEnoughMemory, Refused
-from engine.formats import FORMATS, Format
+from engine.errors import DiskFull, EngineError, NotEnoughMemory, NotFound, Refused
+from engine.formats import Format, format_named
 from engine.machine import cpu, disks, memory
 from engine.machine.sources import Live, Unavailable
 
 VERIFIED_TOKENIZERS = frozenset({"llama"})  # families of which a real model is converted in our tests
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person may choose besides the format.
+
+    ``imatrix`` is an importance matrix that is there; with ``computes_importance`` one is computed, on the texts
+    ``calibration`` or, where there are none, on those that come with Halfbyte. ``overrides`` are those of a recipe.
+    """
+
+    imatrix: Path | None = None
+    computes_importance: bool = False
+    calibration: tuple[Path, ...] = ()
+    overrides: tuple[tuple[str, str], ...] = ()
+
+
+PLAIN = Options()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +60,24 @@ class Plan:
     needs: Needs | None
     problems: tuple[EngineError, ...]
     notes: tuple[str, ...]
+    options: Options = PLAIN
 
     @property
     def format(self) -> Format | None:
-        return FORMATS.get(self.recipe.format_id) if self.recipe else None
+        return format_named(self.recipe.format_id) if self.recipe else None
+
+    @property
+    def imatrix(self) -> Path | None:
+        return self.options.imatrix
+
+    @property
+    def calibration(self) -> tuple[Path, ...]:
+        return self.options.calibration
+
+    @property
+    def computes_importance(self) -> bool:
+        """Whether the model is run to learn which of its weights matter."""
+        return self.options.computes_importance and self.quantizes
 
     @property
     def quantizes(self) -> bool:
@@ -59,7 +90,7 @@ class Plan:
         return tuple(f"{problem.message} {problem.hint}".strip() for problem in self.problems)
 
 
-def plan(source: Path, format_id: str, target: Path, library: Library | None = None) -> Plan:
+def plan(source: Path, format_id: str, target: Path, library: Library | None = None, options: Options = PLAIN) -> Plan:
     """Plan to make ``format_id`` of a model's folder (or of a GGUF file) into the file ``target``.
 
     Nothing is raised and nothing written: what is wrong is in :attr:`Plan.problems`.
@@ -68,7 +99,7 @@ def plan(source: Path, format_id: str, target: Path, library: Library | None = N
     problems = list(looked_at.problems)
     recipe = None
     try:
-        recipe = recipe_for(format_id)
+        recipe = _with_options(recipe_for(format_id), options)
     except Refused as error:
         problems.append(error)
     target = target.expanduser().absolute()
@@ -76,6 +107,7 @@ def plan(source: Path, format_id: str, target: Path, library: Library | None = N
     threads = _threads()
     output_type = recipe.output_type(looked_at.stored_type) if recipe and not looked_at.is_gguf else ""
     needed = None
+    problems += _option_problems(recipe, options, looked_at)
     if recipe and looked_at.facts:
         needed = estimates.needs(
             looked_at.facts, recipe, output_type, threads, looked_at.size_bytes, _vocabulary_bytes(looked_at)
@@ -92,7 +124,48 @@ def plan(source: Path, format_id: str, target: Path, library: Library | None = N
         needed,
         tuple(problems),
         tuple(_notes(looked_at, recipe)),
+        options,
     )
+
+
+def plan_together(plans: Sequence[Plan]) -> tuple[Plan, ...]:
+    """Return plans that are carried out in one run: what they need of a disk together is the first one's problem."""
+    needed_bytes = sum(plan.needs.disk_bytes for plan in plans if plan.needs)
+    folder = disks.existing(plans[0].target.parent)
+    free_bytes = shutil.disk_usage(folder).free
+    if len(plans) < 2 or free_bytes >= needed_bytes or any(plan.problems for plan in plans):
+        return tuple(plans)
+    full = DiskFull(needed_bytes, free_bytes, str(folder))
+    return (replace(plans[0], problems=(full,)), *plans[1:])
+
+
+def _with_options(recipe: Recipe, options: Options) -> Recipe:
+    imatrix = "given" if options.imatrix else "computed" if options.computes_importance else ""
+    return replace(recipe, imatrix=imatrix, overrides=options.overrides)
+
+
+def _option_problems(recipe: Recipe | None, options: Options, source: Source) -> Iterator[EngineError]:
+    if recipe is None:
+        return
+    direct = not recipe.intermediate and not source.is_gguf
+    if direct and (options.overrides or options.imatrix):
+        yield Refused(
+            f"{recipe.level} is written by the converter alone, without overrides and importance.",
+            "Choose a quantized level such as Q4_K_M.",
+        )
+    if recipe.level in NEED_IMATRIX and not recipe.imatrix:
+        yield Refused(
+            f"{recipe.level} needs an importance matrix: without one it would be garbage.",
+            "Let Halfbyte compute one (--imatrix auto), or choose a level of three bits or more.",
+        )
+    for file in (*([options.imatrix] if options.imatrix else ()), *options.calibration):
+        if not file.is_file():
+            yield NotFound(str(file))
+
+
+def _bits(recipe: Recipe) -> float:
+    row = format_named(recipe.format_id)
+    return row.bits if row else 0.0
 
 
 def _target_problems(source: Source, target: Path) -> Iterator[EngineError]:
@@ -112,7 +185,7 @@ def _same_level(source: Source, recipe: Recipe) -> Iterator[EngineError]:
         return
     if source.facts.format_id == recipe.format_id:
         yield Refused(f"{source.path.name} is {recipe.level} already.", "Choose another format.")
-    elif source.facts.format_id == "gguf-q8_0" and FORMATS[recipe.format_id].bits > 8.5:
+    elif source.facts.format_id == "gguf-q8_0" and _bits(recipe) > 8.5:
         yield Refused(
             f"{source.path.name} is Q8_0; at {recipe.level} it would only be larger.", "Choose a smaller format."
         )
@@ -137,6 +210,10 @@ def _notes(source: Source, recipe: Recipe | None) -> Iterator[str]:
             f"Rows of this model are no multiple of 256, so parts of it take a wider type than {recipe.level}: "
             f"about {estimates.bits_per_weight(facts, recipe.level):.1f} bits per weight."
         )
+    if recipe.level in FOR_FEW_VALUES:
+        yield f"{recipe.level} is for models that were trained with such weights; any other model loses its mind in it."
+    if recipe.level == "MXFP4_MOE" and not facts.experts:
+        yield "This model has no experts: as MXFP4_MOE all of it becomes Q8_0."
     if not source.is_gguf and source.family not in VERIFIED_TOKENIZERS:
         yield (
             f"Models of the family “{source.family}” are tried here with small made-up ones only. "

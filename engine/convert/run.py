@@ -1,40 +1,60 @@
-"""Carries out a plan: each step in a process of its own, the result under a temporary name until it is checked."""
+"""Carries out plans: each step in a process of its own, each result under a temporary name until it is checked."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine import __version__
 from engine.catalog import records
-from engine.convert import toolchain
-from engine.convert.leftovers import remove_leftovers, unfinished
-from engine.convert.plan import Plan
-from engine.errors import Cancelled, DamagedFile, DiskFull, EngineError, Refused, UnsupportedModel
+from engine.catalog.checkpoint import Checkpoint
+from engine.convert import card
+from engine.convert.identity import identity_of
+from engine.convert.leftovers import adopted, journal_of, remove_leftovers, unfinished
+from engine.convert.outcome import explained, record_of
+from engine.convert.plan import PLAIN, Plan
+from engine.convert.recipes import recipe_for
+from engine.convert.room import GOES_ON, LOOK_AGAIN_S, OUT_OF_SPACE, waiting
+from engine.errors import Cancelled, DiskFull, EngineError, Refused, WorkerCrashed
 from engine.events import Event, Finished, Notice
 from engine.process.host import Request, Worker
 
 DOING = "the conversion"
 
 
-class Conversion:
-    """A job: iterate once for its events; the last is ``Finished(Checkpoint)``.
+@dataclass(slots=True)
+class _Making:
+    """A file on its way: ``results`` and ``seconds`` are of the steps that made it."""
 
-    Whatever happens, nothing half-made stays: neither a file nor an empty folder.
+    plan: Plan
+    file: Path
+    identity: str
+    results: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    finished: bool = False
+
+
+class Conversions:
+    """A job for several formats of one source, all quantized ones in one pass over its weights.
+
+    Iterate once for its events; the last is ``Finished`` with a tuple of checkpoints, in the order of ``plans``. Each
+    file gets its name as soon as it is checked. Whatever happens, nothing half-made stays, neither a file nor an empty
+    folder; only a process that was killed leaves what the next conversion of the same kind goes on with.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, plans: Sequence[Plan]) -> None:
+        assert plans, "there is nothing to convert"
+        assert len({plan.source.path for plan in plans}) == 1, "several sources"
+        self.plans = tuple(plans)
         self._cancelled = False
         self._worker: Worker | None = None
         self._request: Request | None = None
-        self._results: dict[str, Any] = {}
-        self._seconds: dict[str, float] = {}
+        self._layouts: list[Path] = []  # there for moments, and of no use later
+        self._temporary: list[Path] = []
 
     def cancel(self) -> None:
         """Stop at once: native code asks nobody, so its process is ended."""
@@ -45,49 +65,128 @@ class Conversion:
             worker.kill()
 
     def __iter__(self) -> Iterator[Event]:
-        """Raise the plan's first problem, the error of a step, or :class:`Cancelled`."""
-        if self.plan.problems:
-            raise self.plan.problems[0]
-        folder = self.plan.target.parent
-        new_folder = _first_missing(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(folder)
-        cast, made = unfinished(folder), unfinished(folder)
+        """Raise the plans' first problem, the error of a step, or :class:`Cancelled`."""
+        for problem in (problem for plan in self.plans for problem in plan.problems):
+            raise problem
+        new_folders = [(plan.target.parent, _first_missing(plan.target.parent)) for plan in self.plans]
+        for folder, _ in new_folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        makings = [self._begun(plan) for plan in self.plans]
+        for folder, _ in new_folders:
+            remove_leftovers(folder)
+        resumable = False
         try:
-            for note in self.plan.notes:
-                yield Notice(note)
-            yield from self._steps(cast, made)
-            self._finish(made)
+            yield from map(Notice, dict.fromkeys(note for plan in self.plans for note in plan.notes))
+            yield from self._steps(makings)
         except DiskFull as error:
-            raise self._with_needs(error) from error
-        except DamagedFile as error:
-            raise self._of_the_source(error, cast, made) from error
+            raise _with_needs(error, self.plans) from error
+        except WorkerCrashed:
+            resumable = True
+            raise
+        except EngineError as error:
+            raise explained(error, self.plans[0], [making.file for making in makings] + self._temporary) from error
         finally:
             self._end_worker()
-            _remove(cast, made)
-            _remove_empty(folder, new_folder)
-        yield Finished(self.plan.library.entry_at(self.plan.target))
+            _remove(*self._layouts, *(() if resumable else (*self._temporary, *_files_of(makings))))
+            for folder, new_folder in new_folders:
+                _remove_empty(folder, new_folder)
+        yield Finished(tuple(plan.library.entry_at(plan.target) for plan in self.plans))
 
-    def _steps(self, cast: Path, made: Path) -> Iterator[Event]:
-        plan, source = self.plan, self.plan.source
-        assert plan.recipe is not None and source.facts is not None
-        if not source.is_gguf:
-            output = cast if plan.quantizes else made
-            yield from self._step("cast", folder=str(source.path), target=str(output), output_type=plan.output_type)
-            self._end_worker()  # its memory comes back before the next step asks for its own
-        if plan.quantizes:
-            given = source.path if source.is_gguf else cast
-            yield from self._step(
-                "quantize", source=str(given), target=str(made), level=plan.recipe.level, threads=plan.threads
-            )
-            _remove(cast)
+    def _begun(self, plan: Plan) -> _Making:
+        identity = identity_of(plan)
+        return _Making(plan, adopted(plan.target.parent, identity[:16]), identity)
+
+    def _steps(self, makings: Sequence[_Making]) -> Iterator[Event]:
+        """Make what the converter writes by itself one by one, and all quantized levels together."""
+        for making in (making for making in makings if not making.plan.quantizes):
+            yield from self._make([making])
+            yield from self._finish([making])
+        quantized = [making for making in makings if making.plan.quantizes]
+        if quantized:
+            yield from self._quantize(quantized)
+            yield from self._finish(quantized)
+
+    def _quantize(self, makings: Sequence[_Making]) -> Iterator[Event]:
+        """Make all quantized levels in one pass; with an importance matrix, a file that can be run comes first."""
+        plan = makings[0].plan
+        if not plan.computes_importance:
+            yield from self._make(makings, imatrix=plan.imatrix)
+            return
+        source = plan.source.path
+        if not plan.source.is_gguf:
+            runnable = self._runnable(plan)
+            yield from self._make([runnable])
+            source = runnable.file
+            for making in makings:
+                making.seconds["cast"] = runnable.seconds["make"]
+        imatrix = self._named(unfinished(plan.target.parent))
         yield from self._step(
-            "check", file=str(made), format_id=plan.recipe.format_id, tensors=len(source.facts.tensors)
+            makings,
+            "importance",
+            model=str(source),
+            texts=[str(text) for text in plan.calibration],
+            target=str(imatrix),
+            threads=plan.threads,
         )
-        yield from self._step("hash", files=[*map(str, source.files), str(made)])
+        self._end_worker()
+        yield from self._make(makings, source, imatrix)
 
-    def _step(self, do: str, **arguments: Any) -> Iterator[Event]:
-        """Run one step in the worker; its result and its seconds are kept."""
+    def _runnable(self, plan: Plan) -> _Making:
+        """Return what is made of a folder so that llama.cpp can run it: all of its precision, for a while."""
+        recipe = recipe_for(f"gguf-{plan.output_type}")
+        identity = identity_of(dataclasses.replace(plan, recipe=recipe, options=PLAIN))
+        making = _Making(dataclasses.replace(plan, recipe=recipe), adopted(plan.target.parent, identity[:16]), identity)
+        self._named(making.file)
+        self._named(journal_of(making.file))
+        return making
+
+    def _make(
+        self, makings: Sequence[_Making], source: Path | None = None, imatrix: Path | None = None
+    ) -> Iterator[Event]:
+        plan = makings[0].plan
+        layout = unfinished(plan.target.parent)
+        self._layouts.append(layout)
+        yield from self._step(
+            makings,
+            "make",
+            source=str(source or plan.source.path),
+            layout=str(layout),
+            output_type=plan.output_type,
+            targets=[_wanted(making) for making in makings],
+            threads=plan.threads,
+            imatrix=str(imatrix or ""),
+        )
+        self._end_worker()  # its memory comes back before the next step asks for its own
+
+    def _finish(self, makings: Sequence[_Making]) -> Iterator[Event]:
+        """Check each file, give it its name, and write its record and its card beside it."""
+        yield from self._step(makings, "hash", files=[*map(str, makings[0].plan.source.files)])
+        for making in makings:
+            plan = making.plan
+            assert plan.recipe is not None and plan.source.facts is not None
+            yield from self._step(
+                [making],
+                "check",
+                file=str(making.file),
+                format_id=plan.recipe.format_id,
+                tensors=len(plan.source.facts.tensors),
+            )
+            yield from self._name(making)
+
+    def _name(self, making: _Making) -> Iterator[Event]:
+        """Give a checked file its name, last of all: what is listed is whole and has its record."""
+        target = making.plan.target
+        record = record_of(making.plan, making.results, making.seconds, making.file.stat().st_size)
+        if target.exists():
+            raise Refused(f"{target} has come into being meanwhile.", "Choose another name.")
+        yield from self._with_room(target.parent, lambda: records.write(target, record))
+        yield from self._with_room(target.parent, lambda: card.write(target, record))
+        making.file.replace(target)
+        making.finished = True
+        _remove(journal_of(making.file))
+
+    def _step(self, makings: Sequence[_Making], do: str, **arguments: Any) -> Iterator[Event]:
+        """Run one step in the worker; its result and its seconds are kept with all files that it made."""
         if self._cancelled:
             raise Cancelled(_title(DOING))
         start_s = time.monotonic()
@@ -98,60 +197,32 @@ class Conversion:
         for event in self._request:
             if not isinstance(event, Finished):
                 yield event
-        self._results[do] = self._request.result
-        self._seconds[do] = round(time.monotonic() - start_s, 3)
+        for making in makings:
+            making.results[do] = self._request.result
+            making.seconds[do] = round(time.monotonic() - start_s, 3)
 
-    def _of_the_source(self, error: DamagedFile, *unfinished_files: Path) -> EngineError:
-        """Say what is wrong with the source, where a step only knows the unfinished file that was made of it."""
-        plan, details = self.plan, error.details
-        if details["file"] not in map(str, unfinished_files):
-            return error
-        if "NaN" not in details["found"]:
-            architecture = plan.source.facts.architecture if plan.source.facts else plan.source.family
-            return UnsupportedModel(architecture, "This llama.cpp", f"it cannot open the result ({details['found']})")
-        if plan.output_type == "f16" and plan.source.stored_type != "F16":
-            return Refused(
-                f"{plan.source.path.name} has weights that are too large for F16, or are no numbers at all.",
-                "Choose BF16, Q8_0 or a smaller format.",
-            )
-        return DamagedFile(str(plan.source.path), details["expected"], details["found"])
+    def _with_room(self, folder: Path, write: Callable[[], None]) -> Iterator[Event]:
+        """Write a small file; while the disk is full, wait."""
+        told = False
+        while True:
+            try:
+                write()
+                break
+            except OSError as error:
+                if error.errno not in OUT_OF_SPACE:
+                    raise
+            if not told:
+                told = True
+                yield Notice(waiting(folder), "warning")
+            if self._cancelled:
+                raise Cancelled(_title(DOING))
+            time.sleep(LOOK_AGAIN_S)
+        if told:
+            yield Notice(GOES_ON)
 
-    def _finish(self, made: Path) -> None:
-        """Give the result its name, and write its record beside it."""
-        hashes = self._results["hash"]
-        record = self._record(hashes, hashes.pop(str(made)), made.stat().st_size)
-        if self.plan.target.exists():
-            raise Refused(f"{self.plan.target} has come into being meanwhile.", "Choose another name.")
-        made.replace(self.plan.target)
-        records.write(self.plan.target, record)
-
-    def _record(self, source_hashes: dict[str, str], sha256: str, size_bytes: int) -> dict[str, Any]:
-        plan, results = self.plan, self._results
-        assert plan.recipe is not None
-        check, cast = results["check"], results.get("cast", {})
-        return {
-            "format_id": plan.recipe.format_id,
-            "sha256": sha256,
-            "size_bytes": size_bytes,
-            "source": {
-                "path": str(plan.source.path),
-                "stored_type": plan.source.stored_type,
-                "sha256": {Path(path).name: digest for path, digest in source_hashes.items()},
-            },
-            "recipe": dataclasses.asdict(plan.recipe),
-            "versions": {"halfbyte": __version__, **toolchain.versions(), "cast_on": cast.get("runs_on", "")},
-            "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": self._seconds,
-            "peak_memory_bytes": max(result.get("peak_memory_bytes", 0) for result in (check, cast)),
-            "tensor_types": check["tensor_types"],
-            "bits_per_weight": check["bits_per_weight"],
-        }
-
-    def _with_needs(self, error: DiskFull) -> DiskFull:
-        """Say how much is needed: the step that failed only knows that it was too much."""
-        needs = self.plan.needs
-        folder = str(self.plan.target.parent)
-        return DiskFull(needs.disk_bytes, error.details["free_bytes"], folder) if needs else error
+    def _named(self, file: Path) -> Path:
+        self._temporary.append(file)
+        return file
 
     def _end_worker(self) -> None:
         worker, self._worker, self._request = self._worker, None, None
@@ -160,8 +231,55 @@ class Conversion:
             worker.close()
 
 
+class Conversion:
+    """A job for one format: as :class:`Conversions`, but its last event is ``Finished(Checkpoint)``."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._conversions = Conversions([plan])
+
+    def cancel(self) -> None:
+        """Stop at once."""
+        self._conversions.cancel()
+
+    def __iter__(self) -> Iterator[Event]:
+        """Raise the plan's first problem, the error of a step, or :class:`Cancelled`."""
+        events = iter(self._conversions)
+        with contextlib.closing(events):  # type: ignore[type-var]
+            for event in events:
+                yield Finished(_only(event.value)) if isinstance(event, Finished) else event
+
+
+def _only(made: tuple[Checkpoint, ...]) -> Checkpoint:
+    (checkpoint,) = made
+    return checkpoint
+
+
+def _wanted(making: _Making) -> dict[str, Any]:
+    assert making.plan.recipe is not None
+    return {
+        "file": str(making.file),
+        "journal": str(journal_of(making.file)),
+        "recipe": dataclasses.asdict(making.plan.recipe),
+        "identity": making.identity,
+    }
+
+
+def _with_needs(error: DiskFull, plans: Sequence[Plan]) -> DiskFull:
+    """Say how much is needed: the step that failed only knows that it was too much."""
+    needed_bytes = sum(plan.needs.disk_bytes for plan in plans if plan.needs)
+    return DiskFull(needed_bytes, error.details["free_bytes"], str(plans[0].target.parent)) if needed_bytes else error
+
+
 def _title(doing: str) -> str:
     return doing[:1].upper() + doing[1:]
+
+
+def _files_of(makings: Sequence[_Making]) -> list[Path]:
+    unmade = [making for making in makings if not making.finished]
+    nameless = [making.plan.target for making in unmade if not making.plan.target.exists()]
+    beside = [path(target) for target in nameless for path in (records.record_path, card.card_path)]
+    return [*(making.file for making in unmade), *(journal_of(making.file) for making in makings), *beside]
 
 
 def _remove(*files: Path) -> None:

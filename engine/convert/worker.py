@@ -1,7 +1,7 @@
 """The worker of this stage: one step of a conversion a request. It answers with ``Progress`` and a record.
 
-``cast``      a Hugging Face folder → a GGUF file at 16 or 32 bits, or Q8_0
-``quantize``  a GGUF file → a GGUF file at another level
+``cast``      a Hugging Face folder → a GGUF file at 16 or 32 bits, or Q8_0, written by the converter itself
+``make``      a folder or a GGUF file → GGUF files, several quantized levels in one pass
 ``check``     opens a finished file as the runtime will
 ``hash``      SHA-256 of files
 """
@@ -25,34 +25,54 @@ from engine.process.child import Handlers, serve
 from engine.process.peak import peak_resident_bytes
 
 Emit = Callable[[Event], None]
+CASTING = "Reading and casting"
 
 
 def make_handlers(stop: threading.Event) -> Handlers:
     del stop  # native code polls nothing: the host ends this process
-    return {"cast": _cast, "quantize": _quantize, "check": _check, "hash": _hash}
+    return {"cast": _cast, "make": _make, "check": _check, "hash": _hash}
 
 
-def _cast(folder: str, target: str, output_type: str) -> Iterator[Event]:
+def _cast(folder: str, target: str, output_type: str, projector: bool = False) -> Iterator[Event]:
+    """Let the converter write a file by itself; ``projector`` asks for the part that reads pictures or sound."""
+
     def work(emit: Emit) -> dict[str, Any]:
         from engine.convert.methods import arrange, gguf
 
         runs_on = arrange.arrange()
-        meter = _meter("Reading and casting", emit)
-        gguf.convert(Path(folder), Path(target), output_type, meter, lambda text: emit(Notice(text, "warning")))
+        meter = _meter(CASTING, emit)
+        tell = _teller(emit)
+        gguf.convert(Path(folder), Path(target), output_type, meter, tell, projector=projector)
         _to_disk(Path(target))
         return {"runs_on": runs_on, "peak_memory_bytes": peak_resident_bytes()}
 
     return _watched(work)
 
 
-def _quantize(source: str, target: str, level: str, threads: int) -> Iterator[Event]:
-    def work(emit: Emit) -> dict[str, Any]:
-        from engine.convert.methods.quantize import quantize
+def _make(
+    source: str,
+    layout: str,
+    output_type: str,
+    targets: list[dict[str, Any]],
+    threads: int,
+    imatrix: str = "",
+) -> Iterator[Event]:
+    """Make files in one pass. ``layout`` is a name for a file that is only there for moments.
 
-        sizes = {tensor.name: tensor.bytes for tensor in read_facts(Path(source)).tensors}
-        quantize(Path(source), Path(target), level, threads, sizes, _meter("Quantizing", emit))
-        _to_disk(Path(target))
-        return {"peak_memory_bytes": peak_resident_bytes()}
+    ``targets`` have a ``file``, a ``journal``, the ``recipe`` and the ``identity`` of what the file is to become.
+    """
+
+    def work(emit: Emit) -> dict[str, Any]:
+        from engine.convert.methods import arrange, make
+
+        wanted = [make.Wanted.of(target) for target in targets]
+        task = make.Task(Path(source), Path(layout), output_type, wanted, threads, Path(imatrix) if imatrix else None)
+        runs_on = arrange.arrange() if Path(source).is_dir() else ""
+        step = "Quantizing" if all(target.recipe.intermediate or not runs_on for target in wanted) else CASTING
+        made = make.make(task, _meter(step, emit), _teller(emit))
+        for target in wanted:
+            _to_disk(target.file)
+        return {**made, "runs_on": runs_on, "peak_memory_bytes": peak_resident_bytes()}
 
     return _watched(work)
 
@@ -61,7 +81,7 @@ def _check(file: str, format_id: str, tensors: int) -> Iterator[Event]:
     """Open a file; ``format_id`` and the number of ``tensors`` are what it must have."""
 
     def work(emit: Emit) -> dict[str, Any]:
-        from engine.convert.methods.check import load_whole
+        from engine.convert.methods import check, verify
 
         path = Path(file)
         facts = read_facts(path)
@@ -69,12 +89,12 @@ def _check(file: str, format_id: str, tensors: int) -> Iterator[Event]:
             raise DamagedFile(file, f"{tensors} tensors", str(len(facts.tensors)))
         if facts.format_id != format_id:
             raise DamagedFile(file, f"the format {format_id}", facts.format_id)
-        size_bytes = path.stat().st_size
-        meter = _meter("Checking", emit)
-        counts = load_whole(path, lambda share: meter(round(share * size_bytes), size_bytes))
+        sha256 = verify.sha256_and_numbers(path, _meter("Checking", emit))
+        counts = check.load(path)
         types = Counter(tensor.type for tensor in facts.tensors)
         return {
             **counts,
+            "sha256": sha256,
             "tensor_types": dict(types.most_common()),
             "bits_per_weight": round(8 * facts.weights_bytes / facts.parameters, 3),
             "peak_memory_bytes": peak_resident_bytes(),
@@ -109,6 +129,10 @@ def _meter(step: str, emit: Emit) -> Callable[[int, int], None]:
             emit(pace.at(done))
 
     return at
+
+
+def _teller(emit: Emit) -> Callable[[str], None]:
+    return lambda text: emit(Notice(text, "warning"))
 
 
 def _watched(work: Callable[[Emit], Any]) -> Iterator[Event]:

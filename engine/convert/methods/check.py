@@ -1,19 +1,18 @@
-"""Opens a finished GGUF file as the runtime will: vocabulary and every weight, each validated."""
+"""Opens a finished GGUF file as the runtime will: the vocabulary and every weight."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from engine.convert.methods.native import NativeLog, library, reason
 from engine.errors import DamagedFile, NotEnoughMemory
 
 
-def load_whole(file: Path, on_share: Callable[[float], None]) -> dict[str, int]:
-    """Load a model with llama.cpp and let it check all numbers (``check_tensors``); return what it counts.
+def load(file: Path) -> dict[str, int]:
+    """Load a model with llama.cpp; return what it counts.
 
-    ``on_share`` is told how much of the file is read, from 0 to 1. The weights stay mapped and are not copied. Raises
+    The weights are mapped and neither copied nor read: :mod:`engine.convert.methods.verify` has done that. Raises
     :class:`DamagedFile` and :class:`engine.errors.UnsupportedModel`.
     """
     binding = library()
@@ -21,10 +20,7 @@ def load_whole(file: Path, on_share: Callable[[float], None]) -> dict[str, int]:
     parameters = binding.llama_model_default_params()
     parameters.n_gpu_layers = 0
     parameters.load_mode = binding.LLAMA_LOAD_MODE_MMAP
-    parameters.check_tensors = True
     parameters.use_extra_bufts = False  # no copy in the layout of this processor's kernels
-    callback = binding.llama_progress_callback(lambda share, _: on_share(share) is None)
-    parameters.progress_callback = callback
     model = binding.llama_model_load_from_file(os.fsencode(file), parameters)
     if not model:
         if "failed to allocate" in " ".join(log.errors):

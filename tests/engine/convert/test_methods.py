@@ -8,7 +8,6 @@ import pytest
 
 from engine.convert.methods.gguf import _of_os_error, _reason
 from engine.convert.methods.native import reason
-from engine.convert.methods.quantize import _Meter, quantize
 from engine.errors import DamagedFile, DiskFull, EngineError, NotFound, Refused, UnsupportedModel
 
 QUANTIZE = "llama_model_quantize: failed to quantize: "
@@ -62,31 +61,3 @@ def test_reasons_of_the_system(error: OSError, kind: type[Exception], tmp_path: 
 )
 def test_reasons_of_the_converter(error: Exception, words: str) -> None:
     assert words in _reason(error)
-
-
-def test_progress_counts_the_bytes_of_what_is_done() -> None:
-    seen: list[tuple[int, int]] = []
-    meter = _Meter(
-        {"blk.0.attn_q.weight": 70, "output_norm.weight": 30}, lambda done, total: seen.append((done, total))
-    )
-    for text in (
-        "llama_model_quantize_impl: size = 1\n",
-        "[   1/   2] blk.0.attn_q.weight                  - [   64,    64,     1,     1], type =    f16, ",
-        "converting to q4_K .. ",
-        "size =     1.69 MiB ->     0.58 MiB\n",
-        "[   2/   2] output_norm.weight                   - [   64,     1,     1,     1], type =    f32, ",
-        "size =    0.002 MiB\n",
-        "llama_model_quantize_impl: model size  =     1.69 MiB (16.00 BPW)\n",
-    ):
-        meter.read(text)
-    assert seen == [(70, 100), (100, 100)]
-
-
-def test_a_file_is_never_quantized_into_itself(tmp_path: Path) -> None:
-    """llama.cpp would map it, truncate it and die of SIGBUS: the model would be gone."""
-    source = tmp_path / "model.gguf"
-    source.write_bytes(b"precious")
-    (tmp_path / "link.gguf").symlink_to(source)
-    with pytest.raises(Refused, match="into itself"):
-        quantize(source, tmp_path / "link.gguf", "Q4_K_M", 1, {}, lambda done, total: None)
-    assert source.read_bytes() == b"precious"

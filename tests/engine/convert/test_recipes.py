@@ -4,11 +4,12 @@ import pytest
 
 from engine.convert.recipes import RECIPES, recipe_for
 from engine.errors import Refused
-from engine.formats import FORMATS, Family
+from engine.formats import FORMATS, MORE_FORMATS, Family
 
 
 def test_there_is_one_for_each_gguf_level() -> None:
-    assert set(RECIPES) == {made.id for made in FORMATS.values() if made.family is Family.GGUF}
+    rows = (*FORMATS.values(), *MORE_FORMATS.values())
+    assert set(RECIPES) == {made.id for made in rows if made.family is Family.GGUF}
 
 
 @pytest.mark.parametrize(
