@@ -7,11 +7,10 @@ When the turn ends, however it does, ``asked.ended()`` is the tree with what cam
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from engine.chat.conversation import LeftOut, Message
+from engine.chat.context import Fitted
+from engine.chat.conversation import Message
 from engine.chat.history.store import History
 from engine.chat.history.tree import Node, Tree
 from engine.chat.turn import Turn, origin_of
@@ -31,14 +30,6 @@ class Asked:
     def ended(self) -> Tree:
         """Return the tree with what has come of the answer."""
         return self.tree.replacing(self.answer_id, self.turn.answer)
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A prompt that was made to fit the window (see :mod:`engine.chat.context`), and what it lacks."""
-
-    prompt: Sequence[Mapping[str, Any]]
-    left_out: LeftOut | None = None
 
 
 @dataclass(frozen=True, slots=True)

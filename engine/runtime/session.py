@@ -76,7 +76,16 @@ class Session:
             "sampling": dataclasses.asdict(sampling),
             "continue_last": continue_last,
         }
-        self._job = SessionJob(lambda job: self._generate(job, asked))
+        self._job = SessionJob(lambda job: self._with_model(job, "generate", asked))
+        return self._job
+
+    def count(self, messages: Sequence[Mapping[str, Any]], texts: Sequence[str] = ()) -> SessionJob:
+        """Return a job that counts the tokens of a prompt; it loads the model first where that is needed.
+
+        The value has ``total`` (of the messages, the template's own included), ``texts`` (of each text) and ``exact``.
+        """
+        asked = {"messages": [dict(message) for message in messages], "texts": list(texts)}
+        self._job = SessionJob(lambda job: self._with_model(job, "count", asked))
         return self._job
 
     def close(self) -> None:
@@ -110,11 +119,11 @@ class Session:
             self._worker.close()  # what a failed load leaves behind goes with its process
             raise
 
-    def _generate(self, job: SessionJob, asked: dict[str, Any]) -> Iterator[Event]:
+    def _with_model(self, job: SessionJob, do: str, asked: dict[str, Any]) -> Iterator[Event]:
         while True:
             if not self.loaded:
                 yield from self._load_again(job)
-            request = self._ask("generate", ANSWERING, **asked)
+            request = self._ask(do, ANSWERING, **asked)
             if self._holds_model:
                 break
             request.cancel()  # the worker died just now, and the question started a new one without the model

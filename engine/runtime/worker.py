@@ -12,7 +12,7 @@ from engine.errors import Refused
 from engine.events import Event, Finished
 from engine.process.child import Handlers, serve
 from engine.runtime import registry
-from engine.runtime.backends.base import Backend
+from engine.runtime.backends.base import Backend, Counting, guessed_tokens
 from engine.runtime.options import LoadOptions, Sampling
 
 
@@ -40,6 +40,17 @@ class Runtime:
             raise Refused("No model is loaded.", "Load a model, then ask again.")
         yield from self._backend.generate(messages, Sampling.from_record(sampling), continue_last=continue_last)
 
+    def count(self, messages: Sequence[Mapping[str, Any]], texts: Sequence[str]) -> Iterator[Event]:
+        """Count tokens of a prompt and of texts, exactly where the back end can."""
+        if self._backend is None:
+            raise Refused("No model is loaded.", "Load a model, then ask again.")
+        if isinstance(self._backend, Counting):
+            total, parts = self._backend.count(messages, texts)
+            yield Finished({"total": total, "texts": parts, "exact": True})
+        else:
+            total = sum(guessed_tokens(message["content"]) for message in messages)
+            yield Finished({"total": total, "texts": [guessed_tokens(text) for text in texts], "exact": False})
+
     def unload(self) -> Iterator[Event]:
         if self._backend is not None:
             loaded, self._backend = self._backend, None
@@ -48,7 +59,7 @@ class Runtime:
 
 def make_handlers(stop: threading.Event) -> Handlers:
     runtime = Runtime(stop)
-    return {"load": runtime.load, "generate": runtime.generate, "unload": runtime.unload}
+    return {"load": runtime.load, "generate": runtime.generate, "count": runtime.count, "unload": runtime.unload}
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from engine.events import Event
 from engine.runtime.options import LoadOptions, Sampling
@@ -37,3 +37,20 @@ class Backend(Protocol):
     def unload(self) -> Iterator[Event]:
         """Free the model; do nothing if there is none."""
         ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """What a back end may have besides: its tokenizer, to say how long a prompt is."""
+
+    def count(self, messages: Sequence[Mapping[str, Any]], texts: Sequence[str]) -> tuple[int, list[int]]:
+        """Return the tokens of a whole prompt, the template's own included, and of each text."""
+        ...
+
+
+_BYTES_PER_TOKEN = 3  # fewer than English text has with any vocabulary of today: a guess shall not be too small
+
+
+def guessed_tokens(text: str) -> int:
+    """Return about how many tokens a text takes, for back ends that cannot count."""
+    return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)

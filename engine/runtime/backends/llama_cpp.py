@@ -44,6 +44,13 @@ class LlamaCpp:
         yield from answer.events()
         yield Finished(answer.usage(read, asked_s))
 
+    def count(self, messages: Sequence[Mapping[str, Any]], texts: Sequence[str]) -> tuple[int, list[int]]:
+        if self._model is None:
+            raise Refused("No model is loaded.", "Load a model, then ask again.")
+        model, vocabulary = self._model, self._model.vocabulary
+        parts = [len(vocabulary.following_tokens(vocabulary.shielded(text))) for text in texts]
+        return len(model.prompt(messages, continue_last=False).tokens), parts
+
     def unload(self) -> Iterator[Event]:
         if self._model is not None:
             model, self._model = self._model, None

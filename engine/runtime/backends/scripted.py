@@ -105,6 +105,9 @@ class Scripted:
             )
         )
 
+    def count(self, messages: Sequence[Mapping[str, Any]], texts: Sequence[str]) -> tuple[int, list[int]]:
+        return sum(len(message["content"].split()) for message in messages), [len(text.split()) for text in texts]
+
     def unload(self) -> Iterator[Event]:
         self._script, self._cached = {}, []
         return iter(())

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.chat.asking import Asked, Asker, Fitted
+from engine.chat.asking import Asked, Asker
+from engine.chat.context import Fitted
 from engine.chat.conversation import LeftOut
 from engine.chat.history.store import History
 from engine.chat.history.tree import Tree
