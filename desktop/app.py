@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from desktop.bugs import BugNet
 from desktop.faults import Button, Do
 from desktop.flows.convert import ConvertFlow
+from desktop.flows.downloads import DownloadsFlow
 from desktop.flows.library import LibraryFlow
 from desktop.flows.machine import MachineFlow
 from desktop.flows.state import State
@@ -23,6 +24,7 @@ from desktop.jobs import Jobs
 from desktop.models.library_model import Entry
 from desktop.pages.chat import ChatPage
 from desktop.pages.convert import ConvertPage
+from desktop.pages.downloads import DownloadsPage
 from desktop.pages.library import LibraryPage
 from desktop.pages.machine import MachinePage
 from desktop.pages.settings import SettingsPage
@@ -47,8 +49,8 @@ class App(QObject):
         self.state = State(self.jobs, settings)
         self.theme = Theme(qt, settings["theme"])
         self._make_pages(settings)
-        store = QSettings(str(folders().config / "window.ini"), QSettings.Format.IniFormat)
-        self.window = Window(self.pages, self.jobs, store)
+        self.store = QSettings(str(folders().config / "window.ini"), QSettings.Format.IniFormat)
+        self.window = Window(self.pages, self.jobs, self.store)
         self.window.closing.connect(self.close)
         self.state.page_wanted.connect(self.window.show_page)
         for page in self.pages.values():
@@ -60,17 +62,20 @@ class App(QObject):
         """Show the window, put the starter model into the library, and look at the machine."""
         self.window.show()
         self.library_flow.start()
+        self.downloads_flow.start()
         self.machine_flow.look()
 
     @Slot()
     def close(self) -> None:
         """End all that runs, and the model's process."""
+        self.downloads_flow.close()
         self.jobs.close()
         self.chat.close_room()
 
     def _make_pages(self, settings: Settings) -> None:
         self.machine = MachinePage()
         self.suggestion = SuggestionPage(settings["context_tokens"])
+        self.downloads = DownloadsPage()
         self.models = LibraryPage(self.state.library.folder)
         self.convert = ConvertPage()
         self.chat = ChatPage(self.jobs, settings)
@@ -78,6 +83,7 @@ class App(QObject):
         self.pages = {
             "machine": self.machine,
             "suggestion": self.suggestion,
+            "downloads": self.downloads,
             "library": self.models,
             "convert": self.convert,
             "chat": self.chat,
@@ -89,6 +95,10 @@ class App(QObject):
         self.machine_flow = MachineFlow(self.state, self.machine)
         self.suggestion_flow = SuggestionFlow(self.state, self.suggestion)
         self.library_flow = LibraryFlow(self.state, self.models)
+        self.downloads_flow = DownloadsFlow(self.state, self.downloads, self.store)
+        self.window.installEventFilter(self.downloads_flow)
+        self.downloads.limit_changed.connect(self._on_limit)
+        self.downloads.models_wanted.connect(self._on_models_wanted)
         self.convert_flow = ConvertFlow(self.state, self.convert)
         self.machine_flow.looking.failed.connect(self.suggestion.show_error)
         self.library_flow.entries_read.connect(self._on_entries)
@@ -96,8 +106,9 @@ class App(QObject):
         self.models.suggestion_wanted.connect(self.suggestion_flow.open)
         for page in (self.models, self.suggestion):
             page.convert_wanted.connect(self.convert_flow.open)
-        for page in (self.models, self.suggestion, self.convert):
+        for page in (self.models, self.suggestion, self.convert, self.downloads):
             page.chat_wanted.connect(self.open_chat)
+
 
     @Slot(object)
     def _on_way(self, way: Button) -> None:
@@ -127,11 +138,22 @@ class App(QObject):
         self.chat.choose(path)
         self.chat.focus_first()
 
+    @Slot(float)
+    def _on_limit(self, mb_s: float) -> None:
+        settings = self.state.settings.changed(download_limit_mb_s=mb_s)
+        self.options.show_settings(settings)
+        self._on_settings(settings)
+
+    @Slot()
+    def _on_models_wanted(self) -> None:
+        self.window.show_page("discover" if "discover" in self.pages else "library")
+
     @Slot(object)
     def _on_settings(self, settings: Settings) -> None:
         self.theme.choose(settings["theme"])
         self.chat.show_settings(settings)
         self.state.set_settings(settings)
+        self.downloads_flow.show_settings(settings)
         try:
             settings_file.save(settings)
         except OSError as error:

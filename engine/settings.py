@@ -62,6 +62,10 @@ TABLE: dict[str, Setting] = {
         Setting("theme", "system", "Theme", "Follow the system, or stay light or dark.", ("system", "light", "dark")),
         Setting("models_folder", "", "Models folder", "Where models are kept. Empty: the app's own data folder."),
         Setting(
+            "download_limit_mb_s", 0.0, "Speed limit", "For all downloads together; 0: no limit.", (), 0.0, 1e5, "MB/s"
+        ),
+        Setting("continue_downloads", True, "Continue at the start", "Go on with what was running at the last end."),
+        Setting(
             "context_tokens",
             4096,
             "Context",

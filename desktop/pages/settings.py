@@ -16,10 +16,11 @@ from engine.settings import DEFAULTS, TABLE, Settings
 # The cards and what stands in them; rows of the table that are not named here stand in the last one.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Halfbyte": ("theme", "models_folder"),
+    "Downloads": ("download_limit_mb_s", "continue_downloads"),
     "Running models": ("context_tokens", "gpu_layers", "threads"),
     "Answers": (),
 }
-_ICONS = {"Halfbyte": "settings", "Running models": "speed", "Answers": "chat"}
+_ICONS = {"Halfbyte": "settings", "Downloads": "download", "Running models": "speed", "Answers": "chat"}
 
 
 class SettingsPage(Page):

@@ -27,13 +27,14 @@ class WholeNumber(QSpinBox):
 
 
 class Number(QDoubleSpinBox):
-    """A number with two decimals that is told when typing is done."""
+    """A number with two decimals, or one with a unit and one decimal, that is told when typing is done."""
 
-    def __init__(self, lowest: float, highest: float) -> None:
+    def __init__(self, lowest: float, highest: float, unit: str = "") -> None:
         super().__init__()
         self.setRange(lowest, highest)
-        self.setDecimals(2)
-        self.setSingleStep(0.05)
+        self.setDecimals(1 if unit else 2)
+        self.setSuffix(f" {unit}" if unit else "")
+        self.setSingleStep(1 if unit else 0.05)
         self.setKeyboardTracking(False)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.lineEdit().setTextMargins(_TEXT_MARGIN, 0, 0, 0)

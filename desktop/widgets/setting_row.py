@@ -164,4 +164,4 @@ def _whole_number(setting: Setting) -> WholeNumber:
 
 
 def _number(setting: Setting) -> Number:
-    return Number(setting.lowest or 0.0, 1e9 if setting.highest is None else setting.highest)
+    return Number(setting.lowest or 0.0, 1e9 if setting.highest is None else setting.highest, setting.unit)

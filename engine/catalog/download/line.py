@@ -35,7 +35,7 @@ class DownloadLine:
     def __init__(self, hub: Hub, library: Library, limit: SpeedLimit | None = None, *, goes_on: bool = True) -> None:
         self.limit = limit or SpeedLimit()
         self._hub = hub
-        self._library = library
+        self.library = library
         self._changed = threading.Condition(threading.RLock())
         self._running: Download | None = None
         self._order = OrderFile(library.folder)
@@ -82,9 +82,9 @@ class DownloadLine:
             if there and there.state is State.RUNNING:
                 return
             try:
-                Staging.of(self._library.folder, plan).remember(plan)
+                Staging.of(self.library.folder, plan).remember(plan)
             except OSError as error:
-                raise disk_error(error, self._library.folder, plan.size_bytes) from error
+                raise disk_error(error, self.library.folder, plan.size_bytes) from error
             if there and there.state is State.DONE:
                 del self._items[plan.id]
             self._items[plan.id] = Item(plan, done_bytes=there.done_bytes if there else 0)
@@ -96,6 +96,17 @@ class DownloadLine:
             order = [each for each in self._items if each != plan_id]
             order.insert(position, plan_id)
             self._items = {each: self._items[each] for each in order}
+            self._tell()
+
+    def shift(self, plan_id: str, step: int) -> None:
+        """Move a download by so many places among those that are not done."""
+        with self._changed:
+            order = [each for each, item in self._items.items() if item.state in UNFINISHED]
+            place = max(0, min(len(order) - 1, order.index(plan_id) + step))
+            order.remove(plan_id)
+            order.insert(place, plan_id)
+            done = {each: item for each, item in self._items.items() if item.state is State.DONE}
+            self._items = done | {each: self._items[each] for each in order}
             self._tell()
 
     def pause(self, plan_id: str) -> None:
@@ -132,7 +143,7 @@ class DownloadLine:
         if running:
             running.cancel()  # the run throws it away once it has stopped
         elif item.state is not State.DONE:
-            discard(item.plan, self._library)
+            discard(item.plan, self.library)
 
     def clear_done(self) -> None:
         """Take what is done out of the line; the models stay in the library."""
@@ -153,7 +164,7 @@ class DownloadLine:
                 due = item.state is State.OFFLINE and item.try_at_s <= time.monotonic()
                 if item.state is State.WAITING or due:
                     self._change(plan_id, state=State.RUNNING, error=None)
-                    self._running = Download(item.plan, self._hub, self._library, self.limit)
+                    self._running = Download(item.plan, self._hub, self.library, self.limit)
                     return self._running
             return None
 
@@ -181,7 +192,7 @@ class DownloadLine:
             self._change(plan_id, state=state, rate=None, remaining_s=None, step="", note="", **changes)
             self._tell()
         if removed and plan:
-            discard(plan, self._library)
+            discard(plan, self.library)
 
     def state_of(self, plan_id: str) -> State | None:
         with self._changed:
@@ -209,7 +220,7 @@ class DownloadLine:
     def _restored(self, goes_on: bool) -> list[Item]:
         places = self._order.read()
         found = []
-        for each in unfinished(self._library.folder):
+        for each in unfinished(self.library.folder):
             place = places.get(each.plan.id, NEW_HERE)
             state = State.PAUSED if place.state is State.WAITING and not goes_on else place.state
             found.append((place.number, Item(each.plan, state, each.done_bytes, error=place.error)))

@@ -1,0 +1,140 @@
+"""A download in words, and what can be done with it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+from desktop.faults import Button, Do, fault_of
+from engine.catalog.download.item import Item, State
+from engine.errors import DiskFull, EngineError
+from engine.quantities import duration, size
+from engine.runtime import registry
+
+
+class Deed(Enum):
+    """What a person can do with one download."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    UP = "up"
+    DOWN = "down"
+    REMOVE = "remove"
+    CHAT = "chat"
+    SHOW = "show"
+    CLEAR = "clear"
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What is in the way of a download: cause and next step, and the ways on that lead elsewhere."""
+
+    sentence: str
+    level: Literal["warning", "bad"]
+    ways: tuple[Button, ...] = ()
+
+
+_STATES = {
+    State.WAITING: "Waiting",
+    State.RUNNING: "Downloading",
+    State.OFFLINE: "Waiting for the network",
+    State.PAUSED: "Paused",
+    State.FAILED: "Stopped",
+    State.DONE: "Done",
+}
+_DEEDS = {
+    State.WAITING: (Deed.PAUSE,),
+    State.RUNNING: (Deed.PAUSE,),
+    State.OFFLINE: (Deed.RESUME, Deed.PAUSE),
+    State.PAUSED: (Deed.RESUME,),
+    State.FAILED: (Deed.RESUME,),
+}
+_RESUME_WORDS = {State.OFFLINE: "Try now", State.FAILED: "Try again"}
+
+
+def state_words(item: Item) -> str:
+    if item.state is State.RUNNING and item.step == "check":
+        return "Checking what is here"
+    return _STATES[item.state]
+
+
+def what_words(item: Item) -> str:
+    """Return what it is: “acme/model · 3 files · 4.0 GB”."""
+    count = len(item.plan.files)
+    files = f"{count} files" if count > 1 else "1 file"
+    return f"{item.plan.repository} · {files} · {size(item.plan.size_bytes)}"
+
+
+def amount_words(item: Item) -> str:
+    """Return how far it is: “1.2 GB of 4.0 GB · 95 MB/s · 29 s left”; empty once it is done."""
+    if item.state is State.DONE:
+        return ""
+    words = [f"{size(item.done_bytes)} of {size(item.plan.size_bytes)}"]
+    if item.rate and item.state is State.RUNNING:
+        words.append(f"{size(item.rate)}/s")
+    if item.remaining_s is not None and item.state is State.RUNNING:
+        words.append(f"{duration(item.remaining_s)} left")
+    return " · ".join(words)
+
+
+def obstacle(item: Item) -> Obstacle | None:
+    """Return what is in the way, or ``None``."""
+    error = item.error
+    if error is None:
+        return Obstacle(item.note, "warning") if item.note else None
+    if isinstance(error, DiskFull):
+        return _disk_full(error)
+    if item.state is State.OFFLINE:
+        wait_s = max(1, item.try_at_s - time.monotonic())
+        return Obstacle(f"{error.message} It is tried again in {duration(wait_s)}.", "warning")
+    fault = fault_of(error)
+    ways = tuple(way for way in fault.buttons if way.do not in (Do.RETRY, Do.COPY, Do.LIBRARY))
+    return Obstacle(f"{fault.title}. {fault.sentence}", "bad", ways)
+
+
+def deeds(item: Item) -> tuple[Deed, ...]:
+    """Return what can be done with it, the likeliest first."""
+    if item.state is not State.DONE:
+        return (*_DEEDS[item.state], Deed.REMOVE)
+    return (Deed.CHAT, Deed.SHOW, Deed.CLEAR) if can_chat(item) else (Deed.SHOW, Deed.CLEAR)
+
+
+def deed_words(deed: Deed, item: Item) -> str:
+    if deed is Deed.RESUME:
+        return _RESUME_WORDS.get(item.state, "Continue")
+    return _DEED_WORDS[deed]
+
+
+def can_chat(item: Item) -> bool:
+    try:
+        return bool(item.checkpoint and registry.for_checkpoint(item.checkpoint))
+    except EngineError:
+        return False
+
+
+def removal_words(item: Item) -> str:
+    """Return what removing it costs; empty if nothing is lost."""
+    if item.state is State.DONE or not item.done_bytes:
+        return ""
+    return f"What was fetched so far ({size(item.done_bytes)}) is thrown away."
+
+
+def _disk_full(error: DiskFull) -> Obstacle:
+    needed_bytes, free_bytes = error.details["needed_bytes"], error.details["free_bytes"]
+    short, folder = max(0, needed_bytes - free_bytes), error.details["folder"]
+    sentence = f"The disk is full. Free {size(short)} in {folder}, then continue. Nothing was lost."
+    ways = tuple(way for way in fault_of(error).buttons if way.do is not Do.RETRY)
+    return Obstacle(sentence, "bad", ways)
+
+
+_DEED_WORDS = {
+    Deed.PAUSE: "Pause",
+    Deed.UP: "Move up",
+    Deed.DOWN: "Move down",
+    Deed.REMOVE: "Remove",
+    Deed.CHAT: "Chat with it",
+    Deed.SHOW: "Show in library",
+    Deed.CLEAR: "Clear",
+}
