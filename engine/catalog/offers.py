@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.catalog.hub.values import RemoteModel
-from engine.catalog.hub.variants import Variant
+from engine.catalog.hub.variants import Variant, level_of
 from engine.formats import Family
 from engine.machine.facts import Machine
 from engine.recommend.fit import Fit
@@ -43,7 +43,7 @@ class Offer:
         if self.made_here and self.fit:
             return self.fit.format.label
         if self.variant.family is Family.GGUF or not self.fit:
-            return self.variant.title
+            return self.variant.title.upper() if level_of(self.variant.title) else self.variant.title
         return self.fit.format.label
 
 
