@@ -14,7 +14,9 @@ from PySide6.QtWidgets import QApplication
 from desktop.bugs import BugNet
 from desktop.faults import Button, Do
 from desktop.flows.convert import ConvertFlow
+from desktop.flows.discover import DiscoverFlow
 from desktop.flows.downloads import DownloadsFlow
+from desktop.flows.hub import HubFlow
 from desktop.flows.library import LibraryFlow
 from desktop.flows.machine import MachineFlow
 from desktop.flows.state import State
@@ -24,6 +26,7 @@ from desktop.jobs import Jobs
 from desktop.models.library_model import Entry
 from desktop.pages.chat import ChatPage
 from desktop.pages.convert import ConvertPage
+from desktop.pages.discover import DiscoverPage
 from desktop.pages.downloads import DownloadsPage
 from desktop.pages.library import LibraryPage
 from desktop.pages.machine import MachinePage
@@ -75,6 +78,7 @@ class App(QObject):
     def _make_pages(self, settings: Settings) -> None:
         self.machine = MachinePage()
         self.suggestion = SuggestionPage(settings["context_tokens"])
+        self.discover = DiscoverPage()
         self.downloads = DownloadsPage()
         self.models = LibraryPage(self.state.library.folder)
         self.convert = ConvertPage()
@@ -83,6 +87,7 @@ class App(QObject):
         self.pages = {
             "machine": self.machine,
             "suggestion": self.suggestion,
+            "discover": self.discover,
             "downloads": self.downloads,
             "library": self.models,
             "convert": self.convert,
@@ -100,21 +105,35 @@ class App(QObject):
         self.downloads.limit_changed.connect(self._on_limit)
         self.downloads.models_wanted.connect(self._on_models_wanted)
         self.convert_flow = ConvertFlow(self.state, self.convert)
+        self._make_discover_flows()
         self.machine_flow.looking.failed.connect(self.suggestion.show_error)
         self.library_flow.entries_read.connect(self._on_entries)
         self.library_flow.deleting.connect(self._on_deleting)
         self.models.suggestion_wanted.connect(self.suggestion_flow.open)
         for page in (self.models, self.suggestion):
             page.convert_wanted.connect(self.convert_flow.open)
-        for page in (self.models, self.suggestion, self.convert, self.downloads):
+        for page in (self.models, self.suggestion, self.convert, self.discover, self.downloads):
             page.chat_wanted.connect(self.open_chat)
 
+    def _make_discover_flows(self) -> None:
+        self.discover_flow = DiscoverFlow(self.state, self.discover)
+        self.hub_flow = HubFlow(self.state, self.options.hub)
+        self.discover_flow.download_wanted.connect(self.downloads_flow.add)
+        self.hub_flow.looked.connect(self.discover.show_surroundings)
+        self.hub_flow.token_kept.connect(self.discover.show_token_kept)
+        self.library_flow.entries_read.connect(self.discover_flow.show_entries)
+        self.discover.look_wanted.connect(self.hub_flow.look_without_token)
+        self.discover.token_wanted.connect(self.hub_flow.ask_token)
+        self.discover.suggestion_wanted.connect(self.suggestion_flow.open)
+        self.discover.convert_wanted.connect(self.convert_flow.open)
 
     @Slot(object)
     def _on_way(self, way: Button) -> None:
         """Go where a fault's button leads."""
         if way.do in _PAGE_OF:
             self.window.show_page(_PAGE_OF[way.do])
+        elif way.do is Do.TOKEN:
+            self.hub_flow.ask_token()
         elif way.do is Do.OPEN_FOLDER:
             QDesktopServices.openUrl(QUrl.fromLocalFile(way.target))
         elif way.do is Do.OPEN_ADDRESS:

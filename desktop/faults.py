@@ -32,6 +32,7 @@ class Do(Enum):
     LIBRARY = "library"
     MACHINE = "machine"
     NEW_CHAT = "new chat"
+    TOKEN = "token"
     OPEN_FOLDER = "open folder"
     OPEN_ADDRESS = "open address"
     COPY = "copy"
@@ -76,7 +77,10 @@ ROWS: Mapping[str, _Row] = {
         (Button(Do.OPEN_FOLDER, "Open the folder", "folder"), Button(Do.SETTINGS, "Change folder"), _RETRY),
     ),
     "NotEnoughMemory": _Row("Not enough memory", (Button(Do.SUGGESTION, "See what fits"), _RETRY)),
-    "AccessNeeded": _Row("This model asks for permission", (Button(Do.OPEN_ADDRESS, "Open its page", "url"), _RETRY)),
+    "AccessNeeded": _Row(
+        "This model asks for permission",
+        (Button(Do.OPEN_ADDRESS, "Open its page", "url"), Button(Do.TOKEN, "Enter an access token…"), _RETRY),
+    ),
     "DamagedFile": _Row("A file is damaged", (Button(Do.LIBRARY, "Open the library"),)),
     "UnsupportedModel": _Row("This model cannot be used that way", (Button(Do.SUGGESTION, "See other formats"),)),
     "ContextTooLong": _Row(

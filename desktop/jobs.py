@@ -256,6 +256,13 @@ class Latest(QObject):
         thread.finished.connect(self._on_finished)
         thread.failed.connect(self._on_failed)
 
+    @Slot()
+    def cancel(self) -> None:
+        """Give up the newest one; of its end nobody hears either."""
+        if self._newest and self._newest.running:
+            self._newest.cancel()
+        self._newest = None
+
     @Slot(Progress)
     def _on_progressed(self, progress: Progress) -> None:
         if self.sender() is self._newest:

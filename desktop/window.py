@@ -16,6 +16,7 @@ from desktop.widgets.sidebar import Place, Sidebar
 PLACES = (
     Place("machine", "Machine", "machine"),
     Place("suggestion", "Suggestion", "suggestion"),
+    Place("discover", "Discover", "discover"),
     Place("downloads", "Downloads", "download"),
     Place("library", "Library", "library"),
     Place("convert", "Convert", "convert"),

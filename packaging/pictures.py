@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT))
 from engine.catalog.library import Library  # noqa: E402
 from engine.catalog.starter import place_starter  # noqa: E402
 from tests.helpers.person import Person  # noqa: E402
+from tests.helpers.places import key_of  # noqa: E402
 from tests.helpers.starter_folder import write_starter_folder  # noqa: E402
 
 PICTURES = ROOT / "resources" / "pictures"
@@ -46,12 +47,12 @@ def take(home: Path, theme: str) -> None:
         person.see("Processor", within_s=60)
         time.sleep(1.5)
         shoot(person, f"machine-{theme}")
-        person.press("ctrl+2")
+        person.press(key_of("suggestion"))
         choose(person, FOLDER)
         person.see("Best for this machine", within_s=60)
         time.sleep(0.5)
         shoot(person, f"suggestion-{theme}")
-        person.press("ctrl+4")
+        person.press(key_of("convert"))
         choose(person, FOLDER)
         person.see("Convert to Q4_K_M", "push button")
         time.sleep(0.5)
@@ -64,7 +65,7 @@ def take(home: Path, theme: str) -> None:
         person.gone("Stop", "push button", within_s=120)
         person.press("Tab")
         shoot(person, f"chat-{theme}")
-        person.press("ctrl+3")
+        person.press(key_of("library"))
         person.see(MADE.partition(" ")[0])
         shoot(person, f"library-{theme}")
 

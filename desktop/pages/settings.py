@@ -8,6 +8,7 @@ from PySide6.QtCore import Signal, Slot
 
 from desktop.widgets.card import Card
 from desktop.widgets.controls import button, label
+from desktop.widgets.hub_card import HubCard
 from desktop.widgets.page import Page
 from desktop.widgets.setting_row import SettingRow
 from engine.errors import Refused
@@ -39,6 +40,8 @@ class SettingsPage(Page):
             self.column.addWidget(label(complaint, "warning", wraps=True))
         for heading, names in grouped().items():
             self.column.addWidget(self._card(heading, names))
+        self.hub = HubCard()
+        self.column.addWidget(self.hub)
         self.column.addStretch(1)
         self._show_reset()
 

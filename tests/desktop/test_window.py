@@ -43,8 +43,9 @@ def window(qtbot, jobs, store, tmp_path):
     return make(qtbot, jobs, store, tmp_path)
 
 
-def test_the_places_are_the_pages_of_the_issue():
-    assert [place.name for place in PLACES] == ["machine", "suggestion", "library", "convert", "chat", "settings"]
+def test_the_places_are_in_the_order_of_the_work():
+    order = ["machine", "suggestion", "discover", "downloads", "library", "convert", "chat", "settings"]
+    assert [place.name for place in PLACES] == order
 
 
 def test_the_first_page_is_shown(window):

@@ -15,6 +15,7 @@ import pytest
 
 from engine.catalog.checkpoint import Checkpoint
 from tests.helpers.person import Person, why_not
+from tests.helpers.places import key_of
 from tests.helpers.starter_folder import write_starter_folder
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
@@ -82,12 +83,12 @@ def worker_of(person: Person) -> psutil.Process:
 
 def test_from_the_machine_to_a_second_answer_of_the_converted_model(person: Person) -> None:
     person.see("Processor", within_s=40)
-    person.press("ctrl+2")
+    person.press(key_of("suggestion"))
     choose(person, FOLDER)
     person.see("Best for this machine")
     person.see("Convert to", "push button")
 
-    person.press("ctrl+4")
+    person.press(key_of("convert"))
     choose(person, FOLDER)
     person.click("Convert to Q4_K_M", "push button")
     person.see("Cancel", "push button")
@@ -110,7 +111,7 @@ def test_from_the_machine_to_a_second_answer_of_the_converted_model(person: Pers
 
 def test_a_killed_worker_costs_one_answer_and_not_the_window(person: Person) -> None:
     person.see("Processor", within_s=40)
-    person.press("ctrl+5")
+    person.press(key_of("chat"))
     choose(person, STARTER)
     ask(person, STORY)
     wait_for_answer(person, 40)
@@ -128,7 +129,7 @@ def test_a_killed_worker_costs_one_answer_and_not_the_window(person: Person) -> 
 
 def test_a_killed_app_leaves_no_process(person: Person) -> None:
     person.see("Processor", within_s=40)
-    person.press("ctrl+5")
+    person.press(key_of("chat"))
     choose(person, STARTER)
     ask(person, STORY)
     wait_for_answer(person, 20)

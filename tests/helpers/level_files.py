@@ -9,10 +9,11 @@ from __future__ import annotations
 import functools
 import random
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.catalog.headers.file_types import FILE_TYPES
+from engine.formats import TensorFacts
 from engine.recommend.blocks import BLOCK_TYPES, stored_bytes
 
 ROW = 256
@@ -71,6 +72,19 @@ def level_file(
         shapes += [(f"blk.{layer}.{part}.weight", (ROW,)) for part in ("attn_norm", "ffn_norm")]
     chosen = shapes[first : last if last is not None else len(shapes)]
     return header_and_weights(values, chosen, MAIN_TYPES.get(label, label))
+
+
+def gguf_header(values: Mapping[str, Any], tensors: Sequence[TensorFacts]) -> tuple[bytes, int]:
+    """Return the header of a file with these tensors, padded to where their data begin, and how long those are."""
+    entries = b"".join(_text(key) + _value(value) for key, value in values.items())
+    table, data = [], 0
+    for tensor in tensors:
+        table.append(_text(tensor.name) + struct.pack("<I", len(tensor.shape)))
+        table.append(b"".join(struct.pack("<Q", extent) for extent in tensor.shape))
+        table.append(struct.pack("<IQ", BLOCK_TYPES[tensor.type].number, data))
+        data += -(-tensor.bytes // 32) * 32
+    header = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(values)) + entries + b"".join(table)
+    return header + bytes(-len(header) % 32), data
 
 
 def header_and_weights(values: Mapping[str, Any], shapes: list[tuple[str, tuple[int, ...]]], main: str) -> bytes:

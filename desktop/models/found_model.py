@@ -1,0 +1,128 @@
+"""What a search found as a table: one row a model, with how it would probably run here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QDateTime, QLocale, Qt
+
+from desktop.models.row_model import RowModel
+from desktop.models.suggestion import speed_words
+from desktop.models.verdict import UNKNOWN, Verdict, verdict_of
+from engine.catalog.find import Asking
+from engine.catalog.hub.client import Hub
+from engine.catalog.hub.outlook import NO_TEXT, Outlook, outlook
+from engine.catalog.hub.patience import OnWait
+from engine.catalog.hub.search import search
+from engine.catalog.hub.values import FoundModel, Query
+from engine.machine.facts import Machine
+from engine.quantities import size
+
+COLUMNS = ("Model", "Runs here", "Best format", "Speed", "Downloads")
+MODEL, VERDICT, FORMAT, SPEED, DOWNLOADS = range(len(COLUMNS))
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRow:
+    """A model that was found. ``outlook`` is ``None`` until the machine is known."""
+
+    model: FoundModel
+    outlook: Outlook | None = None
+
+    @property
+    def title(self) -> str:
+        return self.model.name.partition("/")[2] or self.model.name
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.outlook is None:
+            return Verdict("none", "Looking…")
+        if self.outlook.reason == NO_TEXT:
+            return Verdict("none", "Not for chat")
+        return verdict_of(self.outlook.fit) if self.outlook.fit else UNKNOWN
+
+    @property
+    def about_words(self) -> str:
+        """Who made it, how large it is, when it changed, and whether it asks for permission."""
+        count = self.model.parameters
+        amount = f"{count / 1e9:.1f} billion" if count >= 1e9 else f"{count / 1e6:.0f} million" if count else ""
+        gate = "asks for permission" if self.model.gated else "private" if self.model.private else ""
+        return " · ".join(filter(None, [self.model.author, amount, gate, self.changed_words]))
+
+    @property
+    def changed_words(self) -> str:
+        date = QDateTime.fromString(self.model.changed, Qt.DateFormat.ISODate).date()
+        return QLocale().toString(date, "d MMM yyyy") if date.isValid() else ""
+
+    @property
+    def memory_words(self) -> str:
+        fit = self.outlook.fit if self.outlook else None
+        return f"about {size(fit.footprint.total_bytes)}" if fit else ""
+
+    @property
+    def reason(self) -> str:
+        if self.outlook is None:
+            return "This computer is being looked at."
+        fit = self.outlook.fit
+        return " ".join((fit.reason, *fit.obstacles)) if fit else self.outlook.reason
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPage:
+    """Some rows of a search; ``next`` fetches the following ones, empty on the last page."""
+
+    rows: tuple[FoundRow, ...]
+    next: str = ""
+
+
+def finding(hub: Hub, query: Query, page: str, machine: Machine | None, context_tokens: int) -> Asking:
+    """Return the job of a search; it ends with a :class:`FoundPage`."""
+
+    def ask(stop: threading.Event, on_wait: OnWait) -> FoundPage:
+        found = search(hub, query, page, stop, on_wait)
+        return FoundPage(judged(found.rows, machine, context_tokens), found.next)
+
+    return Asking(ask)
+
+
+def judged(found: Sequence[FoundModel], machine: Machine | None, context_tokens: int) -> tuple[FoundRow, ...]:
+    """Return rows with their outlook. It takes some twentieths of a second for each: run it as a job."""
+    return tuple(FoundRow(model, outlook(model, machine, context_tokens) if machine else None) for model in found)
+
+
+class FoundTableModel(RowModel[FoundRow]):
+    """Hold what was found."""
+
+    columns = COLUMNS
+
+    def row_of(self, name: str) -> int:
+        """Return the row of a model, -1 if it is not there."""
+        return next((row for row, found in enumerate(self.rows) if found.model.name == name), -1)
+
+    def cell_words(self, row: FoundRow, column: int) -> str:
+        return cell_words(row, column)
+
+    def tip(self, row: FoundRow) -> str:
+        return f"{row.model.name}\n{row.reason}"
+
+
+def cell_words(row: FoundRow, column: int) -> str:
+    """Return one cell in words."""
+    fit = row.outlook.fit if row.outlook else None
+    words = (
+        f"{row.title}, {row.about_words}",
+        row.verdict.words,
+        f"{fit.format.label}, {row.memory_words}" if fit else "–",
+        speed_words(fit.decode_tokens_s if fit and fit.fits else None),
+        f"{count_words(row.model.downloads)}, {count_words(row.model.likes)} likes",
+    )
+    return words[column]
+
+
+def count_words(count: int) -> str:
+    """Return a count that nobody needs exactly: 1.2 M, 340 k, 87."""
+    if count >= 1_000_000:
+        return f"{count / 1e6:.1f} M"
+    return f"{count / 1e3:.0f} k" if count >= 10_000 else f"{count:,}"
