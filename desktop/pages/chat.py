@@ -17,9 +17,9 @@ from desktop.models.chat_room import ChatRoom
 from desktop.theme import scale
 from desktop.widgets.chat.answer import Answer
 from desktop.widgets.chat.composer import Composer
-from desktop.widgets.chat.languages import Languages
 from desktop.widgets.chat.link_dialog import LinkDialog
 from desktop.widgets.chat.live_rate import LiveRate
+from desktop.widgets.chat.press import Press
 from desktop.widgets.chat.question import Question
 from desktop.widgets.chat.transcript import Transcript
 from desktop.widgets.chat.undo_strip import UndoStrip
@@ -50,7 +50,7 @@ class ChatPage(QWidget):
         super().__init__()
         self.setAccessibleName("Chat")
         self.room = ChatRoom(jobs, settings, self)
-        self.languages = Languages(jobs, self)
+        self.press = Press(jobs, self)
         self.answer: Answer | None = None  # the newest
         self._rate = LiveRate()
         self._used_tokens = 0
@@ -172,7 +172,6 @@ class ChatPage(QWidget):
         if speed is not None:
             self.answer.show_note(rate(speed))
             self._show_use(self._used_tokens, self._rate.tokens)
-        self.languages.fetch()
 
     @Slot(Message)
     def _on_answered(self, message: Message) -> None:
@@ -188,12 +187,6 @@ class ChatPage(QWidget):
         assert self.answer is not None
         self.answer.show_fault(fault_of(error))
         self._order_tabs(1)
-
-    @Slot(object)
-    def _on_language(self, language: str) -> None:
-        for message in self.transcript.messages:
-            if isinstance(message, Answer):
-                message.colour(language)
 
     # What the person does
 
@@ -243,10 +236,9 @@ class ChatPage(QWidget):
             self.transcript.add(Question(message.content))
         elif message.role == "assistant":
             self._add_answer().show_message(message)
-            self.languages.fetch()
 
     def _add_answer(self) -> Answer:
-        self.answer = answer = Answer(self.languages.highlighter)
+        self.answer = answer = Answer(self.press)
         answer.way_chosen.connect(self._on_way)
         answer.link_wanted.connect(self._on_link)
         self.transcript.add(answer)
@@ -326,7 +318,6 @@ class ChatPage(QWidget):
         room.tokens.connect(self._on_tokens)
         room.answered.connect(self._on_answered)
         room.failed.connect(self._on_failed)
-        self.languages.loaded.connect(self._on_language)
         self.picker.chosen.connect(self._open)
         self.banner.chosen.connect(self._on_way)
         self.cancel.clicked.connect(room.cancel_load)

@@ -12,8 +12,8 @@ from desktop.theme import scale
 from desktop.theme.fonts import fixed_font
 from desktop.widgets.chat.announcer import Sentences, announce
 from desktop.widgets.chat.disclosure import Disclosure
-from desktop.widgets.chat.highlight import Highlighter
 from desktop.widgets.chat.markdown_view import MarkdownView
+from desktop.widgets.chat.press import Press
 from desktop.widgets.chat.thinking import Thinking
 from desktop.widgets.chat.words import footer_words
 from desktop.widgets.controls import icon_button, label, restyle
@@ -32,14 +32,14 @@ class Answer(QWidget):
     way_chosen = Signal(object)
     link_wanted = Signal(str)
 
-    def __init__(self, highlighter: Highlighter, parent: QWidget | None = None) -> None:
+    def __init__(self, press: Press, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._highlighter = highlighter
+        self._press = press
         self.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
         self._sentences = Sentences()
         self.progress: ProgressLine | None = None
         self.thinking: Thinking | None = None
-        self.view = MarkdownView(highlighter, "Answer")
+        self.view = MarkdownView(press, "Answer")
         self.view.link_wanted.connect(self.link_wanted)
         self.view.hide()
         self.fault: FaultBanner | None = None
@@ -69,12 +69,6 @@ class Answer(QWidget):
                 self._think(token.text)
             else:
                 self._say(token.text)
-
-    def colour(self, language: str) -> None:
-        """Draw code of a language anew, whose rules are loaded now."""
-        self.view.colour(language)
-        if self.thinking:
-            self.thinking.view.colour(language)
 
     def show_note(self, text: str) -> None:
         """Show a line in the footer while the answer comes."""
@@ -151,7 +145,7 @@ class Answer(QWidget):
             announce(self.view, sentence)
 
     def _make_thinking(self) -> Thinking:
-        self.thinking = Thinking(self._highlighter)
+        self.thinking = Thinking(self._press)
         self.thinking.view.link_wanted.connect(self.link_wanted)
         self._body.insertWidget(self._body.indexOf(self.view), self.thinking)
         return self.thinking

@@ -31,9 +31,20 @@ PLAIN = Style()
 
 
 @dataclass(frozen=True, slots=True)
+class Formula:
+    """LaTeX without its signs. ``display`` is the larger form that stands on a line of its own."""
+
+    latex: str
+    display: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
+    """A stretch of text. That of a ``formula`` is its source, which stands in until it is drawn."""
+
     text: str
     style: Style = PLAIN
+    formula: Formula | None = None
 
 
 Spans = tuple[Span, ...]
@@ -56,13 +67,14 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A paragraph, a heading of a ``level``, a line of code or its label, a rule, or a table's row (head: level 1).
+    """A paragraph, a heading of a ``level``, a formula, a line of code or its label, a rule, or a table's row (its head
+    has level 1).
 
     ``indent`` is the depth of lists inside the innermost box; ``marker`` is the bullet or number of an item's first
     line. Only rows have ``cells``, and they have no ``spans``.
     """
 
-    role: Literal["paragraph", "heading", "code", "label", "rule", "row"]
+    role: Literal["paragraph", "heading", "formula", "code", "label", "rule", "row"]
     spans: Spans = ()
     boxes: tuple[Box, ...] = ()
     level: int = 0
@@ -79,8 +91,9 @@ def joined(spans: Iterable[Span]) -> Spans:
     """Return the spans with neighbours of the same style made one, and empty ones left out."""
     merged: list[Span] = []
     for span in spans:
-        if merged and merged[-1].style == span.style:
-            merged[-1] = Span(merged[-1].text + span.text, span.style)
+        last = merged[-1] if merged else None
+        if last and last.style == span.style and not last.formula and not span.formula:
+            merged[-1] = Span(last.text + span.text, span.style)
         elif span.text:
             merged.append(span)
     return tuple(merged)

@@ -20,7 +20,9 @@ from PySide6.QtGui import (
 
 from desktop.theme import scale
 from desktop.theme.colours import Colours
-from desktop.widgets.chat.lines import PLAIN, Box, Ink, Line, Style
+from desktop.widgets.chat.formulas import Formulas
+from desktop.widgets.chat.lines import PLAIN, Box, Formula, Ink, Line, Span, Style
+from desktop.widgets.chat.picture import Picture, picture
 
 INKS: Mapping[str, Mapping[Ink, str]] = {
     "light": {
@@ -59,8 +61,9 @@ _ALIGNS = {
 class Look:
     """Formats for one palette. Distances follow the font's size."""
 
-    def __init__(self, colours: Colours, font: QFont, fixed: QFont) -> None:
+    def __init__(self, colours: Colours, font: QFont, fixed: QFont, formulas: Formulas) -> None:
         self.colours = colours
+        self._formulas = formulas
         self.font = font
         self._fixed = fixed
         self.em = QFontMetricsF(font).height()
@@ -75,6 +78,17 @@ class Look:
             self._texts[key] = self._make_text(style, role, level, quoted)
         return self._texts[key]
 
+    def can_draw(self, formula: Formula) -> bool:
+        return self._formulas.is_drawn(formula)
+
+    def picture(self, span: Span, line: Line) -> Picture | None:
+        """Return the picture of a formula; ``None`` if it is not drawn yet, or cannot be."""
+        drawing = self._formulas.get(span.formula) if span.formula else None
+        if drawing is None:
+            return None
+        text = self.text(span.style, line)
+        return picture(drawing, text.font(), text.foreground().color().name())
+
     def block(self, line: Line, before: Line | None) -> QTextBlockFormat:
         """Return the format of a line's block; ``before`` is the line above it in the same box."""
         block = QTextBlockFormat()
@@ -82,6 +96,8 @@ class Look:
         block.setTopMargin(self._space(line, before))
         if line.role == "heading":
             block.setHeadingLevel(line.level)
+        if line.role == "formula":
+            block.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         if line.role == "rule":
             block.setBackground(QColor(self.colours.border_strong))
             block.setProperty(

@@ -1,7 +1,7 @@
 """Markdown to lines. Raw HTML stays text, and an image is a link: nothing is ever fetched to show an answer.
 
-CommonMark with tables, strikethrough, task lists and footnotes. A single line break is kept, because a model that
-writes one means it (in CommonMark it is a space).
+CommonMark with tables, strikethrough, task lists, footnotes and formulas. A single line break is kept, because a model
+that writes one means it (in CommonMark it is a space).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 
-from desktop.widgets.chat.lines import LINE_BREAK, PLAIN, Box, Line, Span, Spans, Style, joined
+from desktop.widgets.chat.lines import LINE_BREAK, PLAIN, Box, Formula, Line, Span, Spans, Style, joined
+from desktop.widgets.chat.math_rules import math_plugin
 
 Highlight = Callable[[str, str], Sequence[Spans]]
 
@@ -28,6 +29,7 @@ _RESERVED = {ord(character): "\ufffd" for character in "\u2029\ufdd0\ufdd1\ufffc
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).use(footnote_plugin)
+_PARSER.use(math_plugin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,12 @@ class _Walk:
             self._add(Line("heading", spans, level=self._heading))
         else:
             self._add(Line("paragraph", self._without_task(spans)))
+
+    def _formula(self, token: Token) -> None:
+        if token.content:
+            self._add(Line("formula", (_formula(token, PLAIN),)))
+        else:  # not closed
+            self._add(Line("paragraph", joined([Span(token.markup.replace("\n", LINE_BREAK))])))
 
     def _hr(self, token: Token) -> None:
         self._add(Line("rule"))
@@ -264,6 +272,8 @@ def _spans(tokens: Sequence[Token]) -> Spans:
             spans.append(Span(LINE_BREAK, style))
         elif token.type == "code_inline":
             spans.append(Span(token.content, replace(style, code=True)))
+        elif token.type == "formula":
+            spans.append(_formula(token, style))
         elif token.type == "image":
             address = str(token.attrs.get("src", ""))
             spans.append(Span(token.content or address, replace(style, link=address)))
@@ -272,6 +282,11 @@ def _spans(tokens: Sequence[Token]) -> Spans:
         else:
             spans.append(Span(token.content, style))
     return joined(spans)
+
+
+def _formula(token: Token, style: Style) -> Span:
+    source = token.markup.replace("\n", LINE_BREAK)
+    return Span(source, style, Formula(token.content.strip(), token.meta["display"]))
 
 
 def _opened(token: Token, style: Style) -> Style:

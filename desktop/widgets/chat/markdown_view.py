@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from time import perf_counter
 
-from PySide6.QtCore import QEvent, QRectF, QTimer, Slot
+from PySide6.QtCore import QEvent, QMimeData, QRectF, QTimer, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from desktop.theme.colours import current
 from desktop.theme.fonts import fixed_font
 from desktop.widgets.chat.code_copies import CodeCopies
-from desktop.widgets.chat.highlight import Highlighter
 from desktop.widgets.chat.look import Look
+from desktop.widgets.chat.press import Press
 from desktop.widgets.chat.stream import Change, MarkdownStream
 from desktop.widgets.chat.text_view import TextView
-from desktop.widgets.chat.writer import LineWriter
+from desktop.widgets.chat.writer import PICTURE, LineWriter
 
 SOONEST_MS = 33  # two frames of a 60 Hz screen
 COSTS = 3  # the next update comes after so many times what the last one took, so that the thread is free in between
@@ -26,11 +26,13 @@ _BAR = 3
 class MarkdownView(TextView):
     """Show Markdown, all at once or piece by piece."""
 
-    def __init__(self, highlighter: Highlighter, name: str, parent: QWidget | None = None) -> None:
+    def __init__(self, press: Press, name: str, parent: QWidget | None = None) -> None:
         super().__init__(name, parent)
-        self._highlighter = highlighter
-        self._stream = MarkdownStream(highlighter)
-        self._look = Look(current(), self.font(), fixed_font())
+        self._press = press
+        press.language_loaded.connect(self._on_language)
+        press.formulas_drawn.connect(self._on_formulas)
+        self._stream = MarkdownStream(press.highlighter)
+        self._look = self._current_look()
         self._writer = LineWriter(self.document(), self._look)
         self.copies = CodeCopies(self, self._writer)
         self._waiting: list[str] = []
@@ -64,14 +66,18 @@ class MarkdownView(TextView):
         """Show a whole text in place of what there was."""
         self._timer.stop()
         self._waiting.clear()
-        self._stream = MarkdownStream(self._highlighter)
+        self._stream = MarkdownStream(self._press.highlighter)
         self._stream.feed(text)
         self._apply(self._stream.all())
 
-    def colour(self, language: str) -> None:
-        """Draw code of a language anew, whose rules are loaded now."""
-        for box in [box for box, _ in self._writer.frames("code") if box.language.lower() == language]:
-            self._writer.recolour(box, self._highlighter(self._writer.code(box), language))
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """Return the selected text, with the source of each formula in place of its picture."""
+        data = super().createMimeDataFromSelection()
+        cursor = self.textCursor()
+        if PICTURE in cursor.selection().toRawText():
+            data = QMimeData()
+            data.setText(self._writer.text(cursor.selectionStart(), cursor.selectionEnd()))
+        return data
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -92,11 +98,24 @@ class MarkdownView(TextView):
     def _is_stale(self) -> bool:
         return self._look.colours != current() or self._look.font != self.font()
 
+    def _current_look(self) -> Look:
+        return Look(current(), self.font(), fixed_font(), self._press.formulas)
+
+    @Slot(object)
+    def _on_language(self, language: str) -> None:
+        for box in [box for box, _ in self._writer.frames("code") if box.language.lower() == language]:
+            self._writer.recolour(box, self._press.highlighter(self._writer.code(box), language))
+
+    @Slot()
+    def _on_formulas(self) -> None:
+        self._writer.draw_formulas()
+        self.copies.place()
+
     @Slot()
     def _restyle_if_seen(self) -> None:
         """Take on the theme in force; what is not on the screen does so when it comes there."""
         if self._is_stale and not self.visibleRegion().isEmpty():
-            self._look = Look(current(), self.font(), fixed_font())
+            self._look = self._current_look()
             self._writer.restyle(self._look)
             self.copies.place()
 
@@ -118,6 +137,7 @@ class MarkdownView(TextView):
     def _apply(self, change: Change) -> None:
         self._writer.change(change.start, change.lines)
         self.copies.place()
+        self._press.fetch()
 
     def _paint_bars(self) -> None:
         """Draw the bars of quotes: a frame's border has the same width on all four sides."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from desktop.widgets.chat.lines import Line, Span, joined
+from desktop.widgets.chat.lines import PLAIN, Line, Span, joined
 from desktop.widgets.chat.markdown import Highlight, clean, last_unit, lines_of, plain
 from desktop.widgets.chat.unfinished import presentable
 
@@ -108,6 +108,6 @@ def _grown(lines: list[Line], text: str) -> list[Line]:
     *before, last = lines or [Line("paragraph")]
     if last.role == "row":
         return [*lines, *(Line("paragraph", joined([Span(part)])) for part in (first, *more))]
-    style = last.spans[-1].style if last.spans else Span("").style
+    style = last.spans[-1].style if last.spans and last.role != "formula" else PLAIN
     grown = replace(last, spans=joined([*last.spans, Span(first, style)]))
     return [*before, grown, *(replace(last, marker="", spans=joined([Span(part, style)])) for part in more)]

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QWidget
 
 from desktop.theme import scale
 from desktop.widgets.chat.disclosure import Disclosure
-from desktop.widgets.chat.highlight import Highlighter
 from desktop.widgets.chat.markdown_view import MarkdownView
+from desktop.widgets.chat.press import Press
 from desktop.widgets.chat.words import thinking_words
 from desktop.widgets.controls import fill, frame
 
@@ -20,8 +20,8 @@ _TICK_MS = 500
 class Thinking(Disclosure):
     """Nothing is drawn while it is closed: what has come meanwhile is drawn when it opens."""
 
-    def __init__(self, highlighter: Highlighter, parent: QWidget | None = None) -> None:
-        self.view = MarkdownView(highlighter, "Thoughts")
+    def __init__(self, press: Press, parent: QWidget | None = None) -> None:
+        self.view = MarkdownView(press, "Thoughts")
         well = frame("well", margins=scale.S)
         fill(well, self.view)
         super().__init__(thinking_words(0, True), well, parent)

@@ -9,12 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from PySide6.QtGui import QTextBlockFormat, QTextCharFormat, QTextCursor, QTextDocument, QTextFrame, QTextTable
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import (
+    QTextBlock,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextFragment,
+    QTextFrame,
+    QTextImageFormat,
+    QTextTable,
+)
 
-from desktop.widgets.chat.lines import PLAIN, Box, Line, Spans
+from desktop.widgets.chat.lines import LINE_BREAK, PLAIN, Box, Formula, Line, Span, Spans
 from desktop.widgets.chat.look import Look
+from desktop.widgets.chat.picture import Picture
 
 Path = tuple[Box, ...]
+PICTURE = "\ufffc"  # how Qt writes one in a text
+SOURCE = QTextCharFormat.Property.UserProperty.value  # of a formula's picture: the text that it stands for
 
 
 class LineWriter:
@@ -26,6 +40,7 @@ class LineWriter:
         self._look = look
         self._starts: list[int] = []  # each line's position; a row has its table's
         self._frames: dict[Path, QTextFrame] = {}
+        self._undrawn: set[Formula] = set()  # those whose source stands in the document
         document.setUndoRedoEnabled(False)
         document.setDocumentMargin(0)
 
@@ -57,10 +72,25 @@ class LineWriter:
     def restyle(self, look: Look) -> None:
         """Draw the same lines in another look."""
         self._look = look
-        lines, self.lines = self.lines, []
+        lines, self.lines, self._undrawn = self.lines, [], set()
         cursor = QTextCursor(self._document)
         cursor.beginEditBlock()
         self._clear()
+        for line in lines:
+            self._append(line)
+        cursor.endEditBlock()
+
+    def draw_formulas(self) -> None:
+        """Draw the formulas whose pictures have come since they were written."""
+        fresh = {formula for formula in self._undrawn if self._look.can_draw(formula)}
+        changed = (at for at, line in enumerate(self.lines) if not fresh.isdisjoint(_formulas(line)))
+        self._undrawn -= fresh
+        if (first := next(changed, None)) is None:
+            return
+        lines = self.lines[first:]
+        cursor = QTextCursor(self._document)
+        cursor.beginEditBlock()
+        self._truncate(first)
         for line in lines:
             self._append(line)
         cursor.endEditBlock()
@@ -74,6 +104,22 @@ class LineWriter:
         rest = self.lines[box.number :]
         inside = (line for line in rest if box in line.boxes)
         return "\n".join(line.text for line in inside if line.role == "code")
+
+    def text(self, start: int, end: int) -> str:
+        """Return the text between two positions of the document, with the source of each formula."""
+        parts: list[str] = []
+        block = self._document.findBlock(start)
+        while block.isValid() and block.position() < end:
+            if parts:
+                parts.append("\n")
+            for fragment in _fragments(block):
+                low, high = max(start - fragment.position(), 0), end - fragment.position()
+                if high > 0 and low < fragment.length():
+                    source = fragment.charFormat().property(SOURCE)
+                    units = fragment.text().encode("utf-16-le")[2 * low : 2 * high]
+                    parts.append(source or units.decode("utf-16-le", "replace"))
+            block = block.next()
+        return "".join(parts).replace(LINE_BREAK, "\n")
 
     def _truncate(self, count: int) -> None:
         """Remove all lines but the first ``count``, from the outermost frame of the last one kept to the innermost."""
@@ -125,7 +171,7 @@ class LineWriter:
 
     def _rewrite_last(self, line: Line, kept: int) -> None:
         """Replace the last line, of which the first ``kept`` characters stay."""
-        start = self._starts[-1] + _units(_marker(line)) + _units(line.text[:kept])
+        start = self._starts[-1] + _units(_marker(line)) + self._units_before(line.spans, kept)
         self._remove(start, self._end_of_last())
         self.lines[-1] = line
         self._insert(self._cursor_at(start), line, _after(line.spans, kept))
@@ -166,7 +212,40 @@ class LineWriter:
 
     def _insert(self, cursor: QTextCursor, line: Line, spans: Spans) -> None:
         for span in spans:
-            cursor.insertText(span.text, self._look.text(span.style, line))
+            if picture := self._picture(span, line):
+                self._insert_picture(cursor, span, line, picture)
+            else:
+                cursor.insertText(span.text, self._look.text(span.style, line))
+
+    def _picture(self, span: Span, line: Line) -> Picture | None:
+        if not span.formula or span.formula in self._undrawn:
+            return None
+        picture = self._look.picture(span, line)
+        if picture is None:
+            self._undrawn.add(span.formula)
+        return picture
+
+    def _insert_picture(self, cursor: QTextCursor, span: Span, line: Line, picture: Picture) -> None:
+        self._document.addResource(QTextDocument.ResourceType.ImageResource.value, QUrl(picture.name), picture.image)
+        text = QTextImageFormat()
+        text.merge(self._look.text(span.style, line))
+        text.setName(picture.name)
+        text.setWidth(picture.width)
+        text.setHeight(picture.height)
+        text.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignMiddle)
+        text.setProperty(SOURCE, span.text)
+        cursor.insertImage(text)
+
+    def _units_before(self, spans: Spans, count: int) -> int:
+        """Return how much room the first ``count`` characters take in the document; a picture takes one unit."""
+        units = 0
+        for span in spans:
+            if count <= 0:
+                break
+            drawn = span.formula and span.formula not in self._undrawn
+            units += 1 if drawn else _units(span.text[:count])
+            count -= len(span.text)
+        return units
 
     def _frame(self, path: Path) -> QTextFrame:
         """Return the innermost frame of a path, made where it is not there yet."""
@@ -219,7 +298,7 @@ def _common_text(old: Line, new: Line) -> int:
         return -1
     count = 0
     for left, right in zip(old.spans, new.spans, strict=False):
-        if left.style != right.style:
+        if replace(left, text="") != replace(right, text="") or (left.formula and left != right):
             break
         same = _prefix(left.text, right.text)
         count += same
@@ -243,6 +322,17 @@ def _after(spans: Spans, count: int) -> Spans:
             rest.append(replace(span, text=span.text[count:]))
         count = max(0, count - len(span.text))
     return tuple(rest)
+
+
+def _fragments(block: QTextBlock) -> Iterator[QTextFragment]:
+    parts = block.begin()
+    while not parts.atEnd():
+        yield parts.fragment()
+        parts += 1
+
+
+def _formulas(line: Line) -> Iterator[Formula]:
+    return (span.formula for spans in (line.spans, *line.cells) for span in spans if span.formula)
 
 
 def _marker(line: Line) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from desktop.widgets.chat.lines import LINE_BREAK, Span, Style
+from desktop.widgets.chat.lines import LINE_BREAK, Formula, Span, Style
 from desktop.widgets.chat.markdown import lines_of
 
 
@@ -96,3 +96,43 @@ def test_an_image_is_a_link_to_it():
 def test_a_link_that_could_do_harm_is_text(address):
     (line,) = lines_of(f"[click]({address})")
     assert not any(span.style.link for span in line.spans)
+
+
+def formulas(text):
+    return [span.formula for line in lines_of(text) for span in line.spans if span.formula]
+
+
+@pytest.mark.parametrize(
+    ("text", "latex", "display"),
+    [
+        (r"a $x_1$ b", "x_1", False),
+        (r"a \(x_1\) b", "x_1", False),
+        (r"a $$x$$ b", "x", True),
+        ("text\n\\[\nx^2\n\\]\nmore", "x^2", True),
+        ("- a\n  $$\n  x\n  - y\n  $$", "x\n- y", True),
+        ("> $$\n> x\n> $$", "x", True),
+        ("\\begin{align}\na\n\\end{align}", "\\begin{align}\na\n\\end{align}", True),
+        (r"$a\$b$", r"a\$b", False),
+        ("# $x$", "x", False),
+    ],
+)
+def test_formulas_are_known_by_their_signs(text, latex, display):
+    assert formulas(text) == [Formula(latex, display)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["It costs $5 and $10.", "$ x $", "`$x$`", "```\n$$x$$\n```", "$x", r"\(x", "$$", "$x$2", "$$\nx\n\ny", "    $x$"],
+)
+def test_other_dollars_are_text(text):
+    assert formulas(text) == []
+    assert "".join(line.text for line in lines_of(text)).strip(f"code{LINE_BREAK}")
+
+
+def test_a_formula_keeps_its_source_and_style():
+    (line,) = lines_of("**a $x$**")
+    assert line.spans == (Span("a ", Style(bold=True)), Span("$x$", Style(bold=True), Formula("x", False)))
+
+
+def test_two_formulas_in_a_row_are_two():
+    assert formulas("$x$$y$") == [Formula("x", False), Formula("y", False)]

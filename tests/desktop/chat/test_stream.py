@@ -18,6 +18,7 @@ PIECES = [
     "**", "```", "```python\n", "~~~", "    ", "# ", "## ", "- ", "* ", "1. ", "7) ", "> ", "- [ ] ", "- [x] ", "---\n",
     "===\n", "-\n", "| a | b |\n", "|---|:-:|\n", "[a]: /b\n", "[a]", "[^1]", "[^1]: note\n", "word ", "def f(x):\n",
     "<b>", "![i](u)", "[l](http://x.y)", "\n\n", "  \n",
+    "$", "$x$", "$$", "$$\n", "\\[", "\\]", "\\(y\\)", "\\begin{a}", "\\end{a}\n",
 ]  # fmt: skip
 MARKS = st.sampled_from([*CHARACTERS, "\r\n", *PIECES])
 TEXTS = st.one_of(st.lists(MARKS, max_size=40).map("".join), st.text(max_size=80))

@@ -8,9 +8,10 @@ from PySide6.QtGui import QDesktopServices, QTextDocument
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 
-from desktop.widgets.chat.highlight import Highlighter
+from desktop.jobs import Jobs
 from desktop.widgets.chat.link_dialog import LinkDialog
 from desktop.widgets.chat.markdown_view import MarkdownView
+from desktop.widgets.chat.press import Press
 from desktop.widgets.chat.question import Question
 from desktop.widgets.chat.transcript import Transcript
 from tests.helpers.hands import press
@@ -64,7 +65,7 @@ def test_a_page_can_be_turned(transcript, qtbot):
 
 
 def test_a_message_is_as_high_as_its_text(qtbot, theme):
-    view = MarkdownView(Highlighter(), "Answer")
+    view = MarkdownView(Press(Jobs()), "Answer")
     qtbot.addWidget(view)
     view.resize(400, 10)
     view.show()
@@ -78,7 +79,7 @@ def test_a_message_is_as_high_as_its_text(qtbot, theme):
 
 
 def test_nothing_is_ever_loaded(qtbot, theme):
-    view = MarkdownView(Highlighter(), "Answer")
+    view = MarkdownView(Press(Jobs()), "Answer")
     qtbot.addWidget(view)
     for kind in QTextDocument.ResourceType:
         assert view.loadResource(kind.value, QUrl("https://example.org/x.png")) is None

@@ -11,16 +11,19 @@ from PySide6.QtGui import QTextDocument
 
 from desktop.theme.colours import DARK, LIGHT, contrast
 from desktop.theme.fonts import fixed_font, text_font
+from desktop.widgets.chat.formulas import Formulas
 from desktop.widgets.chat.look import INKS, Look
 from desktop.widgets.chat.markdown import lines_of
 from desktop.widgets.chat.stream import MarkdownStream
 from desktop.widgets.chat.writer import LineWriter
 from tests.desktop.chat.test_stream import TEXTS
 
+FORMULAS = Formulas()
+
 
 @pytest.fixture(scope="module")
 def look(qapp):
-    return Look(LIGHT, text_font(qapp.font()), fixed_font())
+    return Look(LIGHT, text_font(qapp.font()), fixed_font(), FORMULAS)
 
 
 def written(look, text):
@@ -73,7 +76,7 @@ def test_a_new_look_keeps_the_text(look, qapp):
     writer = LineWriter(document, look)
     text = "# a\n\n> b\n\n```\nc\n```\n\n| d |\n|---|\n| e |"
     writer.change(0, lines_of(text))
-    dark = Look(DARK, qapp.font(), fixed_font())
+    dark = Look(DARK, qapp.font(), fixed_font(), FORMULAS)
     writer.restyle(dark)
     assert document.toHtml() == written(dark, text) != written(look, text)
 
