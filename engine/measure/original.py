@@ -31,7 +31,7 @@ def _order(entry: Checkpoint) -> int:
 def _same(model: Checkpoint, other: Checkpoint) -> bool:
     if model.path == other.path:
         return True
-    return _related(model, other) and _shape(model) == _shape(other) != None  # noqa: E711
+    return _related(model, other) and _shape(model) == _shape(other) is not None
 
 
 def _related(model: Checkpoint, other: Checkpoint) -> bool:

@@ -59,6 +59,11 @@ class Measurement:
         self._request: Request | None = None
         self._result: Any = None
 
+    @property
+    def worker_pid(self) -> int | None:
+        """The process that computes now."""
+        return self._worker.pid if self._worker else None
+
     def cancel(self) -> None:
         with self._lock:
             self._cancelled = True

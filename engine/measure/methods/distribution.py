@@ -25,6 +25,7 @@ from engine.errors import Refused
 Array = Any  # numpy arrays; their element types are said where they are made
 
 TAIL_MASS = 0.0025
+LEAST_KEPT = 256  # tokens: where a few have all of the probability, the rest is seen token by token
 _STRETCH = 4  # times TAIL_MASS: where the stretch begins that stands for the rest
 _STEPS = 256  # for each nat
 _HIGHEST_CODE = 2**16 - 1  # e^-256
@@ -65,8 +66,9 @@ def keep(log_p: Array) -> bytes:
     """Return one place in the form in which a reference keeps it."""
     codes = np.minimum(np.rint(log_p * -_STEPS), _HIGHEST_CODE).astype(np.int64)
     probability = np.exp(log_p)
-    mass = np.cumsum(np.bincount(codes, probability))
-    ids = np.flatnonzero(codes <= np.searchsorted(mass, mass[-1] * (1 - TAIL_MASS)))
+    mass, count = np.cumsum(np.bincount(codes, probability)), np.cumsum(np.bincount(codes))
+    enough = np.searchsorted(mass, mass[-1] * (1 - TAIL_MASS))
+    ids = np.flatnonzero(codes <= max(enough, np.searchsorted(count, min(LEAST_KEPT, len(codes)))))
     kept = float(probability[ids].sum())
     gaps = np.diff(ids, prepend=0).astype("<u4")
     planes = (gaps.view(np.uint8).reshape(-1, 4).T, codes[ids].astype("<u2").view(np.uint8).reshape(-1, 2).T)
