@@ -2,6 +2,7 @@
 
 ``cast``      a Hugging Face folder → a GGUF file at 16 or 32 bits, or Q8_0, written by the converter itself
 ``make``      a folder or a GGUF file → GGUF files, several quantized levels in one pass
+``importance`` runs a model over text → its importance matrix
 ``check``     opens a finished file as the runtime will
 ``hash``      SHA-256 of files
 """
@@ -14,7 +15,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from engine.catalog import records
 from engine.catalog.facts import read_facts
@@ -30,7 +31,7 @@ CASTING = "Reading and casting"
 
 def make_handlers(stop: threading.Event) -> Handlers:
     del stop  # native code polls nothing: the host ends this process
-    return {"cast": _cast, "make": _make, "check": _check, "hash": _hash}
+    return {"cast": _cast, "make": _make, "importance": _importance, "check": _check, "hash": _hash}
 
 
 def _cast(folder: str, target: str, output_type: str, projector: bool = False) -> Iterator[Event]:
@@ -77,6 +78,31 @@ def _make(
     return _watched(work)
 
 
+def _importance(model: str, texts: list[str], target: str, threads: int) -> Iterator[Event]:
+    """Compute an importance matrix of a GGUF file; without ``texts``, of those that come with Halfbyte."""
+
+    def work(emit: Emit) -> dict[str, Any]:
+        from engine.convert.methods import activations, arrange, importance
+        from engine.texts import texts as bundled
+
+        arrange.arrange()  # the matrix is written by the converter's own gguf
+        if texts:
+            read = [(Path(text).name, Path(text).read_text("utf-8", "replace")) for text in texts]
+        else:
+            read = [(text.name, text.read()) for text in bundled("calibrate")]
+        meter = _meter("Learning what matters", emit, "tokens")
+        matrix = activations.collect(Path(model), read, threads, meter)
+        importance.write(matrix, Path(target))
+        return {
+            "entries": len(matrix.sums),
+            "tokens": matrix.chunks * matrix.chunk_tokens,
+            "datasets": list(matrix.datasets),
+            "peak_memory_bytes": peak_resident_bytes(),
+        }
+
+    return _watched(work)
+
+
 def _check(file: str, format_id: str, tensors: int) -> Iterator[Event]:
     """Open a file; ``format_id`` and the number of ``tensors`` are what it must have."""
 
@@ -116,14 +142,14 @@ def _hash(files: list[str]) -> Iterator[Event]:
     return _watched(work)
 
 
-def _meter(step: str, emit: Emit) -> Callable[[int, int], None]:
-    """Return what turns a count of bytes into progress; it speaks up at most ten times a second."""
+def _meter(step: str, emit: Emit, unit: Literal["bytes", "tokens"] = "bytes") -> Callable[[int, int], None]:
+    """Return what turns a count into progress; it speaks up at most five hundred times."""
     pace: Pace | None = None
     sent = 0
 
     def at(done: int, total: int) -> None:
         nonlocal pace, sent
-        pace = pace or Pace(step, total)
+        pace = pace or Pace(step, total, unit)
         if done - sent >= total / 500 or done in (0, total):
             sent = done
             emit(pace.at(done))

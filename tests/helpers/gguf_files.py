@@ -11,7 +11,12 @@ F16 = 1  # llama.h, enum llama_ftype
 
 
 def write_gguf(
-    path: Path, architecture: str = "llama", file_type: int = F16, layers: int = 1, spoilt: float | None = None
+    path: Path,
+    architecture: str = "llama",
+    file_type: int = F16,
+    layers: int = 1,
+    spoilt: float | None = None,
+    width: int = WIDTH,
 ) -> Path:
     """Write a Llama at F16 without a vocabulary; ``spoilt`` takes the place of one weight."""
     from gguf import GGUFWriter
@@ -19,7 +24,7 @@ def write_gguf(
     writer = GGUFWriter(path, architecture)
     writer.add_block_count(layers)
     writer.add_context_length(512)
-    writer.add_embedding_length(WIDTH)
+    writer.add_embedding_length(width)
     writer.add_feed_forward_length(FEED_FORWARD)
     writer.add_head_count(4)
     writer.add_head_count_kv(2)
@@ -33,19 +38,19 @@ def write_gguf(
             numbers[0, 0] = spoilt
         writer.add_tensor(name, numbers)
 
-    add("token_embd.weight", VOCABULARY, WIDTH)
-    add("output_norm.weight", WIDTH)
+    add("token_embd.weight", VOCABULARY, width)
+    add("output_norm.weight", width)
     for layer in range(layers):
-        add(f"blk.{layer}.attn_norm.weight", WIDTH)
-        add(f"blk.{layer}.ffn_norm.weight", WIDTH)
+        add(f"blk.{layer}.attn_norm.weight", width)
+        add(f"blk.{layer}.ffn_norm.weight", width)
         for part, rows, columns in (
-            ("attn_q", WIDTH, WIDTH),
-            ("attn_k", WIDTH // 2, WIDTH),
-            ("attn_v", WIDTH // 2, WIDTH),
-            ("attn_output", WIDTH, WIDTH),
-            ("ffn_gate", FEED_FORWARD, WIDTH),
-            ("ffn_up", FEED_FORWARD, WIDTH),
-            ("ffn_down", WIDTH, FEED_FORWARD),
+            ("attn_q", width, width),
+            ("attn_k", width // 2, width),
+            ("attn_v", width // 2, width),
+            ("attn_output", width, width),
+            ("ffn_gate", FEED_FORWARD, width),
+            ("ffn_up", FEED_FORWARD, width),
+            ("ffn_down", width, FEED_FORWARD),
         ):
             add(f"blk.{layer}.{part}.weight", rows, columns)
     writer.write_header_to_file()

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.convert.methods.header import Header
-from engine.convert.methods.importance import Importance
+from engine.convert.methods.header import Entry, Header
+from engine.convert.methods.importance import Importance, Numbers
 from engine.convert.methods.native import NativeLog, library, reason
 from engine.convert.recipes import Recipe
 from engine.errors import Refused
@@ -30,7 +30,7 @@ def types_at(layout: Path, header: Header, recipe: Recipe, importance: Importanc
     said: list[str] = []
     binding = library()
     log = NativeLog(binding, said.append)
-    parameters, alive = _parameters(binding, recipe, importance)
+    parameters, alive = parameters_of(binding, recipe, importance)
     parameters.dry_run = True
     if binding.llama_model_quantize(os.fsencode(layout), b"", ctypes.byref(parameters)):
         raise reason(log.errors, layout)
@@ -45,7 +45,19 @@ def types_at(layout: Path, header: Header, recipe: Recipe, importance: Importanc
     missing = [tensor.name for tensor in header.tensors if tensor.name not in chosen]
     if missing:
         raise RuntimeError(f"llama.cpp did not say what it does with {', '.join(missing[:3])}")
+    for tensor in header.tensors:
+        _check_blocks(tensor, chosen[tensor.name])
     return chosen
+
+
+def _check_blocks(tensor: Entry, kind: str) -> None:
+    """Refuse an override that llama.cpp would follow beyond the end of a row."""
+    elements = BLOCK_TYPES[kind].elements
+    if tensor.width % elements:
+        raise Refused(
+            f"{tensor.name} cannot be {kind}: its rows of {tensor.width} are no multiple of {elements}.",
+            "Choose another type for it, such as Q8_0.",
+        )
 
 
 def file_type(level: str) -> int:
@@ -57,7 +69,7 @@ def file_type(level: str) -> int:
     return number
 
 
-def _parameters(binding: Any, recipe: Recipe, importance: Importance | None) -> tuple[Any, Sequence[Any]]:
+def parameters_of(binding: Any, recipe: Recipe, importance: Importance | None) -> tuple[Any, Sequence[Any]]:
     """Return llama.cpp's parameters, and what must stay alive as long as they are used."""
     parameters = binding.llama_model_quantize_default_params()
     parameters.ftype = file_type(recipe.level)
@@ -73,7 +85,8 @@ def _parameters(binding: Any, recipe: Recipe, importance: Importance | None) -> 
         alive.append(_patterns(binding, overrides))
         parameters.tt_overrides = alive[-1]
     if importance is not None:
-        alive.append(_importance(binding, importance))
+        values = importance.weights()
+        alive += [values, _importance(binding, values)]
         parameters.imatrix = alive[-1]
     return parameters, alive
 
@@ -85,9 +98,8 @@ def _patterns(binding: Any, overrides: Mapping[str, str]) -> Any:
     return rows
 
 
-def _importance(binding: Any, importance: Importance) -> Any:
+def _importance(binding: Any, entries: Mapping[str, Numbers]) -> Any:
     """Return the matrix as llama.cpp takes it. For the choice of types it only counts that there is one."""
-    entries = importance.weights()
     rows = (binding.llama_model_imatrix_data * (len(entries) + 1))()
     for row, (name, values) in zip(rows, entries.items(), strict=False):
         row.name = name.encode()

@@ -68,9 +68,21 @@ def convert(
     except Lacking as error:
         traceback.print_exc()
         raise lacking(_name(folder), str(error)) from error
-    except OVER_THE_MODEL as error:
+    except BaseException as error:  # a library in Rust panics with a BaseException
+        if not over_the_model(error):
+            raise
         traceback.print_exc()
         raise UnsupportedModel(_name(folder), CONVERTER, _reason(error)) from error
+
+
+def over_the_model(error: BaseException) -> bool:
+    """Tell whether an error is the model's: raised by the converter or what it calls, and not by a method of ours."""
+    if isinstance(error, EngineError | MemoryError | KeyboardInterrupt | SystemExit | GeneratorExit):
+        return False
+    if isinstance(error, OVER_THE_MODEL):
+        return True
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and Path(frames[-1].filename).parent != Path(__file__).parent
 
 
 def lacking(name: str, what: str) -> UnsupportedModel:
@@ -91,7 +103,7 @@ def _name(folder: Path) -> str:
     return folder.name
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     text = str(error)
     if "pre-tokenizer was not recognized" in text:
         return "its tokenizer splits text in a way that this version of llama.cpp does not know"

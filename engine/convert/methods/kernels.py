@@ -25,7 +25,8 @@ _TO_FLOAT = {"F16": "ggml_fp16_to_fp32_row", "BF16": "ggml_bf16_to_fp32_row"}
 
 
 @cache
-def _base() -> ctypes.CDLL:
+def base_library() -> ctypes.CDLL:
+    """Return the library that holds ggml's tensors and kernels."""
     from engine.convert.methods.native import library
 
     folder = Path(library().__file__ or "").parent / "lib"  # type: ignore[arg-type]
@@ -41,7 +42,7 @@ def _base() -> ctypes.CDLL:
 @cache
 def _widening(type_name: str) -> Any:
     name = _TO_FLOAT.get(type_name, f"dequantize_row_{type_name.lower()}")
-    function = getattr(_base(), name, None)
+    function = getattr(base_library(), name, None)
     if function is None:
         raise Refused(f"Weights of the type {type_name} cannot be quantized again.", "Choose another source.")
     function.restype, function.argtypes = None, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
@@ -68,11 +69,11 @@ def narrow(numbers: Numbers, type_name: str, rows: int, width: int, importance: 
     made = np.empty(rows * row_bytes(type_name, width), np.uint8)
     weights = importance.ctypes.data if importance is not None else None
     number = BLOCK_TYPES[type_name].number
-    written = _base().ggml_quantize_chunk(number, numbers.ctypes.data, made.ctypes.data, 0, rows, width, weights)
+    written = base_library().ggml_quantize_chunk(number, numbers.ctypes.data, made.ctypes.data, 0, rows, width, weights)
     assert written == made.nbytes, f"{type_name}: {written} bytes instead of {made.nbytes}"
     return made
 
 
 def valid(stored: Bytes, type_name: str) -> bool:
     """Tell whether stored rows hold finite numbers only, as llama.cpp checks it."""
-    return bool(_base().ggml_validate_row_data(BLOCK_TYPES[type_name].number, stored.ctypes.data, stored.nbytes))
+    return bool(base_library().ggml_validate_row_data(BLOCK_TYPES[type_name].number, stored.ctypes.data, stored.nbytes))

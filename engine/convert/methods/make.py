@@ -112,9 +112,10 @@ def _of_matrix(matrix: Importance | None) -> dict[str, bytes]:
     """Return the values by which llama-quantize tells what a file's importance matrix was made of."""
     if matrix is None:
         return {}
-    values = {"quantize.imatrix.entries_count": header.number_value(len(matrix.sums))}
+    values: dict[str, bytes] = {}
     if matrix.datasets:
         values["quantize.imatrix.dataset"] = header.text_value(matrix.datasets[0][:127])
+    values["quantize.imatrix.entries_count"] = header.number_value(len(matrix.sums))
     if matrix.chunks:
         values["quantize.imatrix.chunks_count"] = header.number_value(matrix.chunks)
     return values

@@ -74,7 +74,7 @@ def reason(errors: list[str], read: Path, written: Path | None = None) -> Engine
             f"{read.name} is already quantized ({match[1].upper()}).",
             "Convert from the original model, or from a file at 16 bits or Q8_0.",
         )
-    if "imatrix" in text or "importance matrix" in text:
+    if "requires an imatrix" in text or "Missing importance matrix" in text:
         return Refused(
             "This level needs an importance matrix.",
             "Let Halfbyte compute one (--imatrix auto), or choose a level of three bits or more.",
