@@ -86,6 +86,12 @@ class Asker:
             journal=self.history.record(tree.conversation_id, node),
             prompt=fitted.prompt if fitted else None,
             left_out=fitted.left_out if fitted else begun.left_out,
+            kept_as=cache_key(tree.conversation_id),
         )
         shown = replace(begun, ending="", usage=None)
         return Asked(tree.replacing(node.id, shown), node.id, turn)
+
+
+def cache_key(conversation_id: int) -> str:
+    """Return the key under which a conversation's KV cache is kept: ``session.keep(cache_key(id))`` when it rests."""
+    return f"conversation-{conversation_id}"

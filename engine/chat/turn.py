@@ -31,6 +31,7 @@ class Turn:
     it breaks off, if an answer is. ``conversation`` is what was said so far, also while the answer comes and after a
     turn that was cancelled or failed, so that nothing a person has read is lost. A ``journal`` gets it as it comes.
     ``prompt`` takes the place of the whole conversation's where that does not fit; ``left_out`` says what it lacks.
+    ``kept_as`` is the key of the conversation's KV cache on disk.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Turn:
         journal: Journal | None = None,
         prompt: Sequence[Mapping[str, Any]] | None = None,
         left_out: LeftOut | None = None,
+        kept_as: str = "",
     ) -> None:
         asked = conversation if question is None else conversation.asking(question)
         begun = asked.last_answer
@@ -55,7 +57,9 @@ class Turn:
         self._thinking: list[str] = [self._begun.thinking]
         self._ending: Ending = ""
         self._usage: Usage | None = None
-        self._job = session.generate(prompt or asked.prompt(), sampling, continue_last=begun is not None)
+        self._job = session.generate(
+            prompt or asked.prompt(), sampling, continue_last=begun is not None, kept_as=kept_as
+        )
 
     @property
     def conversation(self) -> Conversation:

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.notes import Notes
 from engine.errors import EngineError, NotFound
 from engine.events import Event, Finished, Notice
 from engine.process.host import Request, Worker
-from engine.runtime import registry
+from engine.runtime import kept_prompts, registry
 from engine.runtime.options import LoadOptions, Sampling
 
 LOADING = "loading the model"
@@ -66,15 +67,18 @@ class Session:
         sampling: Sampling = Sampling(),  # noqa: B008 (frozen)
         *,
         continue_last: bool = False,
+        kept_as: str = "",
     ) -> SessionJob:
         """Return a job that answers; it loads the model first where that is needed.
 
-        ``continue_last`` writes on where the last message, an assistant's, breaks off.
+        ``continue_last`` writes on where the last message, an assistant's, breaks off. ``kept_as`` is the key that
+        :meth:`keep` may have kept this conversation's KV cache under.
         """
         asked = {
             "messages": [dict(message) for message in messages],
             "sampling": dataclasses.asdict(sampling),
             "continue_last": continue_last,
+            "recall": str(kept_prompts.file_for(kept_as)) if kept_as else "",
         }
         self._job = SessionJob(lambda job: self._with_model(job, "generate", asked))
         return self._job
@@ -86,6 +90,14 @@ class Session:
         """
         asked = {"messages": [dict(message) for message in messages], "texts": list(texts)}
         self._job = SessionJob(lambda job: self._with_model(job, "count", asked))
+        return self._job
+
+    def keep(self, key: str) -> SessionJob:
+        """Return a job that writes the KV cache to disk, for the conversation that was asked last.
+
+        The value tells whether it is there now. Without a loaded model there is nothing to keep.
+        """
+        self._job = SessionJob(lambda job: self._keep(job, key))
         return self._job
 
     def close(self) -> None:
@@ -114,10 +126,17 @@ class Session:
             for event in job.follow(request):
                 if isinstance(event, Finished):
                     self.record, self._loaded_in = event.value, self._worker.starts
+                    Notes().note_use(self.checkpoint.path)
                 yield event
         except EngineError:
             self._worker.close()  # what a failed load leaves behind goes with its process
             raise
+
+    def _keep(self, job: SessionJob, key: str) -> Iterator[Event]:
+        if self.loaded:
+            yield from job.follow(self._ask("keep", "keeping the conversation", file=str(kept_prompts.file_for(key))))
+        else:
+            yield Finished(False)
 
     def _with_model(self, job: SessionJob, do: str, asked: dict[str, Any]) -> Iterator[Event]:
         while True:

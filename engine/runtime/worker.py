@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from engine.errors import Refused
 from engine.events import Event, Finished
 from engine.process.child import Handlers, serve
 from engine.runtime import registry
-from engine.runtime.backends.base import Backend, Counting, guessed_tokens
+from engine.runtime.backends.base import Backend, Counting, Keeping, guessed_tokens
 from engine.runtime.options import LoadOptions, Sampling
 
 
@@ -34,11 +35,27 @@ class Runtime:
             yield event
 
     def generate(
-        self, messages: Sequence[Mapping[str, Any]], sampling: Mapping[str, Any], continue_last: bool = False
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        sampling: Mapping[str, Any],
+        continue_last: bool = False,
+        recall: str = "",
     ) -> Iterator[Event]:
+        """Answer; ``recall`` is a file where the conversation's KV cache may lie."""
         if self._backend is None:
             raise Refused("No model is loaded.", "Load a model, then ask again.")
+        if recall and isinstance(self._backend, Keeping):
+            with contextlib.suppress(OSError):
+                self._backend.recall(Path(recall))
         yield from self._backend.generate(messages, Sampling.from_record(sampling), continue_last=continue_last)
+
+    def keep(self, file: str) -> Iterator[Event]:
+        """Write the KV cache to a file; the value tells whether it is there now."""
+        kept = False
+        if isinstance(self._backend, Keeping):
+            with contextlib.suppress(OSError):
+                kept = self._backend.keep(Path(file))
+        yield Finished(kept)
 
     def count(self, messages: Sequence[Mapping[str, Any]], texts: Sequence[str]) -> Iterator[Event]:
         """Count tokens of a prompt and of texts, exactly where the back end can."""
@@ -59,7 +76,13 @@ class Runtime:
 
 def make_handlers(stop: threading.Event) -> Handlers:
     runtime = Runtime(stop)
-    return {"load": runtime.load, "generate": runtime.generate, "count": runtime.count, "unload": runtime.unload}
+    return {
+        "load": runtime.load,
+        "generate": runtime.generate,
+        "count": runtime.count,
+        "keep": runtime.keep,
+        "unload": runtime.unload,
+    }
 
 
 if __name__ == "__main__":

@@ -48,6 +48,19 @@ class Counting(Protocol):
         ...
 
 
+@runtime_checkable
+class Keeping(Protocol):
+    """What a back end may have besides: its KV cache on disk. It only saves time and raises nothing but ``OSError``."""
+
+    def keep(self, file: Path) -> bool:
+        """Write what the cache holds; return whether it is there now."""
+        ...
+
+    def recall(self, file: Path) -> bool:
+        """Read what was kept, if it is of use and was made with this model, settings and build."""
+        ...
+
+
 _BYTES_PER_TOKEN = 3  # fewer than English text has with any vocabulary of today: a guess shall not be too small
 
 

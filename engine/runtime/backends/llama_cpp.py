@@ -39,6 +39,7 @@ class LlamaCpp:
         prompt = model.prompt(messages, continue_last=continue_last)
         if len(prompt.tokens) >= model.context_tokens:
             raise ContextTooLong(len(prompt.tokens), model.context_tokens)
+        model.prepare(prompt)
         read = yield from read_prompt(model, prompt, self._stop)
         answer = Answer(model, prompt, sampling, partial(Sampler, model))
         yield from answer.events()
@@ -50,6 +51,12 @@ class LlamaCpp:
         model, vocabulary = self._model, self._model.vocabulary
         parts = [len(vocabulary.following_tokens(vocabulary.shielded(text))) for text in texts]
         return len(model.prompt(messages, continue_last=False).tokens), parts
+
+    def keep(self, file: Path) -> bool:
+        return self._model is not None and self._model.keep(file)
+
+    def recall(self, file: Path) -> bool:
+        return self._model is not None and self._model.recall(file)
 
     def unload(self) -> Iterator[Event]:
         if self._model is not None:

@@ -49,6 +49,11 @@ class KvCache:
         self.tokens += batch
         self._batch_starts[len(self.tokens)] = start
 
+    def hold(self, tokens: Sequence[int]) -> None:
+        """Note what was put into the cache from elsewhere."""
+        self.tokens[:] = tokens
+        self._batch_starts.clear()
+
     def clear(self) -> None:
         binding.llama_memory_clear(self._memory, False)
         self.tokens.clear()

@@ -14,7 +14,7 @@ from engine.catalog.facts import read_facts
 from engine.errors import Cancelled, NotEnoughMemory, NotFound, Refused
 from engine.events import Event, Notice
 from engine.pace import Pace
-from engine.runtime.backends.llama import faults, native
+from engine.runtime.backends.llama import faults, kept, native
 from engine.runtime.backends.llama.fit import fewer, layers_that_fit
 from engine.runtime.backends.llama.memory import available_bytes
 from engine.runtime.backends.llama.model import Model
@@ -86,7 +86,8 @@ def _open(request: LoadRequest, started_s: float) -> Generator[Event, None, Open
         if 0 < trained < asked:
             request = request.with_options(context_tokens=trained)
             yield Notice(f"This model sees at most {trained:,} tokens; the context of {asked:,} is cut down to that.")
-        model = Model(handle, open_context(handle, request), request.options.batch_tokens)
+        valid_for = kept.fingerprint(request.parts, request.options)
+        model = Model(handle, open_context(handle, request), request.options.batch_tokens, valid_for)
     except BaseException:  # GeneratorExit too
         binding.llama_model_free(handle)
         raise

@@ -4,43 +4,49 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from llama_cpp import llama_cpp as binding
 
 from engine.errors import Cancelled
 from engine.runtime.backends.answer import Prompt
-from engine.runtime.backends.llama import faults, native
+from engine.runtime.backends.llama import faults, kept, native
 from engine.runtime.backends.llama.cache import KvCache
 from engine.runtime.backends.llama.memory import available_bytes
+from engine.runtime.backends.llama.prefixes import Prefixes
 from engine.runtime.backends.llama.transcript import Transcript
 from engine.runtime.backends.llama.vocabulary import Vocabulary
 from engine.runtime.backends.template import PLAIN, PLAIN_STOPS, ChatTemplate, Unusable
 
 _ABORTED = 2  # llama.h, llama_decode
+_TRANSCRIPTS = 8  # the last turns, of several conversations and of questions beside them (a title, a summary)
 _LAST_LINES = 10  # of the log: what a failed computation says
 
 
 class Model:
     """A loaded model. Takes the native handles over and frees them in :meth:`close`.
 
-    ``stops`` end an answer besides those that are asked for.
+    ``stops`` end an answer besides those that are asked for. ``valid_for`` is what a cache on disk must be made with.
     """
 
-    def __init__(self, model: Any, context: Any, batch_tokens: int) -> None:
+    def __init__(self, model: Any, context: Any, batch_tokens: int, valid_for: str = "") -> None:
         source = (binding.llama_model_chat_template(model, None) or b"").decode("utf-8", "replace")
         self.context = context
         self.context_tokens = binding.llama_n_ctx(context)
         self.batch_tokens = batch_tokens
         self.vocabulary = Vocabulary(model, source)
         self.cache = KvCache(context, binding.llama_model_n_swa(model))
-        self.transcript = Transcript()
+        self.prefixes = Prefixes(context, self.cache)
+        self._transcripts: deque[Transcript] = deque([Transcript()], maxlen=_TRANSCRIPTS)
         self.template_complaint = ""
         self.template = self._template(source)
         self.stops = () if self.template_known else PLAIN_STOPS
         self._model = model
+        self._valid_for = valid_for
         self._batch = (binding.llama_token * batch_tokens)()
         if self.template.tags:
             self.vocabulary.show(self.template.tags.marks)
@@ -67,10 +73,43 @@ class Model:
             for message in messages
         ]
         rendered = self.template.render(shielded, continue_last=continue_last)
-        tokens = self.transcript.tokens_of(rendered.text, self.vocabulary)
-        if tokens is None:
-            tokens = self.vocabulary.prompt_tokens(rendered.text)
-        return Prompt(rendered.text, tokens, rendered.thinking_is_open)
+        return Prompt(rendered.text, self._tokens_of(rendered.text), rendered.thinking_is_open)
+
+    def _tokens_of(self, text: str) -> list[int]:
+        for transcript in sorted(self._transcripts, key=lambda transcript: transcript.length, reverse=True):
+            if (tokens := transcript.tokens_of(text, self.vocabulary)) is not None:
+                return tokens
+        return self.vocabulary.prompt_tokens(text)
+
+    @property
+    def transcript(self) -> Transcript:
+        """The last turn's."""
+        return self._transcripts[-1]
+
+    def prepare(self, prompt: Prompt) -> None:
+        """Bring the cache that shares the most with a prompt into use, and begin a new transcript."""
+        self.prefixes.choose(prompt.tokens)
+        self._transcripts.append(Transcript())
+
+    def keep(self, file: Path) -> bool:
+        """Write the cache to disk; return whether it is there now."""
+        if not self.cache.tokens:
+            return False
+        return kept.save(self.context, self.cache.tokens, self.transcript.record(), file, self._valid_for)
+
+    def recall(self, file: Path) -> bool:
+        """Read a cache from disk if it has what neither the cache nor what lies beside it has; tell whether it did."""
+        found = kept.look(file, self._valid_for)
+        if found is None or self.prefixes.best(found.tokens) >= len(found.tokens) - 1:
+            return False
+        if self.cache.tokens:
+            self.prefixes.put_aside()
+        if not kept.load(self.context, found):
+            self.cache.clear()
+            return False
+        self.cache.hold(found.tokens)
+        self._transcripts.append(Transcript.of(found.transcript))
+        return True
 
     def read(self, tokens: Sequence[int]) -> None:
         """Compute a batch of prompt tokens. Raises :class:`Cancelled` if it was broken off."""

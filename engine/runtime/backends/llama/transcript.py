@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 
 class Following(Protocol):
@@ -28,6 +28,25 @@ class Transcript:
 
     def begin(self, text: str, tokens: Sequence[int]) -> None:
         self._text, self._tokens, self._answer = text, list(tokens), []
+
+    @property
+    def length(self) -> int:
+        """Characters of the prompt: of two transcripts that a text goes on from, the longer one tells more."""
+        return len(self._text)
+
+    def record(self) -> dict[str, Any]:
+        """Return the transcript as JSON values."""
+        answer = [[token, piece.hex()] for token, piece in self._answer]
+        return {"text": self._text, "tokens": self._tokens, "answer": answer}
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Transcript:
+        """Rebuild from :meth:`record`."""
+        transcript = cls()
+        transcript.begin(record["text"], record["tokens"])
+        for token, piece in record["answer"]:
+            transcript.add(token, bytes.fromhex(piece))
+        return transcript
 
     def add(self, token: int, piece: bytes) -> None:
         self._answer.append((token, piece))
