@@ -5,6 +5,7 @@ A file of gigabytes takes kilobytes of memory: it is read like any other, and it
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable
@@ -35,6 +36,7 @@ class Hollow(Content):
         return piece + bytes(max(0, min(length, self.size - offset) - len(piece)))
 
 
+@functools.cache
 def gguf(model: str, level: str) -> Hollow:
     """Return a level of one of the models in tests/cases/models."""
     facts = facts_of(model)
@@ -42,6 +44,7 @@ def gguf(model: str, level: str) -> Hollow:
     return Hollow(head, len(head) + data_bytes)
 
 
+@functools.cache
 def folder(model: str, shards: int = 2) -> dict[str, bytes | Content]:
     """Return the files of a published folder in BF16."""
     tensors = list(stored_tensors(model))
