@@ -17,8 +17,10 @@ from desktop.flows.convert import ConvertFlow
 from desktop.flows.discover import DiscoverFlow
 from desktop.flows.downloads import DownloadsFlow
 from desktop.flows.hub import HubFlow
+from desktop.flows.keeping import KeepingFlow
 from desktop.flows.library import LibraryFlow
 from desktop.flows.machine import MachineFlow
+from desktop.flows.moving import MovingFlow
 from desktop.flows.state import State
 from desktop.flows.suggestion import SuggestionFlow
 from desktop.garbage import GarbageTime
@@ -59,12 +61,13 @@ class App(QObject):
         for page in self.pages.values():
             page.way_chosen.connect(self._on_way)
         self._make_flows()
-        self.options.changed.connect(self._on_settings)
+        self.options.changed.connect(self._on_options)
 
     def start(self) -> None:
         """Show the window, put the starter model into the library, and look at the machine."""
         self.window.show()
         self.library_flow.start()
+        self.moving_flow.start()
         self.downloads_flow.start()
         self.machine_flow.look()
 
@@ -100,6 +103,8 @@ class App(QObject):
         self.machine_flow = MachineFlow(self.state, self.machine)
         self.suggestion_flow = SuggestionFlow(self.state, self.suggestion)
         self.library_flow = LibraryFlow(self.state, self.models)
+        self.keeping_flow = KeepingFlow(self.state, self.models)
+        self.moving_flow = MovingFlow(self.state, self.models)
         self.downloads_flow = DownloadsFlow(self.state, self.downloads, self.store)
         self.window.installEventFilter(self.downloads_flow)
         self.downloads.limit_changed.connect(self._on_limit)
@@ -108,7 +113,13 @@ class App(QObject):
         self._make_discover_flows()
         self.machine_flow.looking.failed.connect(self.suggestion.show_error)
         self.library_flow.entries_read.connect(self._on_entries)
-        self.library_flow.deleting.connect(self._on_deleting)
+        self.keeping_flow.deleting.connect(self._on_deleting)
+        self.keeping_flow.repair_wanted.connect(self.downloads_flow.repair)
+        self.moving_flow.starting.connect(self._on_moving)
+        self.moving_flow.starting.connect(self.downloads_flow.leave)
+        self.moving_flow.given_up.connect(self.downloads_flow.start)
+        self.moving_flow.settings_wanted.connect(self._show_settings)
+        self.window.dropped.connect(self.library_flow.add)
         self.models.suggestion_wanted.connect(self.suggestion_flow.open)
         for page in (self.models, self.suggestion):
             page.convert_wanted.connect(self.convert_flow.open)
@@ -151,6 +162,12 @@ class App(QObject):
         if checkpoint.path == self.chat.room.path:
             self.chat.close_room()  # Windows deletes no file that is in use
 
+    @Slot()
+    def _on_moving(self) -> None:
+        path = self.chat.room.path
+        if path is not None and self.state.library.holds(path):
+            self.chat.close_room()
+
     @Slot(Path)
     def open_chat(self, path: Path) -> None:
         self.window.show_page("chat")
@@ -159,9 +176,17 @@ class App(QObject):
 
     @Slot(float)
     def _on_limit(self, mb_s: float) -> None:
-        settings = self.state.settings.changed(download_limit_mb_s=mb_s)
+        self._show_settings(self.state.settings.changed(download_limit_mb_s=mb_s))
+
+    @Slot(object)
+    def _show_settings(self, settings: Settings) -> None:
         self.options.show_settings(settings)
         self._on_settings(settings)
+
+    @Slot(object)
+    def _on_options(self, settings: Settings) -> None:
+        if not self.moving_flow.offer(settings):
+            self._on_settings(settings)
 
     @Slot()
     def _on_models_wanted(self) -> None:

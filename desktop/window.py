@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from PySide6.QtCore import QSettings, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.jobs import Jobs
 from desktop.theme.icons import app_icon
+from desktop.widgets.drop_zone import model_path
 from desktop.widgets.job_bar import JobBar
 from desktop.widgets.sidebar import Place, Sidebar
 
@@ -28,15 +30,20 @@ _GEOMETRY, _PAGE = "window/geometry", "window/page"
 
 
 class Window(QMainWindow):
-    """Show one of the ``pages`` (by place name) at a time. ``closing`` comes when the person closes the window."""
+    """Show one of the ``pages`` (by place name) at a time. ``closing`` comes when the person closes the window.
+
+    ``dropped`` tells the path of a model that was dropped where no page wanted it.
+    """
 
     closing = Signal()
+    dropped = Signal(Path)
 
     def __init__(self, pages: Mapping[str, QWidget], jobs: Jobs, store: QSettings) -> None:
         super().__init__()
         self.setWindowTitle("Halfbyte")
         self.setWindowIcon(app_icon())
         self.setMinimumSize(QSize(560, 400))
+        self.setAcceptDrops(True)
         self._store = store
         self._pages = dict(pages)
         self._stack = QStackedWidget()
@@ -63,6 +70,16 @@ class Window(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.sidebar.set_wide(self.width() >= _SIDEBAR_WORDS_FROM)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if model_path(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = model_path(event.mimeData())
+        if path:
+            event.acceptProposedAction()
+            self.dropped.emit(path)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._store.setValue(_GEOMETRY, self.saveGeometry())

@@ -102,6 +102,11 @@ class DownloadsFlow(QObject):
         dialog.open()
         return True
 
+    @Slot()
+    def leave(self) -> None:
+        """Let go of the line while the library is moved; :meth:`start` opens it again."""
+        self._leave()
+
     # The line
 
     @Slot(object)

@@ -1,4 +1,4 @@
-"""The models that are here."""
+"""The models that are here, in the library and elsewhere."""
 
 from __future__ import annotations
 
@@ -11,58 +11,74 @@ from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QKeySeq
 from PySide6.QtWidgets import QMenu, QPushButton, QWidget
 
 from desktop.models.library_model import Entry, LibraryModel
-from desktop.widgets.confirm_dialog import ConfirmDialog
-from desktop.widgets.controls import button, label
+from desktop.models.library_words import details, removal_words
+from desktop.widgets.add_button import AddButton
+from desktop.widgets.card import Card
+from desktop.widgets.choice_dialog import ChoiceDialog
+from desktop.widgets.controls import button
 from desktop.widgets.drop_zone import DropZone, model_path
 from desktop.widgets.empty_state import EmptyState
+from desktop.widgets.fact_list import FactList
 from desktop.widgets.flow_layout import FlowLayout
+from desktop.widgets.library_filter import LibraryFilter
 from desktop.widgets.library_table import LibraryTable
-from desktop.widgets.open_button import OpenButton
+from desktop.widgets.note_strip import NoteStrip
 from desktop.widgets.page import Page
-from engine.quantities import size
+from desktop.widgets.places_card import PlacesCard
+from engine.catalog.removal import Removal
 
 _WIDTH = 1000
+VERIFY, FINGERPRINT = "Verify", "Note its fingerprint"
 
 
 class LibraryPage(Page):
-    """List the library and say what is to be done with a model.
+    """List the models and say what is to be done with one.
 
-    ``suggestion_wanted`` comes with a path that may lie outside the library; the other wishes are about an entry's.
+    ``add_wanted`` comes with a path that lies anywhere, ``removal_wanted`` with a confirmed plan and whether it is for
+    good; the other wishes are about an entry's checkpoint or path.
     """
 
     chat_wanted = Signal(Path)
     suggestion_wanted = Signal(Path)
     convert_wanted = Signal(Path)
+    verify_wanted = Signal(object)
+    fingerprint_wanted = Signal(object)
+    repair_wanted = Signal(object)
+    copy_wanted = Signal(object)
     delete_wanted = Signal(object)
+    removal_wanted = Signal(object, bool)
+    add_wanted = Signal(Path)
     refresh_wanted = Signal()
 
     def __init__(self, folder: Path) -> None:
-        super().__init__("Library", "The models on this computer.", _WIDTH)
+        super().__init__("Library", "The models on this computer, those of other apps among them.", _WIDTH)
         self.setAcceptDrops(True)
-        self._folder = folder
         self._selected = ""
-        self.open = OpenButton()
-        self.open.chosen.connect(self.suggestion_wanted)
-        self.refresh = button("Refresh", "quiet", "refresh")
-        self.refresh.clicked.connect(self.refresh_wanted)
-        self.buttons.addWidget(self.refresh)
-        self.buttons.addWidget(self.open)
+        self._make_header()
         self.entries = LibraryModel()
         self.table = LibraryTable(self.entries)
         self.table.picked.connect(self._on_picked)
         self.table.opened.connect(self._on_opened)
+        self.entries.modelReset.connect(self._on_reset)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._on_menu)
+        self.filter = LibraryFilter()
+        self.filter.changed.connect(self._on_filter)
         self._make_deeds()
+        self.note = NoteStrip()
+        self.details = Card("Details", "info")
+        self.facts = FactList()
+        self.details.body.addWidget(self.facts)
         self.empty = EmptyState(
             "library",
             "No models yet",
-            "Drop a model's folder or a .gguf file here, or open one. What you convert is kept here as well.",
+            "Drop a model's folder or a .gguf file here, or add one. What you fetch and convert is kept here as well.",
         )
-        self.where = label("", "caption", wraps=True)
-        self.drop = DropZone("Drop a model folder or a .gguf file here to see what fits")
-        self.drop.dropped.connect(self.suggestion_wanted)
-        for widget in (self._deeds, self.table, self.empty, self.drop, self.where):
+        self.places = PlacesCard()
+        self.drop = DropZone("Drop a folder with models or a .gguf file here to use it where it lies")
+        self.drop.dropped.connect(self.add_wanted)
+        shown = (self.note, self.filter, self._deeds, self.table, self.empty, self.details, self.drop, self.places)
+        for widget in shown:
             self.column.addWidget(widget)
         self.column.addStretch(1)
         self.show_folder(folder)
@@ -72,19 +88,30 @@ class LibraryPage(Page):
         self.refresh_wanted.emit()
 
     def show_folder(self, folder: Path) -> None:
-        self._folder = folder
-        self.where.setText(f"Models are kept in {folder}")
+        self.places.show_folder(folder)
 
     @Slot(object)
     def show_entries(self, entries: Sequence[Entry]) -> None:
         """List what there is; what was selected stays selected."""
-        before = self._selected
         self.entries.show_rows(entries)
-        self.table.setVisible(bool(entries))
-        self._deeds.setVisible(bool(entries))
+        self.filter.show_places(self.entries.places)
+        for widget in (self.table, self.filter, self._deeds, self.details):
+            widget.setVisible(bool(entries))
         self.empty.setVisible(not entries)
-        if entries:
-            self.table.selectRow(max(0, self.entries.row_of(before)))
+
+    @Slot(object)
+    def show_removal(self, plan: Removal) -> None:
+        """Ask whether a model is to go, and where to; the trash is the first choice where there is one."""
+        trash = not plan.why_no_trash
+        ways = (
+            [("Move to the trash", "danger"), ("Delete for good", "quiet")]
+            if trash
+            else [("Delete for good", "danger")]
+        )
+        question = f"Delete {plan.checkpoint.title}?"
+        dialog = ChoiceDialog(question, removal_words(plan, trash=trash), ways, self)
+        dialog.chosen.connect(partial(self._on_removal, plan, trash))
+        dialog.open()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if model_path(event.mimeData()):
@@ -93,15 +120,39 @@ class LibraryPage(Page):
     def dropEvent(self, event: QDropEvent) -> None:
         self.drop.dropEvent(event)
 
+    def _make_header(self) -> None:
+        self.refresh = button("Refresh", "quiet", "refresh")
+        self.refresh.clicked.connect(self.refresh_wanted)
+        self.add = AddButton()
+        self.add.chosen.connect(self.add_wanted)
+        self.buttons.addWidget(self.refresh)
+        self.buttons.addWidget(self.add)
+
     def _make_deeds(self) -> None:
-        self.chat = _deed("Chat", "primary", "chat", self._on_chat)
-        self.fits = _deed("See what fits", "", "suggestion", self._on_fits)
-        self.convert = _deed("Convert", "", "convert", self._on_convert)
+        self.chat = _deed("Chat", "primary", "chat", partial(self._wish, self.chat_wanted, path=True))
+        self.fits = _deed("See what fits", "", "suggestion", partial(self._wish, self.suggestion_wanted, path=True))
+        self.convert = _deed("Convert", "", "convert", partial(self._wish, self.convert_wanted, path=True))
+        self.verify = _deed(VERIFY, "quiet", "check", self._on_verify)
+        self.repair = _deed("Repair", "quiet", "download", partial(self._wish, self.repair_wanted))
+        self.copy = _deed("Copy into the library", "quiet", "copy", partial(self._wish, self.copy_wanted))
         self.show_in_folder = _deed("Show in folder", "quiet", "folder", self._on_show)
-        self.delete = _deed("Delete", "quiet", "trash", self._on_delete)
-        QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table, self._on_delete)
+        self.delete = _deed("Delete", "quiet", "trash", partial(self._wish, self.delete_wanted))
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table, self.delete.click)
+        self._all_deeds = (self.chat, self.fits, self.convert, self.verify, self.repair, self.copy)
+        self._all_deeds += (self.show_in_folder, self.delete)
         self._deeds = QWidget()
-        self._deeds.setLayout(FlowLayout(self.chat, self.fits, self.convert, self.show_in_folder, self.delete))
+        self._deeds.setLayout(FlowLayout(*self._all_deeds))
+
+    @Slot()
+    def _on_reset(self) -> None:
+        """Select again what was selected, wherever it stands now."""
+        if self.entries.rows:
+            self.table.selectRow(max(0, self.entries.row_of(self._selected)))
+
+    @Slot(str, str)
+    def _on_filter(self, words: str, place: str) -> None:
+        self.entries.show_filter(words, place)
+        self.filter.show_count(len(self.entries.rows), len(self.entries.all))
 
     @Slot(object)
     def _on_picked(self, entry: Entry | None) -> None:
@@ -110,27 +161,36 @@ class LibraryPage(Page):
         self.chat.setEnabled(bool(entry and entry.can_chat))
         self.fits.setEnabled(usable)
         self.convert.setEnabled(usable and bool(entry and entry.can_convert))
+        self._show_verify(entry)
+        self.repair.setVisible(bool(entry and entry.damaged and entry.can_repair))
+        self.copy.setVisible(bool(entry and not entry.is_own and usable))
         self.show_in_folder.setEnabled(bool(entry))
-        self.delete.setEnabled(bool(entry))
+        self.delete.setEnabled(bool(entry and entry.is_own))
+        belongs = f"It belongs to {entry.place}: delete it there." if entry and not entry.is_own else ""
+        self.delete.setToolTip(belongs)
+        self.facts.show_facts(details(entry) if entry else ())
+        self.details.heading.setText(entry.checkpoint.title if entry else "Details")
+
+    def _show_verify(self, entry: Entry | None) -> None:
+        words = FINGERPRINT if entry and not entry.can_verify else VERIFY
+        self.verify.setText(words)
+        self.verify.setAccessibleName(words)
+        self.verify.setEnabled(bool(entry and (entry.can_verify or not entry.damaged)))
 
     @Slot(object)
     def _on_opened(self, entry: Entry) -> None:
         (self.chat_wanted if entry.can_chat else self.suggestion_wanted).emit(entry.checkpoint.path)
 
-    @Slot()
-    def _on_chat(self) -> None:
+    def _wish(self, signal: object, _checked: bool = False, *, path: bool = False) -> None:
         if self.table.entry:
-            self.chat_wanted.emit(self.table.entry.checkpoint.path)
+            model = self.table.entry.checkpoint
+            signal.emit(model.path if path else model)  # type: ignore[attr-defined]
 
     @Slot()
-    def _on_fits(self) -> None:
-        if self.table.entry:
-            self.suggestion_wanted.emit(self.table.entry.checkpoint.path)
-
-    @Slot()
-    def _on_convert(self) -> None:
-        if self.table.entry:
-            self.convert_wanted.emit(self.table.entry.checkpoint.path)
+    def _on_verify(self) -> None:
+        entry = self.table.entry
+        if entry:
+            self._wish(self.verify_wanted if entry.can_verify else self.fingerprint_wanted)
 
     @Slot()
     def _on_show(self) -> None:
@@ -138,24 +198,17 @@ class LibraryPage(Page):
             path = self.table.entry.checkpoint.path
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if path.is_dir() else path.parent)))
 
-    @Slot()
-    def _on_delete(self) -> None:
-        entry = self.table.entry
-        if not entry:
-            return
-        consequence = f"{entry.checkpoint.name} ({size(entry.checkpoint.size_bytes)}) goes for good."
-        dialog = ConfirmDialog(f"Delete {entry.checkpoint.title}?", consequence, "Delete", self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.accepted.connect(partial(self.delete_wanted.emit, entry.checkpoint))
-        dialog.open()
+    def _on_removal(self, plan: Removal, trash: bool, number: int) -> None:
+        self.removal_wanted.emit(plan, not trash or number == 1)
 
     @Slot(QPoint)
     def _on_menu(self, at: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for deed in (self.chat, self.fits, self.convert, self.show_in_folder, self.delete):
-            action = menu.addAction(deed.icon(), deed.text(), deed.click)
-            action.setEnabled(deed.isEnabled())
+        for deed in self._all_deeds:
+            if deed.isVisible():
+                action = menu.addAction(deed.icon(), deed.text(), deed.click)
+                action.setEnabled(deed.isEnabled())
         menu.popup(self.table.viewport().mapToGlobal(at))
 
 

@@ -26,6 +26,8 @@ class LibraryTable(RowTable):
         super().__init__(model, "Models", _WIDTHS)
         self._entries = model
         self.setItemDelegate(_EntryDelegate(self))
+        self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # as found, until a head is clicked
+        self.setSortingEnabled(True)
         self.selectionModel().currentRowChanged.connect(self._on_current)
         self.doubleClicked.connect(self._on_opened)
         model.modelReset.connect(self._on_reset)

@@ -13,6 +13,7 @@ from engine.catalog.facts import read_facts
 from engine.cli import hub_commands, show
 from engine.cli.chat import chat_on, chat_once
 from engine.cli.library import json_option, named, open_library
+from engine.cli.library_commands import library_group
 from engine.cli.measure import measure_command
 from engine.cli.run import finish
 from engine.convert.plan import plan
@@ -60,18 +61,6 @@ def suggest_command(model: str, context: int | None, as_json: bool) -> None:
         show.fits(rows)
 
 
-@halfbyte.command("library")
-@json_option
-def library_command(as_json: bool) -> None:
-    """List the models that are here."""
-    library = open_library()
-    if as_json:
-        show.as_json({"folder": library.folder, "models": library.entries()})
-    else:
-        show.library(library.entries())
-        show.errors.print(f"Folder: {library.folder}", soft_wrap=True)
-
-
 @halfbyte.command("convert")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--format", "format_id", default=DEFAULT_FORMAT, show_default=True, help="Id of the format to make.")
@@ -115,6 +104,7 @@ def chat_command(model: str, prompt: str | None, as_json: bool, **changes: Any) 
 
 
 for command in (
+    library_group,
     hub_commands.search_command,
     hub_commands.show_command,
     hub_commands.get_command,

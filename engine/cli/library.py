@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from engine import settings
+from engine.catalog.elsewhere import models_elsewhere
 from engine.catalog.library import Library
+from engine.catalog.moving.job import recover
 from engine.catalog.starter import NAME as STARTER_NAME
 from engine.catalog.starter import place_starter
+from engine.catalog.summaries import Summaries
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
 def open_library() -> Library:
-    """Return the person's library, with the starter model in it where the installation has one."""
-    library = Library(settings.load().models_folder)
+    """Return the person's library, with the starter model in it where the installation has one.
+
+    A name that is not in it is looked for in other apps as well.
+    """
+    recover(settings.load().models_folder, keep_folder)
+    folder, summaries = settings.load().models_folder, Summaries()
+    library = Library(folder, summaries, lambda: models_elsewhere(folder, summaries))
     place_starter(library)
     return library
+
+
+def keep_folder(folder: Path) -> None:
+    """Keep another models folder in the settings."""
+    settings.save(settings.load().changed(models_folder=str(folder)))
 
 
 def named(name: str) -> str:

@@ -146,12 +146,14 @@ def library(entries: Sequence[Checkpoint]) -> None:
     if not entries:
         output.print("The library is empty. Put a .gguf file or a model's folder into it, or convert one.")
         return
-    table = _table("Name", "Format", "Size", right=(2,))
+    table = _table("Name", "Format", "Size", "From", right=(2,))
     for entry in entries:
-        table.add_row(
-            _plain(entry.name), entry.format.label if entry.format else entry.format_id, size(entry.size_bytes)
-        )
+        label = entry.format.label if entry.format else entry.format_id
+        table.add_row(_plain(entry.name), label, size(entry.size_bytes), _plain(", ".join(entry.owners) or "library"))
     output.print(table)
+    for entry in entries:
+        if entry.damaged:
+            output.print(f"[bold]{_plain(entry.name)}:[/] {_plain(entry.problem)}", soft_wrap=True)
 
 
 def converted(made: Checkpoint) -> None:

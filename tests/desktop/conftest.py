@@ -12,4 +12,6 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("HALFBYTE_HOME", str(tmp_path / "home"))
+    for name in ("HOME", "USERPROFILE"):  # where the models of other apps are looked for
+        monkeypatch.setenv(name, str(tmp_path / "person"))
     return tmp_path / "home"

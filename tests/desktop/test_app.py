@@ -11,6 +11,7 @@ from desktop.flows import library as library_flow
 from desktop.flows import machine as machine_flow
 from desktop.flows import suggestion as suggestion_flow
 from desktop.theme.colours import DARK, current
+from desktop.widgets.choice_dialog import ChoiceDialog
 from engine import settings as settings_file
 from engine.errors import NotFound
 from engine.events import Finished, Progress
@@ -106,6 +107,9 @@ def test_a_model_is_deleted(app, qtbot):
     qtbot.waitUntil(lambda: app.models.entries.rowCount() == 1)
     entry = app.models.entries.row_at(0)
     app.models.delete_wanted.emit(entry.checkpoint)
+    qtbot.waitUntil(lambda: bool(app.models.findChildren(ChoiceDialog)))
+    (dialog,) = app.models.findChildren(ChoiceDialog)
+    dialog.deeds[-1].click()  # for good: the trash has tests of its own
     qtbot.waitUntil(lambda: app.models.entries.rowCount() == 0)
     assert not entry.checkpoint.path.exists()
     assert "No models yet" in words_on(app.models) or not app.models.isVisible()
@@ -114,7 +118,10 @@ def test_a_model_is_deleted(app, qtbot):
 def test_settings_hold_at_once_and_are_kept(app, qtbot, home, tmp_path):
     app.options.rows["theme"].editor.setCurrentIndex(2)
     assert current() is DARK
+    qtbot.waitUntil(lambda: app.models.entries.rowCount() == 1)
     app.options.changed.emit(app.state.settings.changed(models_folder=str(tmp_path / "other")))
+    (dialog,) = app.window.findChildren(ChoiceDialog)
+    dialog.deeds[1].click()
     assert app.state.library.folder == tmp_path / "other"
     qtbot.waitUntil(lambda: app.models.entries.rowCount() == 0)
     kept = settings_file.load()

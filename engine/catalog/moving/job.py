@@ -13,10 +13,11 @@ from pathlib import Path
 
 from engine.catalog import records
 from engine.catalog.download.disk import disk_error
+from engine.catalog.download.order import OrderFile
 from engine.catalog.moving.journal import COPYING, RENAMING, Copied, Journal
 from engine.catalog.moving.plan import MovePlan, library_files, plan_move
 from engine.catalog.notes import Notes
-from engine.errors import Cancelled, DamagedFile, Refused
+from engine.errors import Cancelled, DamagedFile, EngineError, Refused
 from engine.events import Event, Finished, Notice, Progress
 from engine.pace import Pace
 
@@ -54,29 +55,35 @@ class Moving:
         self._stop.set()
 
     def __iter__(self) -> Iterator[Event]:
-        plan = self._plan
-        stage = RENAMING if plan.same_disk else COPYING
-        if not self._goes_on() and not self._journal.begin(plan.source, plan.target, stage):
-            raise Refused("The progress of the move cannot be written down.", "See that the app's folder is writable.")
+        plan, left = self._plan, list[str]()
+        downloads = OrderFile(plan.source)
+        downloads.claim()  # nobody begins to fetch into the old folder meanwhile
         try:
+            if not self._goes_on():
+                self._begin()
             plan.target.mkdir(parents=True, exist_ok=True)
-            left: list[str] = []
-            yield from self._rename(left) if plan.same_disk else self._copy(left)
+            yield from self._rename() if plan.same_disk else self._copy(left)
         except OSError as error:
             raise disk_error(error, plan.target, plan.left_bytes) from error
+        finally:
+            downloads.release()
+        _remove_empty(plan.source)
         if left:
-            yield Notice(
-                f"{len(left)} files in {plan.source} were changed while they moved; they stay there.", "warning"
-            )
+            yield Notice(f"{len(left)} files in {plan.source} were changed meanwhile; they stay there.", "warning")
         Notes().move(plan.source, plan.target)
         self._journal.end()
         yield Finished(Moved(plan.source, plan.target, len(plan.files), plan.size_bytes, tuple(left)))
+
+    def _begin(self) -> None:
+        plan = self._plan
+        if not self._journal.begin(plan.source, plan.target, RENAMING if plan.same_disk else COPYING):
+            raise Refused("The progress of the move cannot be written down.", "See that the app's folder is writable.")
 
     def _goes_on(self) -> bool:
         begun = self._journal.begun()
         return begun is not None and (begun.source, begun.target) == (self._plan.source, self._plan.target)
 
-    def _rename(self, left: list[str]) -> Iterator[Event]:
+    def _rename(self) -> Iterator[Event]:
         """Rename file by file; when one cannot be, or the person stops, those before are named back."""
         plan, done = self._plan, list[str]()
         try:
@@ -95,8 +102,6 @@ class Moving:
             _remove_empty(plan.target)
             self._journal.end()
             raise
-        del left  # nothing can be changed between
-        _remove_empty(plan.source)
 
     def _copy(self, left: list[str]) -> Iterator[Event]:
         plan, begun = self._plan, self._journal.begun()
@@ -177,10 +182,22 @@ def recover(current: Path, switch: Callable[[Path], None], journal: Journal | No
         switch(begun.target)
     else:
         remove_moved(begun.source, begun.target, begun.copied, left)
+    _sweep(begun.source)
     Notes().move(begun.source, begun.target)
     journal.end()
     size_bytes = sum(copied.size_bytes for copied in begun.copied.values())
     return Moved(begun.source, begun.target, len(begun.copied), size_bytes, tuple(left))
+
+
+def _sweep(source: Path) -> None:
+    """Remove the lock that the killed move held, and the folders that are empty now."""
+    if not source.is_dir():
+        return
+    downloads = OrderFile(source)
+    with contextlib.suppress(EngineError):
+        downloads.claim()
+        downloads.release()
+    _remove_empty(source)
 
 
 def _rename_rest(source: Path, target: Path) -> None:

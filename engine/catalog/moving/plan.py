@@ -9,6 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from engine.catalog.download.order import LOCK_FILE
 from engine.catalog.moving.journal import Begun, Journal
 from engine.catalog.names import DOWNLOADS
 from engine.errors import DiskFull, NotFound, Refused
@@ -88,6 +89,8 @@ def _require_apart(source: Path, target: Path) -> None:
 def _require_quiet(source: Path) -> None:
     """Raise :class:`Refused` while a download has its folder locked."""
     for file in (source / DOWNLOADS).glob("*.lock"):
+        if file.name == LOCK_FILE:
+            continue  # the line may be held by an app that fetches nothing now; the move claims it when it begins
         lock = FileLock(file, timeout=0)
         try:
             lock.acquire()

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from PySide6.QtCore import Qt
 
-from desktop.models.library_model import FORMAT, FROM, MODEL, SIZE, Entry, LibraryModel, read_library
+from desktop.models.library_model import FORMAT, FROM, MODEL, SIZE, USED, Entry, LibraryModel, read_library
 from desktop.models.row_model import ROW
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
@@ -31,7 +32,7 @@ def test_a_row_in_words():
 
 def test_what_can_be_done():
     assert STARTER.can_chat
-    assert not ORIGINAL.can_chat
+    assert ORIGINAL.can_chat  # in PyTorch; what is missing for it is said when it is opened
     assert not DAMAGED.can_chat and DAMAGED.damaged
     assert [entry.can_convert for entry in ENTRIES] == [False, True, False]
 
@@ -50,6 +51,29 @@ def test_a_record_of_any_shape_is_shown():
     assert source({"path": "/b/c"}) == "c"
     assert source("a friend") == "a friend"
     assert source(None) == "Added by hand"
+
+
+def test_sorting_and_filtering():
+    model = LibraryModel(ENTRIES)
+    model.sort(SIZE, Qt.SortOrder.DescendingOrder)
+    assert [entry.checkpoint.size_bytes for entry in model.rows] == [16_000_000_000, 98_362_432, 1234]
+    model.sort(USED)
+    model.show_filter("smol Q4_1")
+    assert model.rows == (STARTER,)
+    model.show_filter("", "Ollama")
+    assert model.rows == () and model.all == ENTRIES
+    model.show_filter("")
+    assert len(model.rows) == 3
+
+
+def test_what_belongs_to_another_app_is_not_ours():
+    theirs = Checkpoint(Path("/o/blobs/sha256-0"), "Ollama/x:1b", "gguf-q8_0", 5, owners=("Ollama",), label="x:1b")
+    entry = Entry(theirs, 0, 1_790_000_000)
+    assert not entry.is_own and entry.place == entry.folder_words == entry.source_words == "Ollama"
+    assert entry.can_chat and entry.can_convert  # a blob's path has no ending
+    assert entry.used_words != "Never"
+    shared = Entry(dataclasses.replace(theirs, name="acme/x/x.gguf", label=""), 0)
+    assert shared.is_own and shared.source_words == "Ollama"
 
 
 def test_the_folder_is_read(tmp_path):
