@@ -6,10 +6,11 @@ The same code runs with transformers 4.57 and 5: their caches differ, the signat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch  # pyright: ignore[reportMissingImports]
+from torch.nn.attention.bias import causal_lower_right  # pyright: ignore[reportMissingImports]
 from transformers import AttentionInterface  # pyright: ignore
 from transformers.cache_utils import Cache, CacheLayerMixin  # pyright: ignore[reportMissingImports]
 
@@ -21,11 +22,13 @@ NAME = "halfbyte"
 class Place:
     """Where the tokens that are being computed stand.
 
-    ``start`` is the first one's position; for a captured step it is in ``position``, on the device.
+    ``start`` is the first one's position; for a captured step it is in ``position``, on the device. ``masks`` are those
+    of this computation, by the window: layers share them.
     """
 
     start: int = 0
     position: Tensor | None = None
+    masks: dict[Any, Tensor] = field(default_factory=dict)
 
 
 class Layer(CacheLayerMixin):
@@ -103,26 +106,43 @@ def attend(
     ``s_aux``: the learned sink of each head (gpt-oss).
     """
     mask = attention_mask
-    if place is not None:
+    plain = softcap is not None or s_aux is not None
+    later = not plain and _is_later(place, query, key, sliding_window)
+    if later:
+        mask = causal_lower_right(query.shape[2], key.shape[2])  # of no size: the flash kernel counts by itself
+    elif place is not None:
         mask = _mask(place, query.shape[2], key.shape[2], sliding_window, query.device)
-    if softcap is not None or s_aux is not None:
+    if plain:
         return _plain(query, key, value, mask, scaling, softcap, s_aux), None
     causal = mask is None and query.shape[2] > 1
+    shared = query.shape[1] // key.shape[1]
+    if mask is not None and not later and shared > 1:  # the fused functions take a mask or shared heads, not both
+        key, value = (states.repeat_interleave(shared, dim=1) for states in (key, value))
     answer = torch.nn.functional.scaled_dot_product_attention(
         query, key, value, attn_mask=mask, is_causal=causal, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
     )
     return answer.transpose(1, 2).contiguous(), None
 
 
+def _is_later(place: Place | None, query: Tensor, key: Tensor, window: int | None) -> bool:
+    """Tell a later part of a prompt on a GPU: all before it may be looked at, and it is causal in itself."""
+    if place is None or place.position is not None or not query.is_cuda:
+        return False
+    return 1 < query.shape[2] < key.shape[2] and (window is None or key.shape[2] <= window)
+
+
 def _mask(place: Place, count: int, length: int, window: int | None, device: Any) -> Tensor | None:
     """Return which key each token may look at; ``None`` where that is all before it."""
     if place.position is None and (window is None or length <= window) and (count == 1 or count == length):
         return None
+    if window in place.masks:
+        return place.masks[window]
     first = place.start if place.position is None else place.position
     rows = (torch.arange(count, device=device) + first).unsqueeze(1)
     columns = torch.arange(length, device=device).unsqueeze(0)
     seen = columns <= rows
-    return seen if window is None else seen & (columns > rows - window)
+    place.masks[window] = seen if window is None else seen & (columns > rows - window)
+    return place.masks[window]
 
 
 def _plain(

@@ -74,7 +74,8 @@ def _awq(quantization: Mapping[str, Any]) -> Packing:
 
     def read(parts: Parts) -> Packed:
         numbers, zeros = (_nibbles(parts[name], AWQ_ORDER).T for name in ("qweight", "qzeros"))
-        return Grouped4Linear(packed(numbers), parts["scales"].T.contiguous(), _bytes(zeros), bias=parts.get("bias"))
+        scales = parts["scales"].T.contiguous()
+        return Grouped4Linear(packed(numbers), scales, _bytes(zeros), bias=parts.get("bias"))
 
     return Packing("qweight", frozenset({"qweight", "qzeros", "scales", "bias"}), read)
 

@@ -13,7 +13,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from engine.catalog.facts import read_facts
 from engine.errors import EngineError, NotEnoughMemory, NotFound, Refused
 from engine.events import Event, Notice
-from engine.formats import FORMATS, ModelFacts
+from engine.formats import Family, ModelFacts
 from engine.recommend.footprint import footprint
 from engine.runtime.backends.hf import faults
 from engine.runtime.backends.hf.checkpoints import BACKEND
@@ -56,6 +56,9 @@ def load(path: Path, options: LoadOptions, stop: threading.Event) -> Generator[E
         batch_tokens = options.batch_tokens * (GPU_BATCHES if device.type == "cuda" else 1)
         model = Model(module, vocabulary, context_tokens, batch_tokens)
         _warm_up(model)
+        slow = _make_ready(model) if device.type == "cuda" else ""
+    if slow:
+        yield Notice(f"This model answers more slowly than the GPU could: {slow[:200]}.")
     if not model.template_known:
         text = f"{model.template_complaint} A plain one is used: answers may be worse than the model can give."
         yield Notice(text, "warning")
@@ -114,8 +117,10 @@ class _Fitting:
         return 0
 
     def _needed(self, context_tokens: int) -> int:
-        if self._facts is None or (self._format_id not in FORMATS and self._format_id != self._facts.format_id):
+        if self._facts is None:
             return 0
+        if self._format_id.partition("-")[0] not in set(Family):
+            return self._facts.weights_bytes
         expected = footprint(self._facts, self._format_id, context_tokens)
         return expected.total_bytes - expected.runtime_bytes  # PyTorch has started: its own part is taken already
 
@@ -123,7 +128,20 @@ class _Fitting:
 def _warm_up(model: Model) -> None:
     """Compute once, so that the KV cache is reserved and the first answer waits for no kernel; then forget it."""
     model.read([0])
+    if model.device.type == "cuda":
+        for count in (model.batch_tokens, model.batch_tokens // 2):  # the first and a later part of a long prompt
+            if count := min(count, model.context_tokens - len(model.cache.tokens)):
+                model.read([0] * count)
     model.cache.tokens.clear()
+
+
+def _make_ready(model: Model) -> str:
+    """Return what keeps the model from full speed."""
+    try:
+        from engine.runtime.backends.hf.cuda.ready import make_ready
+    except ImportError as error:  # cuda-bindings came with PyTorch only lately
+        return f"the package {error.name} is missing"
+    return make_ready(model)
 
 
 def _describe(folder: Folder, model: Model, load_s: float) -> Loaded:

@@ -116,6 +116,7 @@ class Model:
         """
         place = self.keep.place
         place.start, place.position = start, position
+        place.masks.clear()
         positions = position
         if positions is None:
             positions = torch.arange(start, start + tokens.shape[1], device=tokens.device)

@@ -23,12 +23,11 @@ class Packed(nn.Module):
     ``order``: the columns as they are stored (GPTQ with activation reordering); ``None`` for as they come.
     """
 
-    order: Tensor | None = None
-
-    def __init__(self, rows: int, columns: int, bias: Tensor | None) -> None:
+    def __init__(self, rows: int, columns: int, bias: Tensor | None, order: Tensor | None = None) -> None:
         super().__init__()
         self.out_features, self.in_features = rows, columns
-        self.bias = bias
+        self.register_buffer("bias", bias, persistent=False)
+        self.register_buffer("order", order, persistent=False)
 
     def widened(self, kind: Any) -> Tensor:
         """Return the matrix (rows, columns as stored) in a floating type."""
@@ -79,9 +78,9 @@ class Grouped4Linear(Packed):
     def __init__(
         self, codes: Tensor, scales: Tensor, zeros: Tensor, *, order: Tensor | None = None, bias: Tensor | None = None
     ) -> None:
-        super().__init__(codes.shape[0], 2 * codes.shape[1], bias)
+        super().__init__(codes.shape[0], 2 * codes.shape[1], bias, order)
         self.group = self.in_features // scales.shape[1]
-        for name, tensor in (("codes", codes), ("scales", scales.half()), ("zeros", zeros), ("order", order)):
+        for name, tensor in (("codes", codes), ("scales", scales.half()), ("zeros", zeros)):
             self.register_buffer(name, tensor, persistent=False)
         self.register_buffer("table", torch.arange(16.0, device=codes.device), persistent=False)
 
@@ -99,4 +98,4 @@ def unpacked(codes: Tensor) -> Tensor:
 def packed(numbers: Tensor) -> Tensor:
     """Return four-bit numbers (rows, columns) two a byte."""
     numbers = numbers.to(torch.uint8)
-    return (numbers[:, ::2] << 4) | numbers[:, 1::2]
+    return ((numbers[:, ::2] << 4) | numbers[:, 1::2]).contiguous()
