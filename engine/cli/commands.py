@@ -12,8 +12,8 @@ from engine import __version__, settings
 from engine.catalog.facts import read_facts
 from engine.cli import hub_commands, show
 from engine.cli.chat import chat_on, chat_once
+from engine.cli.chats import chats
 from engine.cli.library import json_option, named, open_library
-from engine.cli.library_commands import library_group
 from engine.cli.measure import measure_command
 from engine.cli.run import finish
 from engine.convert.plan import plan
@@ -61,6 +61,18 @@ def suggest_command(model: str, context: int | None, as_json: bool) -> None:
         show.fits(rows)
 
 
+@halfbyte.command("library")
+@json_option
+def library_command(as_json: bool) -> None:
+    """List the models that are here."""
+    library = open_library()
+    if as_json:
+        show.as_json({"folder": library.folder, "models": library.entries()})
+    else:
+        show.library(library.entries())
+        show.errors.print(f"Folder: {library.folder}", soft_wrap=True)
+
+
 @halfbyte.command("convert")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--format", "format_id", default=DEFAULT_FORMAT, show_default=True, help="Id of the format to make.")
@@ -104,12 +116,12 @@ def chat_command(model: str, prompt: str | None, as_json: bool, **changes: Any) 
 
 
 for command in (
-    library_group,
     hub_commands.search_command,
     hub_commands.show_command,
     hub_commands.get_command,
     hub_commands.verify_command,
     hub_commands.token_command,
+    chats,
     measure_command,
 ):
     halfbyte.add_command(command)

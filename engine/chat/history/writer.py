@@ -19,7 +19,10 @@ from engine.chat.history.schema import connect
 Value = TypeVar("Value")
 Change = Callable[[sqlite3.Connection], Value]
 
-_CHECKPOINT_COMMITS = 500
+_CHECKPOINT_COMMITS = 200  # when nobody has written for a moment
+_MOST_COMMITS = 20_000  # in an answer that takes an hour: the log has some 200 MB by then
+_IDLE_S = 2.0
+_APPLICATION_ID = 0x4842796E  # “HByn”; see _begin_log
 
 
 class Writer:
@@ -32,9 +35,11 @@ class Writer:
         self._file = file
         self._on_fault = on_fault
         self._asked: queue.SimpleQueue[tuple[float, Change[Any], Future[Any]] | None] = queue.SimpleQueue()
-        self._checkpoints = _Checkpoints(file)
-        self._thread = threading.Thread(target=self._run, daemon=True, name="conversations writer")
+        self._checkpoints = _Checkpoints(file, lambda: self.do(_begin_log))
+        connection = connect(file, writing=True)  # here: if it fails, whoever opens the store hears of it
+        self._thread = threading.Thread(target=self._run, args=(connection,), daemon=True, name="conversations writer")
         self._thread.start()
+        self.do(_begin_log).result()
 
     def do(self, change: Change[Value], *, after_s: float = 0.0) -> Future[Value]:
         """Ask for a change; ``after_s`` lets others go first. The future tells of failure as an ``EngineError``."""
@@ -52,8 +57,7 @@ class Writer:
         self._thread.join()
         self._checkpoints.close()
 
-    def _run(self) -> None:
-        connection = connect(self._file, writing=True)
+    def _run(self, connection: sqlite3.Connection) -> None:
         order = itertools.count()
         waiting: list[tuple[float, int, Change[Any], Future[Any]]] = []
         while (item := self._next(waiting)) is not None:
@@ -94,30 +98,44 @@ class Writer:
             self._checkpoints.count()
 
 
-class _Checkpoints:
-    """Move the log's pages into the file from a thread of its own: its fsync would keep an answer's words waiting."""
+def _begin_log(connection: sqlite3.Connection) -> None:
+    """Write something small, so that what follows finds the log begun and does not wait for the disk."""
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
 
-    def __init__(self, file: Path) -> None:
+
+class _Checkpoints:
+    """Move the log's pages into the file while nobody writes, from a thread of its own.
+
+    A checkpoint waits for the disk, and so does the first commit after it, which begins the log anew (SQLite 3.40,
+    src/wal.c, ``syncHeader``): on a busy machine more than a second each. Neither may keep an answer's words waiting.
+    """
+
+    def __init__(self, file: Path, begin_log: Callable[[], object]) -> None:
         self._file = file
+        self._begin_log = begin_log
         self._commits = 0
-        self._wanted = threading.Event()
-        self._ending = False
+        self._last_s = time.monotonic()
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="conversations checkpoints")
         self._thread.start()
 
     def count(self) -> None:
         self._commits += 1
-        if self._commits % _CHECKPOINT_COMMITS == 0:
-            self._wanted.set()
+        self._last_s = time.monotonic()
 
     def close(self) -> None:
-        self._ending = True
-        self._wanted.set()
+        self._ending.set()
         self._thread.join()
 
     def _run(self) -> None:
-        connection = connect(self._file, writing=True)
-        while self._wanted.wait() and not self._ending:
-            self._wanted.clear()
+        connection = None
+        while not self._ending.wait(_IDLE_S):
+            idle = time.monotonic() - self._last_s >= _IDLE_S
+            if self._commits < (_CHECKPOINT_COMMITS if idle else _MOST_COMMITS):
+                continue
+            self._commits = 0
+            connection = connection or connect(self._file, writing=True)
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        connection.close()
+            self._begin_log()
+        if connection:
+            connection.close()
