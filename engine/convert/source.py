@@ -23,6 +23,8 @@ EXTRA = "The real one takes over where it is installed: pip install 'halfbyte[co
 GGUF_SOURCES = ("gguf-f32", "gguf-f16", "gguf-bf16", "gguf-q8_0")
 # Their converters read nothing but tokenizer.model (conversion/gemma.py, nemotron.py, phi.py).
 SENTENCEPIECE_ONLY = frozenset({"GemmaForCausalLM", "Gemma2ForCausalLM", "NemotronForCausalLM"})
+LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers")
+SMALL_VOCABULARY = 1 << 20
 NUMBERS = frozenset({"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"})
 
 
@@ -92,6 +94,8 @@ def _folder(folder: Path) -> Source:
     except EngineError as error:
         if not problems:
             problems.append(error)
+    if facts and config:
+        problems += _size_problems(folder, config, facts)
     return Source(folder, files, facts, _stored_type(tensors), _family(config), tuple(problems))
 
 
@@ -127,6 +131,20 @@ def _architecture_problems(config: dict[str, Any]) -> Iterator[EngineError]:
         yield UnsupportedModel("not named", CONVERTER, "config.json does not say what the model is.")
     elif name not in known:
         yield UnsupportedModel(name, CONVERTER)
+
+
+def _size_problems(folder: Path, config: dict[str, Any], facts: ModelFacts) -> Iterator[EngineError]:
+    """Say what numbers the weights contradict: the converter would fill the memory with so many names."""
+    text = config.get("text_config")
+    values = {**config, **(text if isinstance(text, dict) else {})}
+    limits = {name: len(facts.tensors) for name in LAYER_COUNTS}
+    limits["vocab_size"] = max(2 * facts.vocabulary, SMALL_VOCABULARY)
+    for name, limit in limits.items():
+        found = values.get(name)
+        if isinstance(found, int | float) and not found <= limit:
+            yield DamagedFile(
+                str(folder / "config.json"), f"{name} of at most {limit:,}, as the weights have", f"{found!r:.40}"
+            )
 
 
 def _files(folder: Path, problems: list[EngineError]) -> tuple[Path, ...]:
@@ -196,7 +214,7 @@ def _tokenizer_problems(folder: Path, architecture: str) -> Iterator[EngineError
 def _standin_problems(config: dict[str, Any], tensors: list[StoredTensor]) -> Iterator[EngineError]:
     """Say what only the real torch can do."""
     family, name = _family(config), _architecture(config) or "not named"
-    if family not in toolchain.standin_families():
+    if not toolchain.standin_knows(family):
         yield UnsupportedModel(name, STANDIN, f"it was not tried with the model type “{family}”. {EXTRA}")
     quantization = config.get("quantization_config")
     if isinstance(quantization, dict):

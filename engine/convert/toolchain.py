@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from engine.errors import PackageMissing
 
@@ -52,7 +53,18 @@ def known_architectures() -> frozenset[str]:
 
 
 @cache
+def _families() -> dict[str, Any]:
+    return json.loads((STANDIN / "transformers" / "defaults.json").read_text("utf-8"))
+
+
 def standin_families() -> frozenset[str]:
-    """Return the model types that were converted without torch and compared with it, byte for byte."""
-    table = json.loads((STANDIN / "transformers" / "defaults.json").read_text("utf-8"))
-    return frozenset(filter(None, table))
+    """Return the model types whose configuration is completed without torch as transformers completes it."""
+    return frozenset(name for name in _families() if name and "." not in name)
+
+
+def standin_knows(family: str) -> bool:
+    """Tell whether a model type converts without torch: one of the table, or one that transformers knows nothing of.
+
+    For the latter the converter reads the bare ``config.json``, with torch as without.
+    """
+    return family in standin_families() or family not in _families()[""]["families"]

@@ -47,8 +47,9 @@ def tiny_weights(name: str) -> dict[str, NDArray[np.float32]]:
 
 def _numbers(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Return a tensor's numbers: those of its first 1,024 rows or fewer, repeated."""
-    drawn = (min(shape[0], 1024), *shape[1:])
-    numbers = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(drawn).astype(np.float32)
+    drawn = (min(shape[0], 1024), *shape[1:]) if shape else ()
+    numbers = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(drawn)
+    numbers = np.asarray(numbers, np.float32)
     return np.resize(numbers * np.float32(0.05), shape)
 
 

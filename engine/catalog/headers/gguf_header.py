@@ -114,7 +114,10 @@ def _text(cursor: Cursor, limit: int, what: str) -> str:
     length = _number(cursor, U64)
     if length > limit:
         raise cursor.damaged(f"{what} of at most {limit:,} bytes", f"{length:,} bytes")
-    return cursor.take(length).decode("utf-8", "replace")
+    try:
+        return cursor.take(length).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise cursor.damaged(f"{what} in UTF-8", "other bytes") from error
 
 
 def _key(cursor: Cursor) -> str:

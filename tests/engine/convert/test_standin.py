@@ -96,9 +96,16 @@ def test_what_it_lacks_is_named(what: str, ask) -> None:
     assert all(part in str(lacking.value) for part in what.split(" and "))
 
 
-@pytest.mark.parametrize("given", [{}, {"model_type": "mamba"}, {"model_type": "mistral", "layer_types": []}])
+@pytest.mark.parametrize("given", [{"model_type": "dbrx"}, {"model_type": "mistral", "layer_types": []}])
 def test_a_family_that_was_not_tried_is_refused(given: dict) -> None:
     with pytest.raises(Lacking, match="model type"):
+        complete(given)
+
+
+@pytest.mark.parametrize("given", [{}, {"model_type": "chatglm"}, {"model_type": 7}, {"model_type": ""}])
+def test_a_family_that_transformers_does_not_know_either_is_no_lack(given: dict) -> None:
+    """There the converter reads the bare config.json, with torch as without."""
+    with pytest.raises(ValueError, match="model type"):
         complete(given)
 
 

@@ -74,6 +74,35 @@ def reshape(tensor: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 @overridable
+def exp(tensor: Tensor) -> Tensor:
+    """Raise e to each element, with one rounding.
+
+    torch's vector kernels differ in the last bit of 1 % of the numbers: the tensor ``ssm_a`` of Mamba models shows it.
+    """
+    return tensor.map(lambda values: np.exp(values, dtype=np.float64))
+
+
+@overridable
+def sqrt(tensor: Tensor) -> Tensor:
+    return tensor.map(np.sqrt)
+
+
+@overridable
+def zeros_like(tensor: Tensor) -> Tensor:
+    return empty(tensor.shape, dtype=tensor.dtype, device="meta" if tensor.is_meta else "cpu")
+
+
+@overridable
+def squeeze(tensor: Tensor, dim: int | None = None) -> Tensor:
+    return tensor.squeeze(dim)
+
+
+@overridable
+def transpose(tensor: Tensor, first: int, second: int) -> Tensor:
+    return tensor.transpose(first, second)
+
+
+@overridable
 def any_(tensor: Tensor) -> Tensor:
     return Tensor(np.asarray(tensor.array.any()), of_numpy(np.zeros((), bool)))
 

@@ -118,6 +118,10 @@ class Tensor:
     def __getitem__(self, index: Any) -> Tensor:
         return self._with(np.asarray(self.array[_index(index)]))
 
+    def __setitem__(self, index: Any, values: Tensor) -> None:
+        if not self.is_meta and not np.shares_memory(self.array, values.array):
+            self.array[_index(index)] = values.to(self.dtype).array
+
     def __iter__(self) -> Iterator[Tensor]:
         return (self[position] for position in range(len(self)))
 
@@ -212,6 +216,12 @@ class Tensor:
 
     __rmul__ = __mul__
 
+    def __imul__(self, other: Any) -> Any:
+        product = self * other
+        if not self.is_meta:
+            self.array[...] = product.array
+        return self
+
     def __truediv__(self, other: Any) -> Any:
         operand = self if self.dtype.is_floating_point else self.to(float32)
         return operand._combine(other, np.divide)
@@ -227,12 +237,13 @@ class Tensor:
         return self._combine(base, lambda exponent, base: _power(base, exponent))
 
     def __neg__(self) -> Tensor:
-        return self._map(np.negative)
+        return self.map(np.negative)
 
     def reciprocal(self) -> Tensor:
-        return self._map(lambda values: values.dtype.type(1) / values)
+        return self.map(lambda values: values.dtype.type(1) / values)
 
-    def _map(self, operation: Callable[[Array], Array]) -> Tensor:
+    def map(self, operation: Callable[[Array], Array]) -> Tensor:
+        """Compute something of each element, in the type that torch computes it in."""
         if self.is_meta:
             return self
         with np.errstate(all="ignore"):

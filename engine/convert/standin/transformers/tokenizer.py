@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import tokenizers
-from tokenizers import AddedToken, pre_tokenizers, processors
+from tokenizers import AddedToken, normalizers, pre_tokenizers, processors
 
 from engine.convert.standin.lacking import Lacking, attribute_of
 
@@ -33,14 +33,19 @@ class Rule:
     eos: str | None = None
     unk: str | None = None
     pad: str | None = None
+    sep: str | None = None
+    cls: str | None = None
+    mask: str | None = None
     adds_bos: bool | None = None
 
     def special_tokens(self) -> dict[str, Any]:
         named = {"bos_token": self.bos, "eos_token": self.eos, "unk_token": self.unk, "pad_token": self.pad}
+        named |= {"sep_token": self.sep, "cls_token": self.cls, "mask_token": self.mask}
         return {name: token for name, token in named.items() if token is not None}
 
 
 _END = "<|endoftext|>"
+_BERT = Rule(unk="[UNK]", pad="[PAD]", sep="[SEP]", cls="[CLS]", mask="[MASK]")
 RULES: dict[str, Rule] = {
     "PreTrainedTokenizer": Rule(),
     "TokenizersBackend": Rule(),  # what transformers 5 writes
@@ -50,27 +55,9 @@ RULES: dict[str, Rule] = {
     "CodeGenTokenizer": Rule(_END, _END, _END),
     "Qwen2Tokenizer": Rule(None, _END, _END, _END),
     "GPTNeoXTokenizer": Rule(_END, _END, _END, adds_bos=False),
-}
-CLASSES = {
-    "llama": "LlamaTokenizer",
-    "mistral": "LlamaTokenizer",
-    "mixtral": "LlamaTokenizer",
-    "phi3": "LlamaTokenizer",
-    "gemma": "GemmaTokenizer",
-    "gemma2": "GemmaTokenizer",
-    "gemma3": "GemmaTokenizer",
-    "gemma3_text": "GemmaTokenizer",
-    "qwen2": "Qwen2Tokenizer",
-    "qwen3": "Qwen2Tokenizer",
-    "qwen3_moe": "Qwen2Tokenizer",
-    "gpt2": "GPT2Tokenizer",
-    "granite": "GPT2Tokenizer",
-    "starcoder2": "GPT2Tokenizer",
-    "phi": "CodeGenTokenizer",
-    "gpt_neox": "GPTNeoXTokenizer",
-    "olmo": "GPTNeoXTokenizer",
-    "olmo2": "GPTNeoXTokenizer",
-    "stablelm": "GPTNeoXTokenizer",
+    "BertTokenizer": _BERT,
+    "DistilBertTokenizer": _BERT,
+    "XLMRobertaTokenizer": Rule("<s>", "</s>", "<unk>", "<pad>", sep="</s>", cls="<s>", mask="<mask>"),
 }
 
 
@@ -79,10 +66,11 @@ class Tokenizer:
 
     is_fast = True
 
-    def __init__(self, backend: tokenizers.Tokenizer, special_tokens: dict[str, Any], *, cleans_up: bool) -> None:
+    def __init__(self, backend: tokenizers.Tokenizer, special_tokens: dict[str, Any], settings: dict[str, Any]) -> None:
         self.backend = backend
         self._special_tokens = special_tokens
-        self._cleans_up = cleans_up
+        self.clean_up_tokenization_spaces = bool(settings.get("clean_up_tokenization_spaces"))
+        self.add_prefix_space = bool(settings.get("add_prefix_space"))
 
     def __getattr__(self, name: str) -> Any:
         return attribute_of("a tokenizer")(name)
@@ -114,12 +102,15 @@ class Tokenizer:
         numbers = map(self.backend.token_to_id, self.all_special_tokens)
         return [number for number in numbers if number is not None]
 
+    def _convert_id_to_token(self, number: int) -> str | None:
+        return self.backend.id_to_token(number)
+
     def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
         return self.backend.encode(text, add_special_tokens=add_special_tokens).ids
 
     def decode(self, numbers: list[int]) -> str:
         text = self.backend.decode(numbers, skip_special_tokens=False)
-        return _cleaned(text) if self._cleans_up else text
+        return _cleaned(text) if self.clean_up_tokenization_spaces else text
 
 
 class AutoTokenizer:
@@ -147,13 +138,15 @@ def load(folder: Path) -> Tokenizer:
     _set_prefix_space(backend, bool(settings.get("add_prefix_space")))
     if rule.adds_bos is not None:
         _set_template(backend, special_tokens, settings.get("add_bos_token", rule.adds_bos), settings)
-    return Tokenizer(backend, special_tokens, cleans_up=bool(settings.get("clean_up_tokenization_spaces")))
+    if rule is _BERT:
+        _set_bert_normalizer(backend, settings)
+    return Tokenizer(backend, special_tokens, settings)
 
 
 def _rule(folder: Path, settings: dict[str, Any]) -> Rule:
     config = _read(folder / "config.json")
     family = config.get("model_type", "")
-    name = settings.get("tokenizer_class") or config.get("tokenizer_class") or CLASSES.get(family)
+    name = settings.get("tokenizer_class") or config.get("tokenizer_class") or table().get(family, {}).get("tokenizer")
     if name is None and family in table():
         name = "PreTrainedTokenizer"
     rule = RULES.get(str(name).removesuffix("Fast"))
@@ -236,6 +229,17 @@ def _set_prefix_space(backend: tokenizers.Tokenizer, prefix_space: bool) -> None
     if isinstance(step, pre_tokenizers.ByteLevel) and step.add_prefix_space != prefix_space:
         step.add_prefix_space = prefix_space
         backend.pre_tokenizer = step
+
+
+def _set_bert_normalizer(backend: tokenizers.Tokenizer, settings: dict[str, Any]) -> None:
+    """Lower the letters and part Chinese ones as the settings say and not as the file does."""
+    if isinstance(backend.normalizer, normalizers.BertNormalizer):
+        backend.normalizer = normalizers.BertNormalizer(
+            clean_text=backend.normalizer.clean_text,
+            handle_chinese_chars=bool(settings.get("tokenize_chinese_chars", True)),
+            strip_accents=settings.get("strip_accents"),
+            lowercase=bool(settings.get("do_lower_case", True)),
+        )
 
 
 def _set_template(
