@@ -49,7 +49,7 @@ class FoundRow:
         count = self.model.parameters
         amount = f"{count / 1e9:.1f} billion" if count >= 1e9 else f"{count / 1e6:.0f} million" if count else ""
         gate = "asks for permission" if self.model.gated else "private" if self.model.private else ""
-        return " · ".join(filter(None, [self.model.author, amount, gate, self.changed_words]))
+        return " · ".join(filter(None, [gate, self.model.author, amount, self.changed_words]))
 
     @property
     def changed_words(self) -> str:

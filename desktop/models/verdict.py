@@ -27,7 +27,7 @@ def verdict_of(fit: Fit | None) -> Verdict:
     if fit is None:
         return UNKNOWN
     if not fit.fits:
-        too_big = fit.footprint.total_bytes > fit.free_bytes
+        too_big = 0 < fit.free_bytes < fit.footprint.total_bytes  # none is free where the hardware is missing
         return Verdict("bad", "Too big" if too_big else "Not on this computer")
     if fit.obstacles:
         return Verdict("warning", "Needs more first")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 
 from desktop.models.found_model import FoundPage, FoundRow, FoundTableModel
 from desktop.theme import scale
@@ -90,6 +90,8 @@ class SearchPane(QWidget):
         self.go.setAccessibleName("Stop")
         self.more.setEnabled(False)
         for state in (self.start, self.nothing, self.unreachable):
+            if state.isAncestorOf(QApplication.focusWidget() or self):
+                self.go.setFocus()  # otherwise it would leave the page with its button
             state.hide()
 
     def show_page(self, page: FoundPage, *, more: bool) -> None:
