@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,17 +12,14 @@ from engine.catalog.facts import read_facts
 from engine.cli import hub_commands, show
 from engine.cli.chat import chat_on, chat_once
 from engine.cli.chats import chats
+from engine.cli.convert import convert_command
 from engine.cli.library import json_option, named, open_library
+from engine.cli.library_commands import library_group
 from engine.cli.measure import measure_command
 from engine.cli.run import finish
-from engine.convert.plan import plan
-from engine.convert.run import Conversion
-from engine.errors import Refused
 from engine.machine.job import ProbeJob
 from engine.machine.probe import probe
 from engine.recommend.rules import recommend
-
-DEFAULT_FORMAT = "gguf-q4_k_m"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,37 +57,6 @@ def suggest_command(model: str, context: int | None, as_json: bool) -> None:
         show.fits(rows)
 
 
-@halfbyte.command("library")
-@json_option
-def library_command(as_json: bool) -> None:
-    """List the models that are here."""
-    library = open_library()
-    if as_json:
-        show.as_json({"folder": library.folder, "models": library.entries()})
-    else:
-        show.library(library.entries())
-        show.errors.print(f"Folder: {library.folder}", soft_wrap=True)
-
-
-@halfbyte.command("convert")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--format", "format_id", default=DEFAULT_FORMAT, show_default=True, help="Id of the format to make.")
-@click.option("--output", type=click.Path(path_type=Path), help="File to write. [default: into the library]")
-@json_option
-def convert_command(folder: Path, format_id: str, output: Path | None, as_json: bool) -> None:
-    """Make a GGUF file of a Hugging Face model FOLDER (or of a GGUF file, at another level)."""
-    library = open_library()
-    source = library.find(str(folder))
-    todo = plan(source.path, format_id, output or library.target(source, format_id))
-    if todo.obstacles:
-        raise Refused(" ".join(todo.obstacles), "Nothing was written.")
-    made = finish(Conversion(todo), as_json)
-    if as_json:
-        show.as_json(made)
-    else:
-        show.converted(made)
-
-
 @halfbyte.command("chat")
 @click.argument("model", default="starter")
 @click.argument("prompt", required=False)
@@ -116,6 +81,8 @@ def chat_command(model: str, prompt: str | None, as_json: bool, **changes: Any) 
 
 
 for command in (
+    convert_command,
+    library_group,
     hub_commands.search_command,
     hub_commands.show_command,
     hub_commands.get_command,

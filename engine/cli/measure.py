@@ -25,8 +25,8 @@ from engine.measure.run import Measurement
 from engine.texts import Text
 
 _WRITERS = {"csv": export.to_csv, "markdown": export.to_markdown, "json": export.to_json}
-_LOSSES = ("Format", "Perplexity", "KL divergence", "99 %", "Same top token", "Δ ln perplexity")
-_COSTS = ("Format", "File", "Memory", "Prompt tokens/s", "Answer tokens/s", "First token")
+_LOSSES: tuple[str, ...] = ("Format", "Perplexity", "KL divergence", "99 %", "Same top token", "Δ ln perplexity")
+_COSTS: tuple[str, ...] = ("Format", "File", "Memory", "Prompt tokens/s", "Answer tokens/s", "First token")
 
 
 @click.command("measure")
@@ -101,6 +101,6 @@ def _print(reports: list[Report], headings: Sequence[str]) -> None:
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "Format" else "right")
     for report in reports:
-        known = dict(zip(export.HEADINGS, export.cells(report), strict=True))
+        known: dict[str, str] = dict(zip(export.HEADINGS, export.cells(report), strict=True))
         table.add_row(*(known[heading] for heading in headings))
     show.output.print(table)
