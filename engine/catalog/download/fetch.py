@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -63,10 +62,7 @@ def fetch_whole(source: RemoteSource, part: Path, conditions: Conditions) -> str
             content += piece
             digest.update(piece)
         if digest.right:
-            with part.open("wb") as written:
-                written.write(content)
-                written.flush()
-                os.fsync(written.fileno())
+            part.write_bytes(content)
             return digest.sha256
         tried += 1
         if tried == TRIES:

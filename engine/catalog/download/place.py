@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from engine.catalog import records
 from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.download.check import SMALL_BYTES
 from engine.catalog.download.plan import DownloadPlan
 from engine.catalog.download.staging import Staging
 from engine.catalog.library import Library
@@ -23,6 +25,7 @@ def place(plan: DownloadPlan, staging: Staging, library: Library, hashes: Mappin
     """
     targets = {file.path: plan.target(library.folder, file.path) for file in plan.files}
     twins = [staging.whole(file) for file in plan.files]
+    _settle(whole for file, whole in zip(plan.files, twins, strict=True) if file.size_bytes <= SMALL_BYTES)
     for number, file in enumerate(plan.files):
         target, whole = targets[file.path], staging.whole(file)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -33,6 +36,14 @@ def place(plan: DownloadPlan, staging: Staging, library: Library, hashes: Mappin
     checkpoint = library.entry_at(plan.model_path(library.folder))
     staging.discard()
     return checkpoint
+
+
+def _settle(wholes: Iterable[Path]) -> None:
+    """Wait until the disk has the small files: all at once, because one wait mostly does for those written before."""
+    for whole in wholes:
+        if whole.exists():
+            with whole.open("rb+") as file:
+                os.fsync(file.fileno())
 
 
 def _move(whole: Path, target: Path, *, keep: bool) -> None:
