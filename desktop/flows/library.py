@@ -41,6 +41,7 @@ class LibraryFlow(QObject):
         state.library_moved.connect(self._on_moved)
         state.library_changed.connect(self.read)
         page.refresh_wanted.connect(self.read)
+        page.starter_wanted.connect(self._place_again)
         page.add_wanted.connect(self.add)
         page.copy_wanted.connect(self._copy)
         page.places.forget_wanted.connect(self._forget)
@@ -49,7 +50,15 @@ class LibraryFlow(QObject):
     def start(self) -> None:
         """Read the library, and put the starter model into it."""
         self.read()
-        placing = self._state.jobs.start(Call(place_starter, self._state.library, doing="Placing the starter model"))
+        self._place(again=False)
+
+    @Slot()
+    def _place_again(self) -> None:
+        self._place(again=True)
+
+    def _place(self, *, again: bool) -> None:
+        job = Call(place_starter, self._state.library, doing="Placing the starter model", again=again)
+        placing = self._state.jobs.start(job)
         placing.finished.connect(self.read)
         placing.failed.connect(self._page.show_error)
 

@@ -74,8 +74,12 @@ class Entry:
 
     @property
     def folder_words(self) -> str:
-        """Where it lies: ``publisher/repository``, or the app's name."""
-        return self.checkpoint.name.rpartition("/")[0] if not self.checkpoint.label else self.place
+        """Where it lies: ``publisher/repository``, or the app and what that has of it."""
+        source = self.checkpoint.record.get("source")
+        if self.is_own or self.place not in self.checkpoint.name:
+            return self.checkpoint.name.rpartition("/")[0]
+        repository = source.get("repository") if isinstance(source, dict) else ""
+        return f"{self.place} · {repository}" if repository and repository != self.checkpoint.label else self.place
 
     @property
     def format_words(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from desktop.models.library_model import Entry
-from engine.catalog.download.verify import Verified
+from engine.catalog.download.verify import Verified, expected_hashes
 from engine.catalog.moving.plan import MovePlan
 from engine.catalog.removal import Removal, Removed
 from engine.quantities import size
@@ -36,8 +36,8 @@ def _details(entry: Entry) -> Iterator[tuple[str, str]]:
 
 def removal_words(plan: Removal, *, trash: bool) -> str:
     """Return what deleting means: the room that comes back, what stays, and what to know."""
-    where = "It goes to the trash; the room comes back when that is emptied." if trash else plan.why_no_trash
-    sentences = [f"{size(plan.freed_bytes)} {'come' if plan.freed_bytes != 1 else 'comes'} back.", where]
+    when = " when the trash is emptied" if trash else ""
+    sentences = [f"{size(plan.freed_bytes)} come back{when}.", plan.why_no_trash]
     return " ".join(filter(None, [*sentences, *plan.notes, *(staying.reason for staying in plan.staying)]))
 
 
@@ -73,8 +73,7 @@ def _made(record: Mapping[str, Any]) -> str:
 
 
 def _fingerprint(entry: Entry) -> str:
-    files = _table(entry.checkpoint.record.get("files"))
-    hashes = [_text(_table(file).get("sha256")) for file in files.values()]
+    hashes = list(expected_hashes(entry.checkpoint).values())
     if not any(hashes):
         return "Not noted yet: it cannot be verified"
     return f"SHA-256 {hashes[0]}" if len(hashes) == 1 else f"SHA-256 of {len(hashes)} files"

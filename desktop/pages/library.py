@@ -49,6 +49,7 @@ class LibraryPage(Page):
     removal_wanted = Signal(object, bool)
     add_wanted = Signal(Path)
     refresh_wanted = Signal()
+    starter_wanted = Signal()
 
     def __init__(self, folder: Path) -> None:
         super().__init__("Library", "The models on this computer, those of other apps among them.", _WIDTH)
@@ -69,10 +70,13 @@ class LibraryPage(Page):
         self.details = Card("Details", "info")
         self.facts = FactList()
         self.details.body.addWidget(self.facts)
+        self.starter = button("Put the starter model here", "", "plus")
+        self.starter.clicked.connect(self.starter_wanted)
         self.empty = EmptyState(
             "library",
             "No models yet",
             "Drop a model's folder or a .gguf file here, or add one. What you fetch and convert is kept here as well.",
+            self.starter,
         )
         self.places = PlacesCard()
         self.drop = DropZone("Drop a folder with models or a .gguf file here to use it where it lies")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QLineEdit, QWidget
 
-from desktop.widgets.controls import label, row
+from desktop.theme import scale
+from desktop.widgets.controls import column, label, row
 from desktop.widgets.fields import Choice
 
 _EVERYWHERE = "Everywhere"
@@ -29,9 +30,12 @@ class LibraryFilter(QWidget):
         self.place.addItem(_EVERYWHERE, "")
         self.place.currentIndexChanged.connect(self._tell)
         self.count = label("", "caption")
-        layout = row(self.words, label("&Place", "muted", buddy=self.place), self.place, self.count)
-        layout.setStretch(0, 1)
-        self.setLayout(layout)
+        self.place.setMinimumContentsLength(8)
+        self.place.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        layout = row(self.words, label("&Place", "muted", buddy=self.place), self.place)
+        layout.setStretch(0, 2)
+        layout.setStretch(2, 1)
+        self.setLayout(column(layout, self.count, spacing=scale.XS))
 
     def show_places(self, places: Sequence[str]) -> None:
         """Offer the places; the one that is chosen stays while it is there."""

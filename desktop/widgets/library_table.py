@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QKeyEvent, QPainter
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QWheelEvent
+from PySide6.QtWidgets import QTableView
 
 from desktop.models.library_model import FORMAT, FROM, MODEL, Entry, LibraryModel
 from desktop.models.row_model import ROW
 from desktop.theme.colours import current
-from desktop.widgets.row_table import Index, RowDelegate, RowTable, two_lines, wrapped
+from desktop.widgets.row_table import ROW_HEIGHT, Index, RowDelegate, RowTable, two_lines, wrapped
 
-_WIDTHS = (300, 100, 90, 240, 90)
+_WIDTHS = (300, 110, 90, 230, 100)
+_ROWS = 8  # shown at once
 
 
 class LibraryTable(RowTable):
@@ -31,6 +33,23 @@ class LibraryTable(RowTable):
         self.selectionModel().currentRowChanged.connect(self._on_current)
         self.doubleClicked.connect(self._on_opened)
         model.modelReset.connect(self._on_reset)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Scroll the rows where there are more than are shown, else the page."""
+        if self.model().rowCount() > _ROWS:
+            QTableView.wheelEvent(self, event)
+        else:
+            super().wheelEvent(event)
+
+    @Slot()
+    def _fit_height(self) -> None:
+        """Be as high as the rows up to a number of them, so that what is below stays within reach."""
+        super()._fit_height()
+        more = self.model().rowCount() - _ROWS
+        policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if more > 0 else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self.setVerticalScrollBarPolicy(policy)
+        if more > 0:
+            self.setFixedHeight(self.height() - more * ROW_HEIGHT)
 
     @property
     def entry(self) -> Entry | None:

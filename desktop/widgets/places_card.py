@@ -11,7 +11,9 @@ from PySide6.QtWidgets import QCheckBox, QFileDialog, QVBoxLayout, QWidget
 
 from desktop.theme import scale
 from desktop.widgets.card import Card
-from desktop.widgets.controls import button, clear, icon_button, paragraph, row
+from desktop.widgets.controls import button, clear, icon_button, label, paragraph, row
+
+_APPS = "Of LM Studio, Ollama, Jan, GPT4All, and the caches of Hugging Face and llama.cpp. They are never changed."
 
 
 class PlacesCard(Card):
@@ -26,8 +28,8 @@ class PlacesCard(Card):
         self.library = paragraph("", "")
         self.move_button = button("Move the library…", "quiet", "disk")
         self.move_button.clicked.connect(self._on_move)
-        self.apps = QCheckBox("Also show models of LM Studio, Ollama, Hugging Face, Jan, GPT4All and llama.cpp")
-        self.apps.setAccessibleName("Show models of other apps")
+        self.apps = QCheckBox("Also show models of other apps")
+        self.apps.setAccessibleDescription(_APPS)
         self.apps.toggled.connect(self.apps_wanted)
         line = row(self.library, self.move_button, spacing=scale.M)
         line.setStretch(0, 1)
@@ -38,6 +40,7 @@ class PlacesCard(Card):
         self.body.addLayout(line)
         self.body.addWidget(self._added)
         self.body.addWidget(self.apps)
+        self.body.addWidget(label(_APPS, "caption", wraps=True))
 
     def show_folder(self, folder: Path) -> None:
         self.library.setText(f"Models are kept in {folder}")

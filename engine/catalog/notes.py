@@ -39,8 +39,12 @@ class Notes:
         """Note the fingerprints of a model that lies in another app's folder, where Halfbyte writes nothing."""
         return self._note(path, {"files": dict(files)})
 
-    def forget(self, path: Path) -> None:
-        self._file.change(lambda state: state.get("models", {}).pop(str(path), None))
+    def note_removed(self, path: Path, removed: bool = True) -> bool:
+        """Note that the person deleted a model, so that Halfbyte does not put it there again by itself."""
+        return self._note(path, {"removed": removed})
+
+    def is_removed(self, path: Path) -> bool:
+        return self.all().get(str(path), {}).get("removed") is True
 
     def move(self, before: Path, after: Path) -> None:
         """Let notes follow a library that was moved."""

@@ -42,7 +42,7 @@ def write(model: Path, record: Mapping[str, Any]) -> None:
     if schema_of(_stored(target)) > SCHEMA:
         with contextlib.suppress(OSError):
             target.replace(target.with_name(target.name + NEWER))
-    _write(target, record)
+    _write(target, _migrated(dict(record), model))
 
 
 def annotate(model: Path, changes: Mapping[str, Any]) -> bool:

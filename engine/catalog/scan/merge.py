@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from engine.catalog.checkpoint import Checkpoint
 
@@ -24,9 +25,18 @@ def merged(entries: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
             kept[key] = entry
         elif first.path != entry.path or first.owners != entry.owners:
             owners = tuple(dict.fromkeys([*first.owners, *entry.owners]))
-            record = first.record or entry.record
-            kept[key] = dataclasses.replace(first, owners=owners, record=record)
+            kept[key] = dataclasses.replace(first, owners=owners, record=_known(first, entry))
     return tuple(kept.values())
+
+
+def _known(first: Checkpoint, other: Checkpoint) -> dict[str, Any]:
+    """Return what either knows of the files, the first before the other; hashes go by the first one's names."""
+    known = {**other.record, **first.record}
+    files = other.record.get("files")
+    if "files" in first.record or not isinstance(files, dict):
+        return known
+    renamed = {old.name: new.name for old, new in zip(other.files, first.files, strict=True)}
+    return {**known, "files": {renamed.get(name, name): entry for name, entry in files.items()}}
 
 
 def identity(entry: Checkpoint) -> Identity | None:

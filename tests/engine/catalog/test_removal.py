@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import send2trash.plat_other
 
-from engine.catalog import records, trash
+from engine.catalog import records, starter, trash
 from engine.catalog.library import Library
 from engine.catalog.removal import Removal, Removed, Removing, plan_removal, restoring
 from engine.errors import Cancelled, Refused
@@ -166,3 +166,17 @@ def test_a_disk_without_trash_says_so(library: Library, monkeypatch: pytest.Monk
     put(library, "acme/a/a.gguf")
     monkeypatch.setattr(trash, "why_no_trash", lambda path: "The disk at /x has no trash.")
     assert planned(library, "acme/a/a.gguf").why_no_trash == "The disk at /x has no trash."
+
+
+def test_a_deleted_starter_does_not_come_back_by_itself(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "starter.gguf").write_bytes(tiny_gguf())
+    monkeypatch.setattr(starter, "_sources", lambda: iter([tmp_path / "starter.gguf"]))
+    monkeypatch.setattr(starter, "SHA256", records.sha256(tmp_path / "starter.gguf"))
+    placed = starter.place_starter(library)
+    assert placed is not None and placed.record["files"]
+    removed(plan_removal(placed, library.folder, library.entries()), for_good=True)
+    assert starter.place_starter(library) is None
+    assert starter.place_starter(library, again=True) is not None
+    assert starter.place_starter(library) is not None

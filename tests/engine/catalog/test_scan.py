@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.download.verify import expected_hashes
 from engine.catalog.elsewhere import models_elsewhere
 from engine.catalog.places import Places
 from engine.catalog.scan import ollama
@@ -86,6 +87,18 @@ def test_a_file_of_two_apps_names_both(tmp_path: Path) -> None:
     entries = scanned(only(app_named("LM Studio"), studio), only(app_named("llama.cpp cache"), cache))
     (entry,) = entries.values()
     assert entry.owners == ("LM Studio", "llama.cpp cache")
+
+
+def test_what_one_app_knows_of_a_shared_file_serves_the_other(tmp_path: Path) -> None:
+    hub, studio = tmp_path / "hub", tmp_path / "studio"
+    lay_out(hub, case("hugging_face")["disk"])
+    file = studio / "acme" / "Mine-GGUF" / "mine.gguf"
+    file.parent.mkdir(parents=True)
+    file.hardlink_to(hub / "models--acme--Small-GGUF" / "blobs" / ("a" * 64))
+    entries = scanned(only(app_named("LM Studio"), studio), only(app_named("Hugging Face cache"), hub))
+    entry = entries["LM Studio/acme/Mine-GGUF/mine.gguf"]
+    assert entry.owners == ("LM Studio", "Hugging Face cache")
+    assert expected_hashes(entry) == {file: "a" * 64}
 
 
 def test_what_lies_in_the_library_is_the_librarys(tmp_path: Path) -> None:
