@@ -95,7 +95,7 @@ def parts_of(family: str, kind: Any) -> dict[str, tuple[str, Any]]:
         return {}
     found = {}
     for name, given in getattr(kind, "sub_configs", {}).items():
-        part = type(getattr(default, name, None))
+        part: Any = type(getattr(default, name, None))
         if not issubclass(part, transformers.PretrainedConfig):
             continue
         found[name] = (part.model_type if given is transformers.AutoConfig else f"{family}.{name}", part)
