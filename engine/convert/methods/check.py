@@ -12,14 +12,15 @@ from engine.errors import DamagedFile, NotEnoughMemory
 def load(file: Path) -> dict[str, int]:
     """Load a model with llama.cpp; return what it counts.
 
-    The weights are mapped and neither copied nor read: :mod:`engine.convert.methods.verify` has done that. Raises
-    :class:`DamagedFile` and :class:`engine.errors.UnsupportedModel`.
+    No memory is taken for the weights, and they are not read: :mod:`engine.convert.methods.verify` has done that.
+    Raises :class:`DamagedFile` and :class:`engine.errors.UnsupportedModel`.
     """
     binding = library()
     log = NativeLog(binding)
     parameters = binding.llama_model_default_params()
     parameters.n_gpu_layers = 0
-    parameters.load_mode = binding.LLAMA_LOAD_MODE_MMAP
+    parameters.load_mode = binding.LLAMA_LOAD_MODE_NONE
+    parameters.no_alloc = True
     parameters.use_extra_bufts = False  # no copy in the layout of this processor's kernels
     model = binding.llama_model_load_from_file(os.fsencode(file), parameters)
     if not model:
