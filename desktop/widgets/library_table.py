@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QTableView
 from desktop.models.library_model import FORMAT, FROM, MODEL, Entry, LibraryModel
 from desktop.models.row_model import ROW
 from desktop.theme.colours import current
-from desktop.widgets.row_table import ROW_HEIGHT, Index, RowDelegate, RowTable, two_lines, wrapped
+from desktop.widgets.row_table import Index, RowDelegate, RowTable, two_lines, wrapped
 
 _WIDTHS = (300, 110, 90, 230, 100)
 _ROWS = 8  # shown at once
@@ -41,15 +41,10 @@ class LibraryTable(RowTable):
         else:
             super().wheelEvent(event)
 
-    @Slot()
-    def _fit_height(self) -> None:
-        """Be as high as the rows up to a number of them, so that what is below stays within reach."""
-        super()._fit_height()
-        more = self.model().rowCount() - _ROWS
-        policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if more > 0 else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
-        self.setVerticalScrollBarPolicy(policy)
-        if more > 0:
-            self.setFixedHeight(self.height() - more * ROW_HEIGHT)
+    @property
+    def shown_rows(self) -> int:
+        """So many rows that what is below the table stays within reach."""
+        return min(self.model().rowCount(), _ROWS)
 
     @property
     def entry(self) -> Entry | None:
@@ -71,6 +66,9 @@ class LibraryTable(RowTable):
 
     @Slot()
     def _on_reset(self) -> None:
+        more = self.model().rowCount() > _ROWS
+        policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if more else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self.setVerticalScrollBarPolicy(policy)
         self.picked.emit(None)
 
 

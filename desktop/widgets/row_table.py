@@ -49,6 +49,11 @@ class RowTable(QTableView):
         self._widths = widths
         model.modelReset.connect(self._fit_height)
 
+    @property
+    def shown_rows(self) -> int:
+        """How many rows the table is high."""
+        return self.model().rowCount()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit_height()
@@ -70,7 +75,7 @@ class RowTable(QTableView):
         too_wide = sum(self._widths) > self.viewport().width()
         bar = self.horizontalScrollBar().sizeHint().height() if too_wide else 0
         head = self.horizontalHeader().sizeHint().height()
-        self.setFixedHeight(head + self.model().rowCount() * ROW_HEIGHT + 2 * self.frameWidth() + bar)
+        self.setFixedHeight(head + self.shown_rows * ROW_HEIGHT + 2 * self.frameWidth() + bar)
 
 
 class RowDelegate(QStyledItemDelegate):

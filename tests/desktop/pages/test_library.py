@@ -226,3 +226,18 @@ def test_models_are_dropped(page, qtbot, tmp_path, name, taken):
     QApplication.sendEvent(page.drop, drop)
     assert enter.isAccepted() == taken
     assert heard == ([path] if taken else [])
+
+
+def test_of_many_rows_only_some_are_shown_and_the_rest_is_scrolled_to(page, qtbot):
+    page.show_entries(ENTRIES)
+    few = page.table.height()
+    many = [Entry(dataclasses.replace(STARTER.checkpoint, name=f"a/b/{n}.gguf"), n) for n in range(60)]
+    page.show_entries(many)
+    assert few < page.table.height() < 12 * 54
+    page.table.setFocus()
+    qtbot.keyClick(page.table, Qt.Key.Key_End, Qt.KeyboardModifier.ControlModifier)
+    assert page.table.entry is many[-1]
+    shown = page.table.visualRect(page.table.currentIndex())
+    assert page.table.viewport().rect().contains(shown)
+    page.show_entries(ENTRIES)
+    assert page.table.height() == few
