@@ -29,6 +29,7 @@ class GraphSteps:
 
     def __init__(self, step: Step, position: Tensor, context_tokens: int) -> None:
         device = position.device
+        self._step = step  # the graph knows addresses only: what they belong to must stay
         self._context_tokens = context_tokens
         self._position = position
         self._token = torch.zeros((1, 1), dtype=torch.int64, device=device)
