@@ -107,11 +107,14 @@ class DownloadCard(QFrame):
 
     def _show_deeds(self) -> None:
         shown = words.deeds(self.item)
+        focused = next((made for deed, made in self._buttons.items() if made.hasFocus() and deed not in shown), None)
         for deed, made in self._buttons.items():
             made.setVisible(deed in shown)
             if deed in shown and made.text() != words.deed_words(deed, self.item):
                 made.setText(words.deed_words(deed, self.item))
             made.setAccessibleName(f"{words.deed_words(deed, self.item)}: {self.item.plan.title}")
+        if focused:  # what it became takes the focus, not the next one, which removes
+            self._buttons[shown[0]].setFocus()
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
@@ -119,6 +122,7 @@ class DownloadCard(QFrame):
         layout.setSpacing(scale.S)
         head = row(self.title, self.state, self.up, self.down)
         head.setStretch(0, 1)
+        head.setAlignment(self.state, Qt.AlignmentFlag.AlignVCenter)
         self.what = label(words.what_words(self.item), "caption", wraps=True)
         add(layout, [head, self.what, self.bar, self.amount, self.obstacle, self._ways_row, self._deeds])
 
