@@ -17,6 +17,8 @@ sys.path.insert(0, str(ROOT))
 
 from engine.catalog.library import Library  # noqa: E402
 from engine.catalog.starter import place_starter  # noqa: E402
+from tests.helpers.hub_models import stock  # noqa: E402
+from tests.helpers.hub_server import serving  # noqa: E402
 from tests.helpers.person import Person  # noqa: E402
 from tests.helpers.places import key_of  # noqa: E402
 from tests.helpers.starter_folder import write_starter_folder  # noqa: E402
@@ -33,6 +35,8 @@ def main() -> None:
     for theme in ("light", "dark"):
         with tempfile.TemporaryDirectory() as folder:
             take(Path(folder) / "home", theme)
+        with tempfile.TemporaryDirectory() as folder:
+            take_discover(Path(folder) / "home", theme)
 
 
 def take(home: Path, theme: str) -> None:
@@ -68,6 +72,25 @@ def take(home: Path, theme: str) -> None:
         person.press(key_of("library"))
         person.see(MADE.partition(" ")[0])
         shoot(person, f"library-{theme}")
+
+
+def take_discover(home: Path, theme: str) -> None:
+    """Search a local server that speaks the Hub's protocol, and look at a model."""
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "settings.json").write_text(json.dumps({"theme": theme}))
+    with serving() as hub:
+        stock(hub)
+        with Person(home, environment={"HF_ENDPOINT": hub.url}) as person:
+            person.see("Processor", within_s=60)
+            person.press(key_of("discover"))
+            person.click("Show what is trending", "push button")
+            person.see("that is all")
+            time.sleep(1)
+            shoot(person, f"discover-{theme}")
+            person.click("Model: Qwen2.5-0.5B-Instruct,", "table cell")
+            person.see("Download it ready-made, or convert it yourself?", within_s=30)
+            time.sleep(1)
+            shoot(person, f"model-{theme}")
 
 
 def choose(person: Person, model: str) -> None:

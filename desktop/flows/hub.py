@@ -24,6 +24,7 @@ class HubFlow(QObject):
     def __init__(self, state: State, card: HubCard) -> None:
         super().__init__(state)
         self._state = state
+        self._card = card
         self._dialog: TokenDialog | None = None
         self._wants_dialog = False
         self._looking = Latest(state.jobs)
@@ -61,7 +62,7 @@ class HubFlow(QObject):
     def _open(self, found: Surroundings) -> None:
         if self._dialog:
             self._dialog.reject()
-        parent = QApplication.activeWindow()
+        parent = QApplication.activeWindow() or self._card.window()  # who has no parent goes with its last name here
         self._dialog = dialog = TokenDialog(found.endpoint, found.token is Source.ENVIRONMENT, parent)
         dialog.check_wanted.connect(self._check)
         dialog.given_up.connect(self._checking.cancel)

@@ -7,8 +7,10 @@ is kept until the app closes, and :meth:`Tokens.keep` says so.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import re
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -18,7 +20,13 @@ SERVICE = "Halfbyte"
 ACCOUNT = "huggingface.co"
 VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")  # huggingface_hub 2.4, utils/_auth.py
 # The system's own stores. Others (keyrings.alt) write plain text into files.
-SYSTEM_STORES = ("SecretService", "libsecret", "kwallet", "macOS", "Windows")
+SYSTEM_STORES = {
+    "SecretService": "Keyring",
+    "libsecret": "Keyring",
+    "kwallet": "DBusKeyring",
+    "macOS": "Keyring",
+    "Windows": "WinVaultKeyring",
+}
 PLAUSIBLE = re.compile(r"[A-Za-z0-9_.\-]{8,512}")
 
 
@@ -135,14 +143,28 @@ def _checked(token: str, source: Source) -> str:
 def _system_store() -> Any:
     """Return the system's keyring; ``None`` where there is none that protects what it keeps."""
     try:
-        import keyring
+        from keyring import core
     except ImportError:
         return None
-    chosen = keyring.get_keyring()
+    chosen = core.load_env() or core.load_config()
+    if chosen is None:
+        return max(_own_stores(), key=lambda store: store.priority, default=None)
     for store in getattr(chosen, "backends", [chosen]):
         if type(store).__module__.rsplit(".", 1)[-1] in SYSTEM_STORES:
             return store
     return None
+
+
+def _own_stores() -> Iterator[Any]:
+    """Yield those of the system's stores that work here.
+
+    ``keyring.get_keyring`` would look for plug-ins in everything that is installed, which takes half a second.
+    """
+    for module, name in SYSTEM_STORES.items():
+        with contextlib.suppress(Exception):  # each store has its own way to say that it is not there
+            store = getattr(importlib.import_module(f"keyring.backends.{module}"), name)
+            if store.viable:
+                yield store()
 
 
 def _hf_login() -> str:

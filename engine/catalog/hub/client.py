@@ -57,6 +57,12 @@ class Hub:
     def host(self) -> str:
         return urlsplit(self.endpoint).hostname or self.endpoint
 
+    def warm_up(self) -> None:
+        """Load what the first request needs; certificates and protocols take half a second on a slow machine."""
+        from huggingface_hub.utils import get_session
+
+        get_session()
+
     def page(self, repository: str) -> str:
         """Return the address of a model's page, where people read about it and accept its licence."""
         return f"{self.endpoint}/{repository}"

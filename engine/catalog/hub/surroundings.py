@@ -32,6 +32,7 @@ def look_around(hub: Hub, read_token: bool = True) -> Surroundings:
     """Return how the Hub is reached now. Reading the token may ask the person to unlock a keyring: call it in a job."""
     from huggingface_hub import constants
 
+    hub.warm_up()  # whoever looks will search next
     complaint = ""
     try:
         if read_token:

@@ -86,9 +86,28 @@ def test_no_token_is_in_a_representation() -> None:
 
 
 def test_a_plain_text_store_is_not_a_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
-    import keyring
+    from keyring import core
 
-    monkeypatch.setattr(keyring, "get_keyring", Store)
+    monkeypatch.setattr(core, "load_env", Store)
     assert tokens_module._system_store() is None
     monkeypatch.setattr(Store, "__module__", "keyring.backends.SecretService")
     assert isinstance(tokens_module._system_store(), Store)
+
+
+def test_the_best_of_the_systems_own_stores_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    from keyring import core
+    from keyring.backends import SecretService, kwallet
+
+    class Weak(Store):
+        viable, priority = True, 1
+
+    class Strong(Store):
+        viable, priority = True, 5
+
+    monkeypatch.setattr(core, "load_env", lambda: None)
+    monkeypatch.setattr(core, "load_config", lambda: None)
+    monkeypatch.setattr(SecretService, "Keyring", Weak)
+    monkeypatch.setattr(kwallet, "DBusKeyring", Strong)
+    assert isinstance(tokens_module._system_store(), Strong)
+    monkeypatch.setattr(Strong, "viable", False)
+    assert isinstance(tokens_module._system_store(), Weak)
