@@ -14,6 +14,8 @@ VOCABULARY_ENTRY_BYTES = 350
 
 # CUDA's context and cuBLAS, measured on an H200 with driver 580: 600 to 670 MiB under llama.cpp, 686 under PyTorch.
 CUDA_BYTES = 680 << 20
+# The same with what PyTorch's libraries and our kernels keep for themselves once a prompt was read.
+PYTORCH_BYTES = 810 << 20
 
 # What stays free of each GPU, CUDA's own share included, as the runtime decides too
 # (engine/runtime/backends/llama/fit.py; llama.cpp 0c1e57098, common/common.h, ``fit_params_target``).
