@@ -20,7 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.chat.conversation import Message
 from engine.chat.history.store import History
+from engine.errors import NotFound
 from engine.runtime.backends.scripted import prompts_file
 from tests.helpers.scripts import script
 
@@ -104,9 +106,7 @@ def _check(store: Path, lines: list[dict[str, Any]], died_s: float, outcome: Out
         outcome.slowest_open_s = max(outcome.slowest_open_s, time.perf_counter() - started_s)
         if history.notices:
             outcome.faults.append(history.notices[0].text)
-        answers = [line for line in lines if "answer" in line]
-        tree = history.tree(answers[0]["conversation"]) if answers else None
-    messages = {node.id: node.message for node in tree.nodes} if tree else {}
+        messages = _stored(history, lines)
     outcome.interrupted += sum(message.ending == "interrupted" for message in messages.values())
     shown: dict[tuple[int, str], str] = defaultdict(str)
     for line in lines:
@@ -120,6 +120,17 @@ def _check(store: Path, lines: list[dict[str, Any]], died_s: float, outcome: Out
             stored = messages.get(line["answer"])
             whole = stored is not None and getattr(stored, part).startswith(shown[line["answer"], part])
             _note(outcome, whole, before_s, f"{part} of {line['answer']}")
+
+
+def _stored(history: History, lines: list[dict[str, Any]]) -> dict[int, Message]:
+    """Return the messages of the conversation that was shown; none if not even that was stored."""
+    shown = next((line["conversation"] for line in lines if "conversation" in line), None)
+    if shown is None:
+        return {}
+    try:
+        return {node.id: node.message for node in history.tree(shown).nodes}
+    except NotFound:
+        return {}
 
 
 def _note(outcome: Outcome, there: bool, before_s: float, what: str) -> None:

@@ -2,7 +2,7 @@
 
 It asks, edits, answers again and goes on in turn, without end, in one conversation. What a window would show it writes
 on standard output, a JSON line each: ``{"conversation", "answer", "at_s", "content", "thinking"}`` for a piece of an
-answer (``at_s`` is the time when it was shown), ``{"question", "text", "at_s"}``, ``{"worker": pid}``.
+answer (``at_s`` is the time when it was shown), ``{"conversation", "question", "text", "at_s"}``, ``{"worker": pid}``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _turn(asker: Asker, tree: Tree, number: int) -> Tree:
     asked = _ask(asker, tree, number)
     for node in asked.tree.branch[-2:]:
         if node.message.role == "user":
-            _show({"question": node.id, "text": node.message.content})
+            _show({"conversation": tree.conversation_id, "question": node.id, "text": node.message.content})
     with contextlib.suppress(EngineError):  # the worker was killed
         for event in asked.turn:
             if isinstance(event, Token):
