@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import os
 import re
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
@@ -160,7 +161,11 @@ def _own_stores() -> Iterator[Any]:
 
     ``keyring.get_keyring`` would look for plug-ins in everything that is installed, which takes half a second.
     """
+    elsewhere = {"darwin": "macOS", "win32": "Windows"}
+    own = elsewhere.get(sys.platform)
     for module, name in SYSTEM_STORES.items():
+        if module != own and (own or module in elsewhere.values()):
+            continue
         with contextlib.suppress(Exception):  # each store has its own way to say that it is not there
             store = getattr(importlib.import_module(f"keyring.backends.{module}"), name)
             if store.viable:

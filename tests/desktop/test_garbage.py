@@ -20,9 +20,11 @@ def jobs(qapp):
 
 @pytest.fixture
 def garbage_time(jobs):
+    gc.enable()  # as in the app; tests/desktop/conftest.py turns it off
     time = GarbageTime(jobs)
     yield time
     time.end()
+    gc.disable()
 
 
 @pytest.fixture
