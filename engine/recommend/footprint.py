@@ -82,9 +82,9 @@ def _inputs_bytes(facts: ModelFacts, context: Context) -> int:
 def pytorch_footprint(sizes: Sizes, context: Context) -> Footprint:
     """Return what PyTorch with transformers takes for AWQ, GPTQ, bitsandbytes and plain formats.
 
-    The cache holds 16-bit values. A prompt is computed in parts of 2,048 tokens, as engine/runtime/backends/hf/loading.py
-    has it; a token of one keeps three times the feed-forward width and four times the model's at once, and a packed
-    matrix is widened to 16 bits. Measured by NVML on an H200 (torch 2.11, transformers 5.17, driver 580): models of 1.2
+    The cache holds 16-bit values. A prompt is computed in parts of 2,048 tokens (engine/runtime/backends/hf,
+    ``GPU_BATCHES``); a token of one keeps three times the feed-forward width and four times the model's at once, and a
+    packed matrix is widened to 16 bits. Measured by NVML on an H200 (torch 2.11, transformers 5.17): models of 1.2
     and 8.0 billion parameters in BF16, NF4, INT8 and GPTQ, with contexts of 1,024, 4,096 and 16,384 tokens.
     """
     activations = (3 * sizes.widths.feed_forward + 4 * sizes.widths.model) * min(context.tokens, PROMPT_PART_TOKENS)

@@ -1,7 +1,8 @@
 """Run the app's own session with the transformers back end on an NVIDIA GPU: memory, speed, and a full GPU.
 
 Not a test of pytest's. ``python3 -m tests.device.torch_session SCRATCH TOKENIZER 1B|8B FORM…`` writes Llama-shaped
-folders of random weights and prints one JSON object a line; the exit code is the number of failed checks.
+folders of random weights and prints one JSON object a line; the exit code is the number of failed checks. Forms:
+plain, plain:bnb-nf4, plain:bnb-int8, awq, gptq, gptq-act; oom fills the card and loads.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ def main() -> int:
     report, gpu = Report(), Gpu()
     scratch, tokenizer, size, *forms = (Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])
     for form in forms:
+        if form == "oom":
+            out_of_memory(report, gpu, scratch / f"{size}-plain")
+            continue
         stored, _, weights_as = form.partition(":")
         folder = scratch / f"{size}-{stored}"
         if not folder.exists():
