@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QMenu, QPushButton, QWidget
 
 from desktop.models.library_model import Entry, LibraryModel
@@ -116,6 +116,11 @@ class LibraryPage(Page):
         dialog = ChoiceDialog(question, removal_words(plan, trash=trash), ways, self)
         dialog.chosen.connect(partial(self._on_removal, plan, trash))
         dialog.open()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Read anew whenever the person comes here: models are used, fetched and added elsewhere."""
+        super().showEvent(event)
+        self.refresh_wanted.emit()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if model_path(event.mimeData()):

@@ -58,7 +58,7 @@ class Session:
 
     def load(self) -> SessionJob:
         """Return a job that loads the model, also if it is loaded already."""
-        self._job = SessionJob(self._load)
+        self._job = SessionJob(self._load_and_note)
         return self._job
 
     def generate(
@@ -117,6 +117,10 @@ class Session:
     def _holds_model(self) -> bool:
         return self._loaded_in == self._worker.starts > 0
 
+    def _load_and_note(self, job: SessionJob) -> Iterator[Event]:
+        yield from self._load(job)
+        Notes().note_use(self.checkpoint.path)
+
     def _load(self, job: SessionJob) -> Iterator[Event]:
         self._loaded_in = 0
         if not self.checkpoint.path.exists():
@@ -126,7 +130,6 @@ class Session:
             for event in job.follow(request):
                 if isinstance(event, Finished):
                     self.record, self._loaded_in = event.value, self._worker.starts
-                    Notes().note_use(self.checkpoint.path)
                 yield event
         except EngineError:
             self._worker.close()  # what a failed load leaves behind goes with its process
@@ -146,6 +149,7 @@ class Session:
             if self._holds_model:
                 break
             request.cancel()  # the worker died just now, and the question started a new one without the model
+        Notes().note_use(self.checkpoint.path)
         yield from job.follow(request)
 
     def _load_again(self, job: SessionJob) -> Iterator[Event]:

@@ -89,7 +89,7 @@ def test_other_apps_models_are_used_verified_and_left_alone(person: Person, apps
     person.see("tokens/s", within_s=120)
 
     person.press("ctrl+5")
-    person.see("Today")  # last used
+    person.see("Last used: Today")
     after = {path: path.stat().st_mtime_ns for path in before}
     assert after == before
 

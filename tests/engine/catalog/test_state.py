@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from engine.catalog.places import Places
 from engine.catalog.state_file import StateFile
 from engine.catalog.summaries import Summaries
 from engine.errors import Refused
+from engine.runtime.session import Session
 from tests.helpers.app_layouts import tiny_gguf
+from tests.helpers.scripts import script
 
 
 def _renamed(state: dict) -> dict:
@@ -115,3 +118,11 @@ def test_headers_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "c" / "headers.json").write_text('{"schema": 1, "models": {"' + str(model) + '": {"stamp": 1}}}')
     assert Summaries(tmp_path / "c" / "headers.json").of(model, [model]).problem
     assert len(read) == 3
+
+
+def test_loading_a_model_notes_its_use(tmp_path: Path) -> None:
+    model = script(tmp_path, chunks=["Hello"])
+    assert Notes().used_s(model.path) == 0
+    with Session(model) as session:
+        list(session.load())
+    assert time.time() - Notes().used_s(model.path) < 60
