@@ -27,8 +27,8 @@ from engine.errors import Cancelled
 FIRST_BYTES = 8 << 20  # of a large file: to see how far away the Hub is
 STRETCH_BYTES = (4 << 20, 256 << 20)
 # A wrong byte is looked for from the front: the Hub gives one hash for a whole file, so only fetching a block again
-# tells whether it is right. n wrong blocks at random places cost n/(n+1) of the file on average; no order of asking does
-# better. What else is on its way when the last one is found is wasted, hence small pieces.
+# tells whether it is right. n wrong blocks at random places cost n/(n+1) of the file on average; no order of asking
+# does better. What else is on its way when the last one is found is wasted, hence small pieces.
 DOUBTED_BYTES, DOUBTED_SHARE = 1 << 20, 64
 # How many connections: far away more requests are on the way at once, and a large file takes several connections unless
 # one of them is as fast as this program can be. Measured with tests/benchmarks/download_speed.py.
