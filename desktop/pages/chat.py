@@ -21,7 +21,7 @@ from desktop.widgets.chat.link_dialog import LinkDialog
 from desktop.widgets.chat.live_rate import LiveRate
 from desktop.widgets.chat.press import Press
 from desktop.widgets.chat.question import Question
-from desktop.widgets.chat.transcript import Transcript
+from desktop.widgets.chat.transcript import MessageView, Transcript
 from desktop.widgets.chat.undo_strip import UndoStrip
 from desktop.widgets.chat.welcome import Welcome
 from desktop.widgets.chat.words import rate
@@ -100,9 +100,8 @@ class ChatPage(QWidget):
     @Slot(str)
     def ask(self, question: str) -> None:
         self.strip.hide()
-        self.transcript.add(Question(question))
+        self.transcript.add(Question(question), Message("user", question))
         self._begin_answer()
-        self._order_tabs(2)
         self.room.ask(question)
 
     @Slot()
@@ -120,11 +119,9 @@ class ChatPage(QWidget):
     def bring_back(self) -> None:
         self.room.bring_back()
         self.strip.hide()
-        for message in self.room.conversation.messages:
-            self._add_message(message)
-        self._order_tabs(len(self.transcript.messages))
+        self.transcript.show_messages(self.room.conversation.messages)
+        self.answer = self._newest_answer()
         self._show_middle()
-        self.transcript.follow()
         self.focus_first()
 
     # What the room tells
@@ -177,7 +174,8 @@ class ChatPage(QWidget):
     def _on_answered(self, message: Message) -> None:
         assert self.answer is not None
         self.answer.end(message)
-        self._order_tabs(1)
+        self.transcript.settle(self.answer, message)
+        self._order_tabs()
         if message.usage:
             self._show_use(message.usage.prompt_tokens + message.usage.answer_tokens)
 
@@ -186,7 +184,7 @@ class ChatPage(QWidget):
         self._on_answered(message)
         assert self.answer is not None
         self.answer.show_fault(fault_of(error))
-        self._order_tabs(1)
+        self._order_tabs()
 
     # What the person does
 
@@ -217,7 +215,6 @@ class ChatPage(QWidget):
         if self.room.state == "ready" and self.answer:
             self.transcript.remove(self.answer)
             self._begin_answer()
-            self._order_tabs(1)
             self.room.ask_again()
         elif self.room.state == "empty" and self.room.path:
             self._open(self.room.path)
@@ -226,40 +223,43 @@ class ChatPage(QWidget):
         if self.answer:
             self.answer.clear_fault()
         self._rate = LiveRate()
-        self._add_answer().wait()
+        self.answer = answer = self._make_answer()
+        answer.wait()
+        self.transcript.add(answer)
         self._show_middle()
         self.focus_first()
         self.transcript.follow()
 
-    def _add_message(self, message: Message) -> None:
+    def _make_view(self, message: Message) -> MessageView:
         if message.role == "user":
-            self.transcript.add(Question(message.content))
-        elif message.role == "assistant":
-            self._add_answer().show_message(message)
+            return Question(message.content)
+        answer = self._make_answer()
+        answer.show_message(message)
+        return answer
 
-    def _add_answer(self) -> Answer:
-        self.answer = answer = Answer(self.press)
+    def _make_answer(self) -> Answer:
+        answer = Answer(self.press)
         answer.way_chosen.connect(self._on_way)
         answer.link_wanted.connect(self._on_link)
-        self.transcript.add(answer)
         return answer
+
+    def _newest_answer(self) -> Answer | None:
+        newest = self.transcript.views[-1:]
+        return newest[0] if newest and isinstance(newest[0], Answer) else None
 
     def _show_use(self, used_tokens: int, more: int = 0) -> None:
         self._used_tokens = used_tokens
         self.composer.gauge.show_use(used_tokens + more, self.room.record.get("context_tokens", 0))
 
-    def _order_tabs(self, newest: int) -> None:
-        """Let the Tab key go through the newest messages from top to bottom, and then to the composer."""
-        messages = self.transcript.messages
-        before = messages[:-newest][-1:]
-        stops = before[0].tab_stops()[-1:] if before else [self.new]
-        for message in messages[-newest:]:
-            stops += message.tab_stops()
-        for one, next_ in itertools.pairwise([*stops, self.composer.field, self.composer.deed]):
+    @Slot()
+    def _order_tabs(self) -> None:
+        """Let the Tab key go through the messages from top to bottom, and then to the composer."""
+        stops = [stop for view in self.transcript.views for stop in view.tab_stops()]
+        for one, next_ in itertools.pairwise([self.new, *stops, self.composer.field, self.composer.deed]):
             QWidget.setTabOrder(one, next_)
 
     def _show_middle(self) -> None:
-        self.middle.setCurrentWidget(self.transcript if self.transcript.messages else self.welcome)
+        self.middle.setCurrentWidget(self.transcript if len(self.transcript) else self.welcome)
 
     # How it is made
 
@@ -277,7 +277,7 @@ class ChatPage(QWidget):
         self.note = label("", "caption", wraps=True)
         self.banner = FaultBanner()
         self.welcome = Welcome()
-        self.transcript = Transcript()
+        self.transcript = Transcript(self._make_view)
         self.middle = QStackedWidget()
         self.middle.addWidget(self.welcome)
         self.middle.addWidget(self.transcript)
@@ -325,6 +325,7 @@ class ChatPage(QWidget):
         self.strip.undo_wanted.connect(self.bring_back)
         self.welcome.asked.connect(self.ask)
         self.composer.asked.connect(self.ask)
+        self.transcript.views_changed.connect(self._order_tabs)
         self.transcript.latest_wanted.connect(self.focus_first)
         self.composer.field.paged.connect(self.transcript.turn_page)
         self.composer.stop_wanted.connect(room.stop)

@@ -69,6 +69,8 @@ class _Engine(QIconEngine):
         return self.scaledPixmap(size, mode, state, 1.0)
 
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
+        if size.isEmpty():
+            return QPixmap()  # of a widget that has no room yet
         colour = self._colour_of(current(), mode, state)
         key = (colour, size.width(), size.height())
         if key not in self._drawn:

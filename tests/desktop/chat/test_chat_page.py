@@ -90,7 +90,7 @@ def test_a_failed_answer_can_be_tried_again(talk):
     talk.until_ended()
     assert talk.answer == "Fine."
     assert [message.content for message in talk.page.room.conversation.messages] == ["question", "Fine."]
-    assert len(talk.page.transcript.messages) == 2
+    assert len(talk.page.transcript) == 2
 
 
 def test_our_own_bug_in_a_worker_is_told_with_a_report(talk):
@@ -105,7 +105,7 @@ def test_a_full_context_leads_to_a_new_conversation(talk):
     talk.ask("one two three four")
     assert talk.page.answer.fault.fault.title == "The conversation is too long"
     talk.choose(talk.page.answer.fault, "New conversation")
-    assert talk.page.transcript.messages == []
+    assert len(talk.page.transcript) == 0
 
 
 def test_a_way_to_another_page_is_told(talk, qtbot):
@@ -141,7 +141,7 @@ def test_messages_and_code_can_be_copied(talk, clipboard):
     talk.ask("hello")
     talk.click(talk.page.answer.copy)
     assert clipboard.text() == MARKDOWN
-    talk.click(talk.page.transcript.messages[0].copy)
+    talk.click(talk.page.transcript.views[0].copy)
     assert clipboard.text() == "hello"
     (copy,) = talk.page.answer.view.copies.buttons
     talk.click(copy)
@@ -165,7 +165,7 @@ def test_a_new_conversation_can_be_undone(talk):
     talk.load(turns=[{"chunks": ["one"]}, {"chunks": ["two"]}, {"chunks": ["three"]}])
     talk.ask("first")
     talk.press(Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
-    assert talk.page.transcript.messages == []
+    assert len(talk.page.transcript) == 0
     assert talk.page.welcome.isVisible()
     talk.click(talk.page.strip.undo)
     assert not talk.page.strip.isVisible()

@@ -14,12 +14,13 @@ from desktop.widgets.chat.markdown_view import MarkdownView
 from desktop.widgets.chat.press import Press
 from desktop.widgets.chat.question import Question
 from desktop.widgets.chat.transcript import Transcript
+from engine.chat.conversation import Message
 from tests.helpers.hands import press
 
 
 @pytest.fixture
 def transcript(qtbot, theme):
-    transcript = Transcript()
+    transcript = Transcript(lambda message: Question(message.content))
     qtbot.addWidget(transcript)
     transcript.resize(500, 300)
     transcript.show()
@@ -28,7 +29,8 @@ def transcript(qtbot, theme):
 
 def fill(transcript, qtbot, count=10):
     for number in range(count):
-        transcript.add(Question(f"question {number}\n" * 3))
+        text = f"question {number}\n" * 3
+        transcript.add(Question(text), Message("user", text))
     bar = transcript.verticalScrollBar()
     qtbot.waitUntil(lambda: bar.maximum() > 0)
     return bar
@@ -45,11 +47,11 @@ def test_it_follows_the_end_until_the_reader_scrolls_away(transcript, qtbot):
     bar = fill(transcript, qtbot)
     qtbot.waitUntil(lambda: bar.value() == bar.maximum())
     assert not transcript.latest.isVisible()
-    wheel(transcript.messages[-1].view.viewport(), 3)
+    wheel(transcript.views[-1].view.viewport(), 3)
     place = bar.value()
     assert place < bar.maximum()
     before = bar.maximum()
-    transcript.add(Question("more\n" * 5))
+    transcript.add(Question("more\n" * 5), Message("user", "more\n" * 5))
     qtbot.waitUntil(lambda: bar.maximum() > before)
     assert bar.value() == place
     press(transcript.latest)
