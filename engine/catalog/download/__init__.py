@@ -7,6 +7,6 @@ save: what is on the disk is described there, block by block (see :mod:`engine.c
 Files in Xet storage are fetched as all others, by range requests to their resolve address: the Hub's bridge puts them
 together and answers with one URL (Hub documentation, “Backward Compatibility with LFS”). hf_xet would share its chunks
 among files, but huggingface_hub 2.4 gives it a temporary file with a random ending and removes it on failure
-(``file_download.py``), so what was fetched before a kill is lost, and its bytes do not pass by to be hashed and limited.
+(``file_download.py``), so what was fetched before a kill is lost, and its bytes do not pass by to be hashed.
 Not measured: Xet against ranges on the real network.
 """
