@@ -26,7 +26,7 @@ from engine.texts import Text
 
 DOING = "the measurement"
 MODULE = "engine.measure.worker"
-LAYOUT = 1  # of what is kept; another number and everything is measured again
+LAYOUT = 2  # of what is kept; another number and everything is measured again
 
 Kept = TypeVar("Kept")
 Step = Generator[Event, None, Kept]

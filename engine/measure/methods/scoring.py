@@ -20,7 +20,7 @@ from engine.measure.methods.windows import Window, digest, windows_of
 from engine.measure.options import MeasureOptions
 from engine.pace import Pace
 
-REFERENCE_LAYOUT = 1
+REFERENCE_LAYOUT = 2
 SHARED_HEADER = "what is read"
 
 
