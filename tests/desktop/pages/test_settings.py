@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QPlainTextEdit, QSpinBox
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QPlainTextEdit, QSpinBox
 
 from desktop.pages.settings import SettingsPage, grouped
 from desktop.widgets.path_field import PathField
@@ -60,6 +60,8 @@ def _edit(editor, value):
             editor.setCurrentIndex(editor.findData(value))
         case QSpinBox() | QDoubleSpinBox():
             editor.setValue(value)
+        case QCheckBox():
+            editor.setChecked(value)
         case PathField():
             editor.line.setText(value)
             editor.line.editingFinished.emit()
