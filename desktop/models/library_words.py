@@ -76,7 +76,12 @@ def _fingerprint(entry: Entry) -> str:
     hashes = list(expected_hashes(entry.checkpoint).values())
     if not any(hashes):
         return "Not noted yet: it cannot be verified"
-    return f"SHA-256 {hashes[0]}" if len(hashes) == 1 else f"SHA-256 of {len(hashes)} files"
+    return f"SHA-256 {_grouped(hashes[0])}" if len(hashes) == 1 else f"SHA-256 of {len(hashes)} files"
+
+
+def _grouped(digits: str) -> str:
+    """Return a long number in groups, to be compared by eye, and so that it fits a narrow window."""
+    return " ".join(digits[at : at + 16] for at in range(0, len(digits), 16))
 
 
 def _measured(record: Mapping[str, Any]) -> str:

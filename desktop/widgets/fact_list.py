@@ -27,6 +27,7 @@ class FactList(QWidget):
         clear(self._grid)
         for line, (name, words) in enumerate(facts):
             value = paragraph(words, role="")
+            value.setMinimumWidth(1)  # one long word must not make the page wider than the window
             value.setAccessibleName(f"{name}: {words}")
             self._grid.addWidget(label(name, "muted"), line, 0, Qt.AlignmentFlag.AlignTop)
             self._grid.addWidget(value, line, 1, Qt.AlignmentFlag.AlignTop)
