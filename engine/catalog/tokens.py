@@ -116,7 +116,7 @@ class Tokens:
     def _keyring(self) -> Any:
         """Return the store; ``False`` where there is none."""
         if self._store is None:
-            self._store = _system_store() or False
+            self._store = system_store() or False
         return self._store
 
 
@@ -141,7 +141,7 @@ def _checked(token: str, source: Source) -> str:
     return token
 
 
-def _system_store() -> Any:
+def system_store() -> Any:
     """Return the system's keyring; ``None`` where there is none that protects what it keeps."""
     try:
         from keyring import core

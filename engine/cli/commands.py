@@ -17,6 +17,7 @@ from engine.cli.library import json_option, named, open_library
 from engine.cli.library_commands import library_group
 from engine.cli.measure import measure_command
 from engine.cli.run import finish
+from engine.cli.servers import find_model, servers_group
 from engine.machine.job import ProbeJob
 from engine.machine.probe import probe
 from engine.recommend.rules import recommend
@@ -28,7 +29,7 @@ def halfbyte() -> None:
     """Run language models on this machine. Without a command, the window opens.
 
     MODEL is a name from `halfbyte library` (or a part of one), "starter", or the path of a .gguf file or of a model's
-    folder.
+    folder; to chat with one on a server, "server:NAME/MODEL" (see `halfbyte servers`).
     """
 
 
@@ -71,7 +72,7 @@ def chat_command(model: str, prompt: str | None, as_json: bool, **changes: Any) 
     values = settings.load()
     renamed = {"system": "system_prompt", "context": "context_tokens"}
     values = values.changed(**{renamed.get(key, key): value for key, value in changes.items() if value is not None})
-    checkpoint = open_library().find(named(model))
+    checkpoint = find_model(model)
     if prompt is None and not sys.stdin.isatty():
         prompt = sys.stdin.read()
     if prompt is None:
@@ -90,5 +91,6 @@ for command in (
     hub_commands.token_command,
     chats,
     measure_command,
+    servers_group,
 ):
     halfbyte.add_command(command)

@@ -72,6 +72,7 @@ BACKENDS = table(
             "engine.runtime.backends.transformers:Transformers",
             _needs_cuda,
         ),
+        BackendRow("remote", frozenset({"server"}), (), "engine.runtime.backends.remote:Remote", _nothing),
         BackendRow("scripted", frozenset({"script"}), (), "engine.runtime.backends.scripted:Scripted", _nothing),
     )
 )

@@ -14,7 +14,8 @@ class Loaded:
 
     ``context_tokens`` is the window in force and ``trained_context`` the one the model was made for.
     ``template_known`` is false where the model brings no chat template and a plain one stands in.
-    The last three are what the runtime allocated, 0 where it does not say.
+    The bytes are what the runtime allocated, 0 where it does not say. ``sends_to`` is the host that all words are sent
+    to, empty where they stay on this machine.
     """
 
     backend: str
@@ -31,6 +32,7 @@ class Loaded:
     weights_bytes: int = 0
     kv_cache_bytes: int = 0
     compute_bytes: int = 0
+    sends_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,9 +89,9 @@ def test_a_plain_text_store_is_not_a_keyring(monkeypatch: pytest.MonkeyPatch) ->
     from keyring import core
 
     monkeypatch.setattr(core, "load_env", Store)
-    assert tokens_module._system_store() is None
+    assert tokens_module.system_store() is None
     monkeypatch.setattr(Store, "__module__", "keyring.backends.SecretService")
-    assert isinstance(tokens_module._system_store(), Store)
+    assert isinstance(tokens_module.system_store(), Store)
 
 
 def test_the_best_of_the_systems_own_stores_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,6 +108,6 @@ def test_the_best_of_the_systems_own_stores_is_taken(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(core, "load_config", lambda: None)
     monkeypatch.setattr(SecretService, "Keyring", Weak)
     monkeypatch.setattr(kwallet, "DBusKeyring", Strong)
-    assert isinstance(tokens_module._system_store(), Strong)
+    assert isinstance(tokens_module.system_store(), Strong)
     monkeypatch.setattr(Strong, "viable", False)
-    assert isinstance(tokens_module._system_store(), Weak)
+    assert isinstance(tokens_module.system_store(), Weak)
