@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from desktop.bugs import BugNet
 from desktop.faults import Button, Do
+from desktop.flows.chat import ChatFlow
 from desktop.flows.convert import ConvertFlow
 from desktop.flows.discover import DiscoverFlow
 from desktop.flows.downloads import DownloadsFlow
@@ -69,6 +70,7 @@ class App(QObject):
         self.library_flow.start()
         self.moving_flow.start()
         self.downloads_flow.start()
+        self.chat_flow.start()
         self.machine_flow.look()
 
     @Slot()
@@ -77,6 +79,7 @@ class App(QObject):
         self.downloads_flow.close()
         self.jobs.close()
         self.chat.close_room()
+        self.chat_flow.close()
 
     def _make_pages(self, settings: Settings) -> None:
         self.machine = MachinePage()
@@ -109,6 +112,7 @@ class App(QObject):
         self.window.installEventFilter(self.downloads_flow)
         self.downloads.limit_changed.connect(self._on_limit)
         self.downloads.models_wanted.connect(self._on_models_wanted)
+        self.chat_flow = ChatFlow(self.jobs, self.chat)
         self.convert_flow = ConvertFlow(self.state, self.convert)
         self._make_discover_flows()
         self.machine_flow.looking.failed.connect(self.suggestion.show_error)

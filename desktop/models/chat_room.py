@@ -9,10 +9,15 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, Signal, SignalInstance, Slot
 
 from desktop.jobs import Call, Jobs, JobThread, Latest
+from desktop.models.aftercare import Aftercare
+from desktop.models.unkept import Unkept
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
+from engine.chat.asking import Asked, Asker, Keeper
 from engine.chat.conversation import Conversation, Message
-from engine.chat.turn import Turn
+from engine.chat.fitting import first_words
+from engine.chat.history.rows import Entry
+from engine.chat.history.tree import Tree
 from engine.errors import Cancelled, EngineError
 from engine.events import Notice, Progress, PromptRead
 from engine.runtime.options import LoadOptions, Sampling
@@ -27,6 +32,8 @@ class ChatRoom(QObject):
 
     ``changed`` tells of a new :attr:`state`. An answer comes as ``tokens`` and ends with ``answered`` (how it ended is
     in the message: stopped by the person as well) or with ``failed`` (the error, and what had come until then).
+    ``began`` carries the entry of a conversation with its first question, ``said`` the id of one that something was
+    said in, ``titled`` (id, title, who made it).
     """
 
     changed = Signal()
@@ -38,18 +45,28 @@ class ChatRoom(QObject):
     tokens = Signal(list)
     answered = Signal(Message)
     failed = Signal(Exception, Message)
+    began = Signal(Entry)
+    said = Signal(object)
+    titled = Signal(object, str, str)
 
     def __init__(self, jobs: Jobs, settings: Settings, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.settings = settings
         self.state: State = "empty"
-        self.conversation = Conversation()
-        self.put_away: Conversation | None = None
+        self.entry: Entry | None = None  # of the conversation that is shown, once it has begun
+        self.tree = Tree(0)
+        self.put_away: tuple[Entry, Tree] | None = None
         self.path: Path | None = None
         self._jobs = jobs
         self._session: Session | None = None
-        self._turn: Turn | None = None
+        self._keeper: Keeper = Unkept()
+        self._keeps = False
+        self._awaited = False  # the store is being opened
+        self._asked: Asked | None = None
         self._thread: JobThread | None = None
+        self._left: JobThread | None = None
+        self._aftercare = Aftercare(jobs, self)
+        self._aftercare.titled.connect(self.titled)
         self._wires: list[tuple[SignalInstance, Any]] = []
         self._finding = Latest(jobs)
         self._finding.finished.connect(self._on_found)
@@ -79,17 +96,48 @@ class ChatRoom(QObject):
             self._drop_session()
             self._become("empty")
 
+    # Where it is kept
+
+    def await_store(self) -> None:
+        """Be ready only once :meth:`keep_in` has said where conversations are kept."""
+        self._awaited = True
+
+    def keep_in(self, keeper: Keeper | None) -> None:
+        """Keep what is said from now on; ``None``: it cannot be kept."""
+        self._keeper, self._keeps, self._awaited = keeper or Unkept(), keeper is not None, False
+        if self.state == "loading" and self.record:
+            self._become("ready")
+
+    # Asking: only in the state ``ready``
+
     def ask(self, question: str) -> None:
-        """Ask; only in the state ``ready``."""
-        if not self.conversation.messages:
-            self.conversation = Conversation(system_prompt=self.settings["system_prompt"])
-        self.put_away = None
-        self._start(self.conversation, question)
+        """Ask at the end of what is shown."""
+        self._begin(Message("user", question))
+        self._start(self._asker().ask(self.tree, question))
+
+    def edit(self, question_id: int, question: str) -> None:
+        """Ask another question in the place of one."""
+        self._start(self._asker().edit(self.tree, question_id, question))
+
+    def answer_again(self, answer_id: int) -> None:
+        self._start(self._asker().answer_again(self.tree, answer_id))
+
+    def go_on(self, answer_id: int) -> None:
+        """Write on where an answer breaks off."""
+        self._start(self._asker().go_on(self.tree, answer_id))
 
     def ask_again(self) -> None:
-        """Answer the last question anew, in place of the answer that is there."""
-        conversation = self.conversation
-        self._start(conversation.before(-1) if conversation.last_answer else conversation, None)
+        """Answer the last question anew."""
+        leaf = self.tree.leaf
+        if leaf and leaf.message.role == "assistant":
+            self.answer_again(leaf.id)
+        else:
+            self._start(self._asker().answer(self.tree))
+
+    def show_version(self, node_id: int) -> None:
+        """Go over to the branch of another version of a message; only while no answer comes."""
+        self.tree = self.tree.showing(node_id)
+        self._keeper.show(self.tree)
 
     @Slot()
     def stop(self) -> None:
@@ -99,26 +147,50 @@ class ChatRoom(QObject):
 
     def begin_anew(self) -> None:
         """Put the conversation away and begin an empty one."""
-        if self._turn:
-            self.stop()
-            self.conversation = _stopped(self._turn.conversation)
-            self._let_go()
-            self._become("ready")
-        if self.conversation.messages:
-            self.put_away = self.conversation
-        self.conversation = Conversation()
+        self.enter(None, Tree(0))
+
+    def enter(self, entry: Entry | None, tree: Tree) -> None:
+        """Go on with another conversation; the one before can be brought back."""
+        self._leave()
+        if self.entry:
+            self.put_away = self.entry, self.tree
+        self.entry, self.tree = entry, tree
 
     def bring_back(self) -> None:
         """Return to the conversation that was put away."""
         if self.put_away:
-            self.conversation, self.put_away = self.put_away, None
+            self.entry, self.tree = self.put_away
+            self.put_away = None
+
+    def forget(self) -> None:
+        """Keep no cache of the conversation: it is deleted."""
+        self._aftercare.forget()
+
+    @property
+    def conversation(self) -> Conversation:
+        """What is shown, as it was said."""
+        return self.tree.conversation
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what is said outlives the app."""
+        return self._keeps
+
+    @property
+    def awaits_store(self) -> bool:
+        return self._awaited
+
+    @property
+    def left(self) -> JobThread | None:
+        """The job of the answer that was left last; it may still be ending."""
+        return self._left
 
     def close(self) -> None:
         """Stop everything and end the model's process. It may take two seconds."""
         self.stop()
         self._let_go()
         if self._session:
-            self._session.close()
+            self._aftercare.farewell(self._session)()
             self._session = None
         self._become("empty")
 
@@ -130,14 +202,38 @@ class ChatRoom(QObject):
     def _drop_session(self) -> None:
         self._let_go()
         if self._session:
-            self._jobs.start(Call(self._session.close, doing="Unloading the model"))
+            self._aftercare.before_question()
+            self._jobs.start(Call(self._aftercare.farewell(self._session), doing="Unloading the model"))
             self._session = None
 
-    def _start(self, conversation: Conversation, question: str | None) -> None:
+    def _asker(self) -> Asker:
         assert self._session is not None
-        turn = Turn(self._session, conversation, question, Sampling.from_settings(self.settings))
-        self._turn = turn
-        self._thread = thread = self._jobs.start(turn)
+        self.put_away = None
+        self._aftercare.before_question()
+        return Asker(self._keeper, self._session, Sampling.from_settings(self.settings))
+
+    def _begin(self, question: Message) -> None:
+        """Make the conversation, unless there is one."""
+        if self.entry is None:
+            entry, _ = self._keeper.new(system_prompt=self.settings["system_prompt"])
+            self.entry, self.tree = entry, Tree(entry.id, entry.system_prompt)
+            self.began.emit(entry)
+            self.titled.emit(entry.id, first_words(Conversation((question,))), "words")
+
+    def _leave(self) -> None:
+        """Stop the answer and keep what has come of it; let the model's cache of the conversation be kept."""
+        if self._asked:
+            self.stop()
+            self.tree, self._left = _stopped(self._asked), self._thread
+            self._let_go()
+            self._become("ready")
+        self._aftercare.before_question()
+        self._aftercare.keep()
+
+    def _start(self, asked: Asked) -> None:
+        self._asked, self.tree = asked, asked.tree
+        self._thread = thread = self._jobs.start(asked.turn)
+        self.said.emit(asked.tree.conversation_id)
         self._wires = [
             (thread.progressed, self.progressed),
             (thread.prompt_read, self.prompt_read),
@@ -154,7 +250,7 @@ class ChatRoom(QObject):
         """Hear no more of the turn that runs."""
         for told, hears in self._wires:
             told.disconnect(hears)
-        self._wires, self._thread, self._turn = [], None, None
+        self._wires, self._thread, self._asked = [], None, None
 
     @Slot(object)
     def _on_found(self, checkpoint: Checkpoint) -> None:
@@ -169,7 +265,7 @@ class ChatRoom(QObject):
 
     @Slot(object)
     def _on_loaded(self, record: dict[str, Any]) -> None:
-        if self._session:
+        if self._session and not self._awaited:
             self._become("ready")
 
     @Slot(Exception)
@@ -185,26 +281,35 @@ class ChatRoom(QObject):
             self.load_failed.emit(error)
 
     @Slot(object)
-    def _on_answered(self, conversation: Conversation) -> None:
-        self._end(conversation)
-        self.answered.emit(conversation.messages[-1])
+    def _on_answered(self, _conversation: Conversation) -> None:
+        message = self._end()
+        self.answered.emit(message)
+        self._care(message)
 
     @Slot(Exception)
     def _on_failed(self, error: Exception) -> None:
-        assert self._turn is not None
-        conversation = self._turn.conversation
-        self._end(conversation)
+        message = self._end()
         if isinstance(error, Cancelled):
-            self.answered.emit(conversation.messages[-1])
+            self.answered.emit(message)
+            self._care(message)
         else:
-            self.failed.emit(error, conversation.messages[-1])
+            self.failed.emit(error, message)
 
-    def _end(self, conversation: Conversation) -> None:
-        self.conversation = conversation
+    def _end(self) -> Message:
+        """Take what has come of the answer, and return it."""
+        assert self._asked is not None
+        answer_id, self.tree = self._asked.answer_id, self._asked.ended()
         self._let_go()
         self._become("ready")
+        return self.tree[answer_id].message
+
+    def _care(self, answer: Message) -> None:
+        """Let the model suggest a title for a first answer, and keep its cache when it rests."""
+        if self._session and self._keeps and answer.content:
+            self._aftercare.after_answer(self._session, self.tree.conversation_id)
+            if len(self.tree.branch) == 2 and answer.complete:
+                self._aftercare.suggest_title(self._session, self.tree.conversation_id, self.conversation)
 
 
-def _stopped(conversation: Conversation) -> Conversation:
-    *before, last = conversation.messages
-    return replace(conversation, messages=(*before, replace(last, ending="cancelled")))
+def _stopped(asked: Asked) -> Tree:
+    return asked.tree.replacing(asked.answer_id, replace(asked.turn.answer, ending="cancelled"))

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.faults import Button, Do, fault_of
 from desktop.jobs import Jobs
@@ -17,6 +17,8 @@ from desktop.models.chat_room import ChatRoom
 from desktop.theme import scale
 from desktop.widgets.chat.answer import Answer
 from desktop.widgets.chat.composer import Composer
+from desktop.widgets.chat.conversation_list import WIDTH as PANEL_WIDTH
+from desktop.widgets.chat.conversation_list import ConversationList
 from desktop.widgets.chat.link_dialog import LinkDialog
 from desktop.widgets.chat.live_rate import LiveRate
 from desktop.widgets.chat.press import Press
@@ -25,26 +27,35 @@ from desktop.widgets.chat.transcript import MessageView, Transcript
 from desktop.widgets.chat.undo_strip import UndoStrip
 from desktop.widgets.chat.welcome import Welcome
 from desktop.widgets.chat.words import rate
-from desktop.widgets.controls import button, label, row
+from desktop.widgets.controls import button, icon_button, label, row
 from desktop.widgets.fault_banner import FaultBanner
 from desktop.widgets.model_picker import ModelPicker
+from desktop.widgets.note_strip import NoteStrip
 from desktop.widgets.progress_line import ProgressLine
 from engine.catalog.checkpoint import Checkpoint
 from engine.chat.conversation import Message
+from engine.chat.history.rows import Entry
+from engine.chat.history.tree import Tree
 from engine.events import Notice, Progress, PromptRead, Token
 from engine.settings import Settings
 
 _NEW = "New conversation"
+_PUT_AWAY = "The conversation was put away."
 _ICON_WIDTH = 50
 _WORDS_FROM = 640  # a narrower page has only the icon of that button
+_PANEL_FROM = 820  # a narrower page shows the conversations only when they are asked for
 _STEPS = {"load": "Loading the model", "prompt": "Reading the conversation"}
 _OBSTACLES = {"empty": "Choose a model first", "loading": "The model is being loaded…"}
 
 
 class ChatPage(QWidget):
-    """Show a :class:`ChatRoom`. ``way_chosen`` tells a fault's button that leads to another page."""
+    """Show a :class:`ChatRoom`, and at its left the kept conversations, which :mod:`desktop.flows.chat` joins to it.
+
+    ``way_chosen`` tells a fault's button that leads to another page, ``undelete_wanted`` the wish to undo a deletion.
+    """
 
     way_chosen = Signal(object)
+    undelete_wanted = Signal()
 
     def __init__(self, jobs: Jobs, settings: Settings) -> None:
         super().__init__()
@@ -55,6 +66,8 @@ class ChatPage(QWidget):
         self._rate = LiveRate()
         self._used_tokens = 0
         self._usable: list[Path] = []
+        self._shown: list[int] = []  # the ids of the messages in the transcript
+        self._panel_wanted = True
         self._make_parts()
         self._lay_out()
         self._wire()
@@ -74,6 +87,13 @@ class ChatPage(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.new.setText(_NEW if self.width() >= _WORDS_FROM else "")
+        if (event.size().width() >= _PANEL_FROM) != (event.oldSize().width() >= _PANEL_FROM):
+            self.panel.setVisible(self._panel_wanted and self._wide)
+        self._place_panel()
+
+    def minimumSizeHint(self) -> QSize:
+        left = self._across.contentsMargins().left()
+        return super().minimumSizeHint() - QSize(left, 0)  # the panel makes room before anything else has to
 
     def show_library(self, entries: Sequence[Checkpoint]) -> None:
         self.picker.show_library(entries)
@@ -99,30 +119,103 @@ class ChatPage(QWidget):
 
     @Slot(str)
     def ask(self, question: str) -> None:
-        self.strip.hide()
-        self.transcript.add(Question(question), Message("user", question))
-        self._begin_answer()
         self.room.ask(question)
+        self._begin_answer()
 
     @Slot()
     def begin_anew(self) -> None:
-        """Put the conversation away; it can be brought back until the next question."""
+        """Put the conversation away; where it is not kept it can be brought back until the next question."""
         self.room.begin_anew()
-        self.transcript.clear()
-        self.answer = None
-        self.strip.setVisible(self.room.put_away is not None)
-        self._show_use(0)
-        self._show_middle()
+        self._show_tree()
+        if self.room.put_away and not self.room.keeps:
+            self.strip.show_sentence(_PUT_AWAY)
         self.focus_first()
 
     @Slot()
     def bring_back(self) -> None:
-        self.room.bring_back()
-        self.strip.hide()
-        self.transcript.show_messages(self.room.conversation.messages)
-        self.answer = self._newest_answer()
-        self._show_middle()
+        if self.room.keeps:
+            self.strip.hide()
+            self.undelete_wanted.emit()
+        else:
+            self.room.bring_back()
+            self._show_tree()
+            self.focus_first()
+
+    def leave(self) -> None:
+        """End the answer that comes: another conversation is about to be shown."""
+        if self.room.state == "answering":
+            self.begin_anew()
+
+    def show_conversation(self, entry: Entry, tree: Tree, message_id: int | None = None) -> None:
+        """Show a kept conversation from its end, or at a message."""
+        if message_id is not None:
+            tree = tree.showing(message_id)
+        self.room.enter(entry, tree)
+        self._show_tree()
+        self.panel.select(entry.id)
+        if message_id is not None:
+            self.show_message(message_id)
+        if not self._wide:
+            self._on_panel_left()
+        elif message_id is None and not self.panel.isAncestorOf(self.focusWidget() or self):
+            self.focus_first()
+
+    def show_message(self, message_id: int | None) -> None:
+        """Scroll to a message of the conversation, on whatever branch it is."""
+        if message_id is None:
+            return
+        if message_id not in self._shown and self.room.state != "answering":
+            self.room.show_version(message_id)
+            self._show_tree()
+        if message_id in self._shown:
+            self.transcript.bring(self._shown.index(message_id))
+
+    def show_deleted(self, title: str) -> None:
+        self.strip.show_sentence(f"“{title}” was deleted.")
+
+    @Slot()
+    def show_panel(self) -> None:
+        """Show or hide the conversations."""
+        shown = not self.panel.isVisible()
+        self._set_panel(shown)
+        if self._wide:
+            self._panel_wanted = shown
+
+    @Slot()
+    def search(self) -> None:
+        self._set_panel(True)
+        self.panel.focus_search()
+
+    @Slot()
+    def _on_panel_left(self) -> None:
+        self._set_panel(self._panel_wanted and self._wide)
         self.focus_first()
+
+    @property
+    def _wide(self) -> bool:
+        return self.width() >= _PANEL_FROM
+
+    def _set_panel(self, shown: bool) -> None:
+        self.panel.setVisible(shown)
+        self._place_panel()
+
+    def _place_panel(self) -> None:
+        """Put the conversations beside the conversation, or over it where the page is narrow."""
+        beside = self._wide and self.panel.isVisibleTo(self)
+        self._across.setContentsMargins(PANEL_WIDTH if beside else 0, 0, 0, 0)
+        self.panel.setGeometry(0, 0, PANEL_WIDTH, self.height())
+
+    def _show_tree(self) -> None:
+        """Show the room's conversation from its end."""
+        branch = self.room.tree.branch
+        self.strip.hide()
+        self._shown = [node.id for node in branch]
+        self.transcript.show_messages([node.message for node in branch])
+        self.answer = self._newest_answer()
+        self.panel.select(self.room.entry.id if self.room.entry else None)
+        usage = branch[-1].message.usage if branch else None
+        self._show_use(usage.prompt_tokens + usage.answer_tokens if usage else 0)
+        self._show_middle()
 
     # What the room tells
 
@@ -213,18 +306,27 @@ class ChatPage(QWidget):
 
     def _retry(self) -> None:
         if self.room.state == "ready" and self.answer:
-            self.transcript.remove(self.answer)
-            self._begin_answer()
             self.room.ask_again()
+            self._begin_answer()
         elif self.room.state == "empty" and self.room.path:
             self._open(self.room.path)
 
     def _begin_answer(self) -> None:
+        """Show the branch that the answer has begun on: what is shown of it already stays."""
         if self.answer:
             self.answer.clear_fault()
+        self.strip.hide()
+        branch = self.room.tree.branch
+        ids = [node.id for node in branch]
+        pairs = zip(ids[:-1], self._shown, strict=False)
+        same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+        self.transcript.cut(same)
+        for node in branch[same:-1]:
+            self.transcript.add(self._make_view(node.message), node.message)
+        self._shown = ids
         self._rate = LiveRate()
         self.answer = answer = self._make_answer()
-        answer.wait()
+        answer.begin(branch[-1].message)
         self.transcript.add(answer)
         self._show_middle()
         self.focus_first()
@@ -255,7 +357,9 @@ class ChatPage(QWidget):
     def _order_tabs(self) -> None:
         """Let the Tab key go through the messages from top to bottom, and then to the composer."""
         stops = [stop for view in self.transcript.views for stop in view.tab_stops()]
-        for one, next_ in itertools.pairwise([self.new, *stops, self.composer.field, self.composer.deed]):
+        for one, next_ in itertools.pairwise(
+            [self.new, *self.panel.stops, *stops, self.composer.field, self.composer.deed]
+        ):
             QWidget.setTabOrder(one, next_)
 
     def _show_middle(self) -> None:
@@ -281,31 +385,39 @@ class ChatPage(QWidget):
         self.middle = QStackedWidget()
         self.middle.addWidget(self.welcome)
         self.middle.addWidget(self.transcript)
-        self.strip = UndoStrip("The conversation was put away.")
+        self.strip = UndoStrip(_PUT_AWAY)
+        self.keeping = NoteStrip()
+        self.panel = ConversationList()
+        self.toggle = icon_button("panel", "Conversations")
         self.composer = Composer()
         self.setFocusProxy(self.composer.field)
 
     def _lay_out(self) -> None:
-        head = row(self.picker, self.new, spacing=scale.M)
-        head.setStretch(0, 1)
+        head = row(self.toggle, self.picker, self.new, spacing=scale.M)
+        head.setStretch(1, 1)
         top, bottom = QVBoxLayout(), QVBoxLayout()
         top.setContentsMargins(scale.XL, scale.L, scale.XL, scale.S)
         top.setSpacing(scale.S)
         top.addLayout(head)
-        for part in (self.loading, self.note, self.banner):
+        for part in (self.loading, self.note, self.keeping, self.banner):
             top.addWidget(part)
         bottom.setContentsMargins(scale.XL, scale.S, scale.XL, scale.L)
         bottom.addWidget(self.strip)
         bottom.addWidget(self.composer)
         line = QFrame()
         line.setProperty("role", "line")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout = QVBoxLayout()
         layout.setSpacing(0)
         layout.addLayout(top)
         layout.addWidget(line)
         layout.addWidget(self.middle, 1)
         layout.addLayout(_centred(bottom))
+        self._across = QHBoxLayout(self)
+        self._across.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
+        self._across.setContentsMargins(0, 0, 0, 0)
+        self._across.addLayout(layout, 1)
+        self.panel.setParent(self)
+        self.panel.raise_()
 
     def _wire(self) -> None:
         room = self.room
@@ -322,6 +434,8 @@ class ChatPage(QWidget):
         self.banner.chosen.connect(self._on_way)
         self.cancel.clicked.connect(room.cancel_load)
         self.new.clicked.connect(self.begin_anew)
+        self.toggle.clicked.connect(self.show_panel)
+        self.panel.left.connect(self._on_panel_left)
         self.strip.undo_wanted.connect(self.bring_back)
         self.welcome.asked.connect(self.ask)
         self.composer.asked.connect(self.ask)
@@ -331,6 +445,8 @@ class ChatPage(QWidget):
         self.composer.stop_wanted.connect(room.stop)
         inside = Qt.ShortcutContext.WidgetWithChildrenShortcut
         QShortcut(QKeySequence(QKeySequence.StandardKey.New), self, self.begin_anew, context=inside)
+        for keys in ("Ctrl+K", "Ctrl+Shift+F"):
+            QShortcut(QKeySequence(keys), self, self.search, context=inside)
         QShortcut(QKeySequence(Qt.Key.Key_Escape), self, room.stop, context=inside)
 
 

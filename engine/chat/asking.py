@@ -7,16 +7,32 @@ When the turn ends, however it does, ``asked.ended()`` is the tree with what cam
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from engine.chat.context import Fitted
 from engine.chat.conversation import Message
-from engine.chat.history.store import History
+from engine.chat.history.rows import Entry
 from engine.chat.history.tree import Node, Tree
-from engine.chat.turn import Turn, origin_of
+from engine.chat.turn import Journal, Turn, origin_of
 from engine.errors import Refused
 from engine.runtime.options import Sampling
 from engine.runtime.session import Session
+
+
+class Keeper(Protocol):
+    """Where a conversation is kept: :class:`engine.chat.history.store.History` as far as asking needs it."""
+
+    def new(self, system_prompt: str = "") -> tuple[Entry, Future[None]]: ...
+
+    def new_id(self) -> int: ...
+
+    def add(self, conversation_id: int, node: Node) -> Future[None]: ...
+
+    def show(self, tree: Tree) -> Future[None]: ...
+
+    def record(self, conversation_id: int, node: Node) -> Journal: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +52,7 @@ class Asked:
 class Asker:
     """A person's side of a conversation: where it is kept and who answers."""
 
-    history: History
+    history: Keeper
     session: Session
     sampling: Sampling
 

@@ -32,7 +32,9 @@ from desktop.app import App
 from desktop.garbage import GarbageTime
 from desktop.pages.chat import ChatPage
 from engine.catalog.checkpoint import Checkpoint
-from engine.chat.conversation import Conversation, Message
+from engine.chat.conversation import Message
+from engine.chat.history.rows import Entry
+from engine.chat.history.tree import Node, Tree
 from engine.paths import OVERRIDE
 from engine.settings import DEFAULTS
 from tests.helpers.scripts import script
@@ -197,11 +199,9 @@ def tokens_of(text: str, count: int) -> list[str]:
 
 def _fill(page: ChatPage, messages: int) -> None:
     words = TEXT.read_text("utf-8")[:1500]
-    made = [Message(*pair) for pair in (("user", "And then?"), ("assistant", words))]
-    conversation = Conversation(tuple(made * (messages // 2)))
-    page.room.conversation = conversation
-    page.room.put_away = conversation
-    page.bring_back()
+    made = [Message("user", "And then?"), Message("assistant", words)]
+    nodes = tuple(Node(number, number - 1 or None, message) for number, message in enumerate(made * (messages // 2), 1))
+    page.show_conversation(Entry(1 << 40), Tree(1 << 40, nodes=nodes))
 
 
 def _figures(times_ms: list[float]) -> str:

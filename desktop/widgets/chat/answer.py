@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
@@ -49,6 +50,16 @@ class Answer(QWidget):
         self.copy.clicked.connect(self.view.copy_all)
         self._footer = QWidget()
         self._lay_out()
+
+    def begin(self, message: Message) -> None:
+        """Wait for an answer, or for how one that broke off goes on."""
+        parts: list[tuple[str, Literal["thinking", "answer"]]]
+        parts = [(message.thinking, "thinking"), (message.content, "answer")]
+        if begun := [Token(text, part) for text, part in parts if text]:
+            self.append(begun)
+            self.show_note("Waiting for the model…")
+        else:
+            self.wait()
 
     def wait(self) -> None:
         """Show that the answer is waited for."""

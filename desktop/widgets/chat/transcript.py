@@ -81,6 +81,11 @@ class Transcript(QScrollArea):
         """The widgets that there are, from top to bottom."""
         return [place.view for place in self._places if place.view]
 
+    @property
+    def shown(self) -> list[tuple[int, MessageView]]:
+        """Which messages have widgets, and theirs."""
+        return [(at, place.view) for at, place in enumerate(self._places) if place.view]
+
     def view(self, index: int) -> MessageView | None:
         """Return the widget of a message, if it has one now."""
         return self._places[index].view
@@ -109,6 +114,16 @@ class Transcript(QScrollArea):
         self._drop(self._places[index])
         del self._places[index]
         self._heights.remove(index)
+        self._arrange()
+        self.views_changed.emit()
+
+    def cut(self, index: int) -> None:
+        """Take a message and all below it away."""
+        for place in self._places[index:]:
+            self._drop(place)
+        for at in range(len(self._places) - 1, index - 1, -1):
+            del self._places[at]
+            self._heights.remove(at)
         self._arrange()
         self.views_changed.emit()
 

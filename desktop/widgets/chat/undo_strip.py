@@ -1,4 +1,4 @@
-"""Say that a conversation was put away, and offer to bring it back."""
+"""Say that a conversation was put away or deleted, and offer to bring it back."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ class UndoStrip(QFrame):
         self.undo.clicked.connect(self.undo_wanted)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(scale.M, scale.XS, scale.XS, scale.XS)
-        layout.addWidget(label(sentence), 1)
+        self.words = label(sentence, wraps=True)
+        layout.addWidget(self.words, 1)
         layout.addWidget(self.undo)
         self.hide()
+
+    def show_sentence(self, sentence: str) -> None:
+        self.words.setText(sentence)
+        self.show()

@@ -310,7 +310,8 @@ def test_the_tab_key_goes_from_top_to_bottom(talk, qtbot):
     talk.ask("first")
     answer = talk.page.answer
     talk.ask("second")
-    wanted = ["New conversation", "Copy question", "Your question", "Thought for", "Answer", "Copy python code"]
+    wanted = ["New conversation", "Search conversations", "More about"]
+    wanted += ["Copy question", "Your question", "Thought for", "Answer", "Copy python code"]
     wanted += ["Copy answer", "Copy question", "Your question", "Answer", "Dismiss", "Try again", "Copy details"]
     wanted += ["Details, closed", "Copy answer", "Your question"]
     assert answer is not talk.page.answer

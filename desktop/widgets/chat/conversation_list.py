@@ -1,0 +1,231 @@
+"""The panel at the left of the chat page: search, the list of conversations, and what can be done with each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QLineEdit, QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from desktop.models.conversation_rows import ROW, ConversationRows
+from desktop.theme import scale
+from desktop.theme.icons import icon
+from desktop.widgets.chat.conversation_view import ConversationView
+from desktop.widgets.controls import icon_button, label, row
+from engine.chat.history.rows import Entry
+from engine.chat.history.search import Hit
+
+WIDTH = 264
+_TYPING_MS = 120
+_EMPTY = "Your conversations will be listed here."
+_NO_ARCHIVED = "Nothing is archived."
+
+
+class ConversationList(QFrame):
+    """Show what it is given, and tell what the person wants done; ids are a conversation's.
+
+    ``opened`` carries an :class:`Entry` or a :class:`Hit`, ``archive_wanted`` and ``pin_wanted`` (id, whether).
+    """
+
+    opened = Signal(object)
+    search_wanted = Signal(str)
+    rename_wanted = Signal(object, str)
+    pin_wanted = Signal(object, bool)
+    archive_wanted = Signal(object, bool)
+    delete_wanted = Signal(object)
+    left = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("role", "sidebar")
+        self.setFixedWidth(WIDTH)
+        self.rows = ConversationRows()
+        self.view = ConversationView(self.rows)
+        self.field = _SearchField()
+        self.more = icon_button("more", "More about conversations")
+        self.nothing = label(_EMPTY, "muted", wraps=True)
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter)
+        self.nothing.setContentsMargins(scale.L, scale.XL, scale.L, 0)
+        self._middle = QStackedWidget()
+        self._middle.addWidget(self.view)
+        self._middle.addWidget(self.nothing)
+        self._entries: Sequence[Entry] = ()
+        self._archived = False
+        self._shown_id: int | None = None
+        self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
+        self._lay_out()
+        self._wire()
+        self._show()
+
+    @property
+    def stops(self) -> list[QWidget]:
+        """What the Tab key goes through."""
+        return [self.field, self.more, self.view]
+
+    def show_entries(self, entries: Sequence[Entry], *, changeable: bool) -> None:
+        self._entries = entries
+        self.rows.editable = changeable
+        if not self.field.text().strip():
+            self._show()
+
+    def show_hits(self, hits: Sequence[Hit]) -> None:
+        if self.field.text().strip():  # else the field was cleared meanwhile
+            self.rows.show_hits(hits)
+            self.nothing.setText("Nothing was found.")
+            self._show_middle()
+
+    def select(self, conversation_id: int | None) -> None:
+        """Mark the conversation that is shown."""
+        self._shown_id = conversation_id
+        if not self.field.text().strip():
+            self._mark()
+
+    @Slot()
+    def focus_search(self) -> None:
+        self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.field.selectAll()
+
+    # Within
+
+    def _show(self) -> None:
+        self.rows.show_entries([entry for entry in self._entries if entry.archived == self._archived])
+        self.nothing.setText(_NO_ARCHIVED if self._archived else _EMPTY)
+        self._mark()
+        self._show_middle()
+
+    def _show_middle(self) -> None:
+        self._middle.setCurrentWidget(self.view if self.rows.rowCount() else self.nothing)
+
+    def _mark(self) -> None:
+        index = self.rows.index_of(self._shown_id) if self._shown_id is not None else self.rows.index(-1)
+        self.view.setCurrentIndex(index)
+
+    @Slot()
+    def _on_edited(self) -> None:
+        if self.field.text().strip():
+            self._typing.start()
+        else:
+            self._typing.stop()
+            self._show()
+
+    @Slot()
+    def _on_typed(self) -> None:
+        if text := self.field.text().strip():
+            self.search_wanted.emit(text)
+
+    @Slot()
+    def _on_down(self) -> None:
+        first = next((at for at in range(self.rows.rowCount()) if self.rows.index(at).flags()), None)
+        if first is not None:
+            self.view.setFocus(Qt.FocusReason.TabFocusReason)
+            self.view.setCurrentIndex(self.rows.index(first))
+
+    @Slot()
+    def _on_left(self) -> None:
+        if self.field.text():
+            self.field.clear()
+        else:
+            self.left.emit()
+
+    @Slot()
+    def _on_delete(self) -> None:
+        if isinstance(self.view.row, Entry) and self.rows.editable:
+            self.delete_wanted.emit(self.view.row.id)
+
+    @Slot(QPoint)
+    def _on_menu(self, at: QPoint) -> None:
+        entry = self.view.indexAt(at).data(ROW)
+        if isinstance(entry, Entry):
+            self.view.setCurrentIndex(self.view.indexAt(at))
+            self.menu_of(entry).popup(self.view.viewport().mapToGlobal(at))
+
+    def menu_of(self, entry: Entry) -> QMenu:
+        """Return what can be done with a conversation."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        rename = menu.addAction(icon("edit"), "Rename\tF2", self._on_rename)
+        pin = menu.addAction(
+            "Unpin" if entry.pinned else "Pin", lambda: self.pin_wanted.emit(entry.id, not entry.pinned)
+        )
+        words = "Take out of the archive" if entry.archived else "Archive"
+        archive = menu.addAction(words, lambda: self.archive_wanted.emit(entry.id, not entry.archived))
+        menu.addSeparator()
+        delete = menu.addAction(icon("trash"), "Delete\tDel", lambda: self.delete_wanted.emit(entry.id))
+        for action in (rename, pin, archive, delete):
+            action.setEnabled(self.rows.editable)
+        return menu
+
+    @Slot()
+    def _on_rename(self) -> None:
+        self.view.edit(self.view.currentIndex())
+
+    @Slot()
+    def _on_more(self) -> None:
+        menu = self.menu()
+        menu.popup(self.more.mapToGlobal(self.more.rect().bottomLeft()))
+
+    def menu(self) -> QMenu:
+        """Return what can be done with all of them."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        archived = menu.addAction("Show archived conversations", self._on_archived)
+        archived.setCheckable(True)
+        archived.setChecked(self._archived)
+        return menu
+
+    @Slot()
+    def _on_archived(self) -> None:
+        self._archived = not self._archived
+        self.field.clear()
+        self._show()
+
+    def _lay_out(self) -> None:
+        head = row(self.field, self.more, spacing=scale.XS)
+        head.setContentsMargins(scale.M, scale.L, scale.S, scale.S)
+        head.setStretch(0, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 1, 0)
+        layout.setSpacing(0)
+        layout.addLayout(head)
+        layout.addWidget(self._middle, 1)
+
+    def _wire(self) -> None:
+        self.field.textChanged.connect(self._on_edited)
+        self.field.down.connect(self._on_down)
+        self.field.left.connect(self._on_left)
+        self.field.returnPressed.connect(self._on_down)
+        self._typing.timeout.connect(self._on_typed)
+        self.view.opened.connect(self.opened)
+        self.view.renamed.connect(self.rename_wanted)
+        self.view.deleted.connect(self._on_delete)
+        self.view.customContextMenuRequested.connect(self._on_menu)
+        self.more.clicked.connect(self._on_more)
+
+
+class _SearchField(QLineEdit):
+    """``down`` leads into the list, ``left`` back to where one came from."""
+
+    down = Signal()
+    left = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setPlaceholderText("Search")
+        self.setAccessibleName("Search conversations")
+        self.setToolTip("Search everything that was said (Ctrl+K)")
+        self.setClearButtonEnabled(True)
+        self.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and event.key() == Qt.Key.Key_Escape:  # type: ignore[attr-defined]
+            event.accept()  # else it would stop the answer
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Down:
+            self.down.emit()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+        else:
+            super().keyPressEvent(event)

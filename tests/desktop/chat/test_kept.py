@@ -1,0 +1,192 @@
+"""Conversations outlive the window: listed, opened, renamed, searched, deleted and brought back."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLineEdit
+
+from desktop.flows.chat import ChatFlow
+from desktop.jobs import Jobs
+from desktop.models.conversation_rows import title_of
+from desktop.pages.chat import ChatPage
+from engine.chat.history.rows import Entry
+from engine.chat.history.store import History
+from engine.settings import DEFAULTS
+from tests.desktop.chat.conftest import Talk
+from tests.helpers.chats import say, texts
+
+
+class Kept(Talk):
+    """A person at a page with a store; :meth:`restart` closes the app and opens it again."""
+
+    def __init__(self, qtbot, folder):
+        super().__init__(None, qtbot, folder)
+        self.begin()
+
+    def begin(self):
+        self.jobs = Jobs()
+        self.page = ChatPage(self.jobs, DEFAULTS)
+        self._qtbot.addWidget(self.page)
+        self.flow = ChatFlow(self.jobs, self.page)
+        self.page.resize(1000, 700)
+        self.page.show()
+        self.flow.start()
+        self.until(lambda: not self.page.room.awaits_store)
+
+    def end(self):
+        assert self.jobs.close(), "something still runs"
+        self.page.close_room()
+        self.flow.close()
+        self.page.hide()
+
+    def restart(self):
+        self.end()
+        self.begin()
+
+    @property
+    def titles(self):
+        return [title_of(row) for row in self.page.panel.rows.rows if isinstance(row, Entry)]
+
+    def open(self, title):
+        view = self.page.panel.view
+        row = next(row for row in self.page.panel.rows.rows if isinstance(row, Entry) and title_of(row) == title)
+        at = view.visualRect(self.page.panel.rows.index_of(row.id)).center()
+        self._qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+        self.until(lambda: self.page.room.entry is not None and self.page.room.entry.id == row.id)
+
+    def said(self):
+        return [message.content for message in self.page.room.conversation.messages]
+
+
+@pytest.fixture
+def kept(qtbot, theme, tmp_path):
+    kept = Kept(qtbot, tmp_path)
+    yield kept
+    kept.end()
+
+
+@pytest.fixture
+def stored(home):
+    """Put two conversations into the store before the app starts."""
+    with History() as history:
+        say(history, "What is a nibble?", "Half a byte.")
+        history.rename(history.entries()[0].id, "Nibbles", "person").result()
+        other = say(history, "What is a byte?", "Eight bits, as everybody knows.", "And a word?", "Two bytes.")
+        history.rename(other.id, "Bytes", "person").result()
+
+
+def test_what_was_said_is_there_after_a_restart(kept):
+    kept.load(turns=[{"chunks": ["one"]}, {"chunks": ["A fine title"]}, {"chunks": ["two"]}])
+    kept.ask("first question")
+    kept.until(lambda: kept.titles == ["A fine title"])
+    kept.ask("second")
+    kept.restart()
+    kept.until(lambda: kept.titles == ["A fine title"])
+    kept.open("A fine title")
+    assert kept.said() == ["first question", "one", "second", "two"]
+    assert len(kept.page.transcript) == 4
+    kept.load("next", turns=[{"chunks": ["three"]}])
+    kept.ask("third")
+    assert kept.said()[-2:] == ["third", "three"]
+
+
+def test_a_conversation_is_named_after_its_first_words_at_once(kept):
+    kept.load(turns=[{"chunks": ["x", "never"], "fail": "stall", "after": 1}])
+    kept.ask("How long is a piece of string?", ended=False)
+    kept.until(lambda: kept.titles == ["How long is a piece of string?"])
+
+
+def test_closing_in_mid_answer_loses_nothing(kept):
+    kept.load(turns=[{"chunks": ["Begun. ", "never"], "fail": "stall", "after": 1}])
+    kept.ask("first", ended=False)
+    kept.until(lambda: "Begun" in kept.answer)
+    kept.restart()
+    kept.open("first")
+    assert kept.said() == ["first", "Begun. "]
+    assert kept.page.transcript.views[-1].words.text() == "Stopped by you"
+
+
+def test_leaving_an_answer_keeps_what_came_of_it(stored, kept):
+    kept.load(turns=[{"chunks": ["Begun. ", "never"], "fail": "stall", "after": 1}])
+    kept.ask("first", ended=False)
+    kept.until(lambda: "Begun" in kept.answer)
+    kept.open("Bytes")
+    assert kept.said()[0] == "What is a byte?"
+    kept.open("first")
+    assert kept.said() == ["first", "Begun. "]
+    assert kept.page.room.conversation.messages[-1].ending == "cancelled"
+
+
+def test_a_conversation_is_renamed_in_the_list(stored, kept, qtbot):
+    kept.open("Nibbles")
+    view = kept.page.panel.view
+    qtbot.keyClick(view, Qt.Key.Key_F2)
+    field = view.findChild(QLineEdit)
+    field.selectAll()
+    qtbot.keyClicks(field, "Half bytes")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    kept.until(lambda: kept.titles == ["Bytes", "Half bytes"])
+    kept.restart()
+    kept.until(lambda: kept.titles == ["Bytes", "Half bytes"])
+
+
+def test_a_deleted_conversation_can_be_brought_back(stored, kept):
+    kept.open("Bytes")
+    kept._qtbot.keyClick(kept.page.panel.view, Qt.Key.Key_Delete)
+    assert kept.titles == ["Nibbles"]
+    assert len(kept.page.transcript) == 0
+    assert kept.page.strip.words.text() == "“Bytes” was deleted."
+    kept.click(kept.page.strip.undo)
+    kept.until(lambda: len(kept.page.transcript) == 4)
+    assert kept.titles == ["Bytes", "Nibbles"]
+    kept.page.panel.delete_wanted.emit(kept.page.room.entry.id)
+    kept.restart()
+    assert kept.titles == ["Nibbles"]
+
+
+def test_pinned_ones_stand_first_and_archived_ones_apart(stored, kept):
+    nibbles, _bytes = (row.id for row in reversed([r for r in kept.page.panel.rows.rows if isinstance(r, Entry)]))
+    menu = kept.page.panel.menu_of(kept.flow.store.entry(nibbles))
+    next(action for action in menu.actions() if action.text() == "Pin").trigger()
+    assert kept.titles == ["Nibbles", "Bytes"]
+    kept.page.panel.archive_wanted.emit(_bytes, True)
+    assert kept.titles == ["Nibbles"]
+    kept.page.panel.menu().actions()[0].trigger()
+    assert kept.titles == ["Bytes"]
+
+
+def test_a_search_leads_to_the_message(stored, kept, qtbot):
+    kept.press(Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+    panel = kept.page.panel
+    assert panel.field.hasFocus()
+    qtbot.keyClicks(panel.field, "everybody")
+    kept.until(lambda: panel.rows.rowCount() == 1 and not kept.titles)
+    qtbot.keyClick(panel.field, Qt.Key.Key_Down)
+    qtbot.keyClick(panel.view, Qt.Key.Key_Return)
+    kept.until(lambda: len(kept.page.transcript) == 4)
+    assert kept.page.transcript.view(1).view.whole_text == "Eight bits, as everybody knows."
+    qtbot.keyClick(panel.field, Qt.Key.Key_Escape)
+    assert kept.titles == ["Bytes", "Nibbles"]
+
+
+def test_a_second_window_says_that_nothing_is_kept_and_works(stored, qtbot, theme, tmp_path):
+    with History():
+        kept = Kept(qtbot, tmp_path)
+        assert "is not kept" in kept.page.keeping.words.text()
+        kept.until(lambda: kept.titles == ["Bytes", "Nibbles"])
+        kept.open("Bytes")
+        kept.load(chunks=["Sure."])
+        kept.ask("Really?")
+        assert kept.said()[-2:] == ["Really?", "Sure."]
+        kept.page.panel.delete_wanted.emit(kept.page.room.entry.id)
+        assert kept.titles == ["Bytes", "Nibbles"]
+        kept.end()
+    with History(writing=False) as history:
+        assert len(texts(history.tree(history.entries()[0].id))) == 4
+
+
+def test_a_fault_of_the_store_is_told(kept, monkeypatch):
+    kept.load(chunks=["x"])
+    kept.flow.store._faults.tell(OSError("the disk is gone"))
+    kept.until(lambda: kept.page.banner.isVisible())
