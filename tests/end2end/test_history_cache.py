@@ -88,9 +88,9 @@ def test_a_cache_of_other_settings_is_not_used(session: Session, starter: Checkp
 
 
 def test_a_smaller_window_does_without(session: Session, starter: Checkpoint) -> None:
-    ask(session, Conversation().asking(LONG))
+    ask(session, Conversation().asking(LONG * 3))
     assert value_of(session.keep("talk"))
-    with Session(starter, LoadOptions(context_tokens=128, threads=1)) as other:
+    with Session(starter, LoadOptions(context_tokens=256, threads=1)) as other:
         read, _, _ = ask(other, Conversation().asking("Hi"), "talk")
     assert read.reused_tokens == 0
 
