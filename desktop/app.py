@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from desktop.bugs import BugNet
 from desktop.faults import Button, Do
 from desktop.flows.chat import ChatFlow
+from desktop.flows.compare import CompareFlow
 from desktop.flows.convert import ConvertFlow
 from desktop.flows.discover import DiscoverFlow
 from desktop.flows.downloads import DownloadsFlow
@@ -28,6 +29,7 @@ from desktop.garbage import GarbageTime
 from desktop.jobs import Jobs
 from desktop.models.library_model import Entry
 from desktop.pages.chat import ChatPage
+from desktop.pages.compare import ComparePage
 from desktop.pages.convert import ConvertPage
 from desktop.pages.discover import DiscoverPage
 from desktop.pages.downloads import DownloadsPage
@@ -88,6 +90,7 @@ class App(QObject):
         self.downloads = DownloadsPage()
         self.models = LibraryPage(self.state.library.folder)
         self.convert = ConvertPage()
+        self.compare = ComparePage()
         self.chat = ChatPage(self.jobs, settings)
         self.options = SettingsPage(settings)
         self.pages = {
@@ -97,6 +100,7 @@ class App(QObject):
             "downloads": self.downloads,
             "library": self.models,
             "convert": self.convert,
+            "compare": self.compare,
             "chat": self.chat,
             "settings": self.options,
         }
@@ -114,6 +118,7 @@ class App(QObject):
         self.downloads.models_wanted.connect(self._on_models_wanted)
         self.chat_flow = ChatFlow(self.jobs, self.chat)
         self.convert_flow = ConvertFlow(self.state, self.convert)
+        self.compare_flow = CompareFlow(self.state, self.compare, self.store)
         self._make_discover_flows()
         self.machine_flow.looking.failed.connect(self.suggestion.show_error)
         self.library_flow.entries_read.connect(self._on_entries)
@@ -125,9 +130,9 @@ class App(QObject):
         self.moving_flow.settings_wanted.connect(self._show_settings)
         self.window.dropped.connect(self.library_flow.add)
         self.models.suggestion_wanted.connect(self.suggestion_flow.open)
-        for page in (self.models, self.suggestion):
+        for page in (self.models, self.suggestion, self.compare):
             page.convert_wanted.connect(self.convert_flow.open)
-        for page in (self.models, self.suggestion, self.convert, self.discover, self.downloads):
+        for page in (self.models, self.suggestion, self.convert, self.compare, self.discover, self.downloads):
             page.chat_wanted.connect(self.open_chat)
 
     def _make_discover_flows(self) -> None:
@@ -159,6 +164,7 @@ class App(QObject):
         found = [entry.checkpoint for entry in entries if not entry.damaged]
         self.suggestion.show_library(found)
         self.convert.show_library(found)
+        self.compare_flow.show_entries(found)
         self.chat.show_library([entry.checkpoint for entry in entries if entry.can_chat])
 
     @Slot(Checkpoint)

@@ -22,6 +22,7 @@ PLACES = (
     Place("downloads", "Downloads", "download"),
     Place("library", "Library", "library"),
     Place("convert", "Convert", "convert"),
+    Place("compare", "Compare", "compare"),
     Place("chat", "Chat", "chat"),
     Place("settings", "Settings", "settings", last=True),
 )

@@ -24,6 +24,12 @@ def original_of(model: Checkpoint, entries: Iterable[Checkpoint]) -> Checkpoint 
     return min(fitting, key=lambda entry: (_order(entry), entry.path != model.path), default=None)
 
 
+def siblings_of(model: Checkpoint, entries: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
+    """Return the formats of a model that are here, itself among them, the largest first."""
+    found = {entry.path: entry for entry in (model, *entries) if _same(model, entry) or _same(entry, model)}
+    return tuple(sorted(found.values(), key=lambda entry: (-entry.size_bytes, entry.name)))
+
+
 def _order(entry: Checkpoint) -> int:
     return PRECISE.index(entry.format_id)
 

@@ -199,7 +199,7 @@ class Measurement:
         return key_of({"model": sha256, **settings, **more})
 
     def _texts_sha256(self) -> str:
-        return key_of({"texts": [text.sha256 for text in self.texts]})
+        return texts_key(self.texts)
 
     # the worker
 
@@ -238,6 +238,11 @@ class Measurement:
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.close()
+
+
+def texts_key(texts: Sequence[Text]) -> str:
+    """Return what a report notes of its texts: equal texts, equal key."""
+    return key_of({"texts": [text.sha256 for text in texts]})
 
 
 def _files(model: Checkpoint) -> list[Path]:

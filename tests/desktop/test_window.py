@@ -44,7 +44,7 @@ def window(qtbot, jobs, store, tmp_path):
 
 
 def test_the_places_are_in_the_order_of_the_work():
-    order = ["machine", "suggestion", "discover", "downloads", "library", "convert", "chat", "settings"]
+    order = ["machine", "suggestion", "discover", "downloads", "library", "convert", "compare", "chat", "settings"]
     assert [place.name for place in PLACES] == order
 
 

@@ -13,6 +13,7 @@ import pytest
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.starter import SHA256
 from tests.helpers.person import Person, why_not
+from tests.helpers.places import key_of
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
@@ -112,7 +113,7 @@ def test_the_starter_goes_to_the_trash_and_comes_back_and_the_library_moves(
     wait_until(file.exists, "the starter does not come back")
     person.see("1 of 3 models")
 
-    person.press("ctrl+8")
+    person.press(key_of("settings"))
     person.click("Models folder", "text")
     person.press("ctrl+a")
     person.type(str(tmp_path / "moved"))

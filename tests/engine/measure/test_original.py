@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.catalog.checkpoint import Checkpoint
-from engine.measure.original import original_of, stem
+from engine.measure.original import original_of, siblings_of, stem
 from tests.helpers.level_files import level_file
 
 
@@ -57,3 +57,11 @@ def test_another_shape_is_another_model(made):
 def test_names_without_their_format(made):
     assert stem(made("Llama-3-8B-Q4_K_M.gguf", "Q4_K_M")) == "llama-3-8b"
     assert stem(made("tiny.F16.gguf", "F16")) == "tiny"
+
+
+def test_the_formats_of_a_model(made):
+    level, f16, other = made("Mini-Q4_K_M.gguf", "Q4_K_M"), made("Mini-F16.gguf", "F16"), made("Else-F16.gguf", "F16")
+    widened = made("wide.gguf", "F32", {"source": {"path": str(level.path)}})
+    found = siblings_of(level, [f16, other, level, widened])
+    assert sorted(each.name for each in found) == sorted(each.name for each in (f16, level, widened))
+    assert siblings_of(other, [f16, level]) == (other,)

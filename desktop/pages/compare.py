@@ -1,0 +1,259 @@
+"""What each format of a model costs and loses on this computer, measured; and which is the best for the person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Signal, Slot
+
+from desktop.models.compare import Comparison, Contender, Ranked, Room, in_order, rank
+from desktop.models.compare_table import CompareModel, place_words
+from desktop.widgets.card import Card
+from desktop.widgets.compare_best import BestCard
+from desktop.widgets.compare_table import CompareTable
+from desktop.widgets.controls import button, fill, frame, label, paragraph, row
+from desktop.widgets.empty_state import EmptyState
+from desktop.widgets.fields import Choice
+from desktop.widgets.model_picker import ModelPicker
+from desktop.widgets.page import Page
+from desktop.widgets.progress_line import ProgressLine
+from engine.catalog.checkpoint import Checkpoint
+from engine.events import Notice, Progress
+from engine.measure.choose import Rule
+from engine.measure.export import footnote
+from engine.quantities import size
+
+_WIDTH = 1080  # the table has nine columns
+
+
+class ComparePage(Page):
+    """Show a :class:`Comparison`.
+
+    ``comparison_wanted`` (path) asks for one; ``measure_wanted`` (the contenders, whether quickly) and
+    ``cancel_wanted`` are its buttons; ``rule_changed`` carries the rule; ``chat_wanted`` and ``convert_wanted`` a path.
+    """
+
+    comparison_wanted = Signal(Path)
+    measure_wanted = Signal(list, bool)
+    cancel_wanted = Signal()
+    rule_changed = Signal(object)
+    chat_wanted = Signal(Path)
+    convert_wanted = Signal(Path)
+
+    def __init__(self) -> None:
+        super().__init__("Compare", "What each format of a model costs and loses here, measured.", _WIDTH)
+        self._comparison: Comparison | None = None
+        self._room: Room | None = None
+        self._picked: Contender | None = None
+        self._running = False
+        self._make_choice()
+        self.empty = EmptyState(
+            "compare",
+            "Choose a model to compare",
+            "Pick one of your library above. All its formats that are here are listed, and one click measures them.",
+        )
+        self.looking = ProgressLine("Looking for the formats of this model")
+        self._make_running_card()
+        self.best = BestCard(Rule())
+        self.best.chat_wanted.connect(self.chat_wanted)
+        self.best.rule.changed.connect(self._on_rule)
+        self._make_table_card()
+        for widget in (self.choice, self.empty, self.looking, self.running_card, self.best, self.table_card):
+            self.column.addWidget(widget)
+        self.column.addStretch(1)
+        for widget in (self.looking, self.running_card, self.best, self.table_card):
+            widget.hide()
+
+    @property
+    def is_quick(self) -> bool:
+        return self.effort.currentIndex() == 0
+
+    @property
+    def contenders(self) -> tuple[Contender, ...]:
+        """The formats as they are shown: with what was measured at the chosen depth."""
+        if self._comparison is None:
+            return ()
+        return self._comparison.quick if self.is_quick else self._comparison.thorough
+
+    def retry(self) -> None:
+        self._ask()
+
+    def show_library(self, entries: Sequence[Checkpoint]) -> None:
+        self.picker.show_library(entries)
+
+    def choose(self, path: Path) -> None:
+        """Choose a model, as if the person had."""
+        if not self._running:
+            self.picker.choose(path)
+            self._ask()
+
+    @Slot(object)
+    def show_room(self, room: Room) -> None:
+        """Take the memory that is free: the rule needs it."""
+        self._room = room
+        self._show_ranked()
+
+    def show_rule(self, rule: Rule) -> None:
+        self.best.rule.show_rule(rule)
+
+    @Slot(object)
+    def show_comparison(self, found: Comparison) -> None:
+        """Show a model's formats. Of another model than before, the depth is shown that more was measured at."""
+        if self._comparison is None or self._comparison.model.path != found.model.path:
+            self.effort.setCurrentIndex(0 if found.is_quick else 1)
+        self._comparison = found
+        self.looking.hide()
+        self.empty.hide()
+        self.table_card.show()
+        self._show_ranked()
+
+    @Slot(str)
+    def show_started(self, title: str) -> None:
+        """Say what is measured now."""
+        if not self._running:
+            self.banner.clear()
+            self.cancel.setText("Cancel")
+            self.cancel.setEnabled(True)
+        self._running = True
+        self.running_card.heading.setText(title)
+        self.progress.restart()
+        self.notice.setText("")
+        self.running_card.show()
+        self._show_buttons()
+
+    @Slot(Progress)
+    def show_progress(self, progress: Progress) -> None:
+        self.progress.show_progress(progress)
+
+    @Slot(Notice)
+    def show_notice(self, notice: Notice) -> None:
+        self.notice.setText(notice.text)
+
+    @Slot()
+    def show_ended(self) -> None:
+        """Nothing more is measured."""
+        self._running = False
+        self.running_card.hide()
+        self._show_buttons()
+
+    @Slot(Exception)
+    def show_error(self, error: BaseException) -> None:
+        self.looking.hide()
+        self.empty.setVisible(self._comparison is None)
+        super().show_error(error)
+
+    def _make_choice(self) -> None:
+        self.picker = ModelPicker()
+        self.picker.chosen.connect(self._ask)
+        self.effort = Choice()
+        self.effort.addItems(["Quick: enough to rank the formats", "Thorough: smaller errors, takes about three times"])
+        self.effort.currentIndexChanged.connect(self._on_depth)
+        self.choice = frame("card")
+        depth = row(label("Mea&sure", "muted", buddy=self.effort), self.effort, None)
+        fill(self.choice, self.picker, depth)
+
+    def _make_running_card(self) -> None:
+        self.running_card = Card("", "compare")
+        self.progress = ProgressLine("Measuring")
+        self.notice = paragraph()
+        self.cancel = button("Cancel", "", "close", "What was measured so far is kept.")
+        self.cancel.clicked.connect(self._on_cancel)
+        self.running_card.body.addWidget(self.progress)
+        self.running_card.body.addWidget(self.notice)
+        self.running_card.body.addLayout(row(self.cancel, None))
+
+    def _make_table_card(self) -> None:
+        self.formats = CompareModel()
+        self.table = CompareTable(self.formats)
+        self.table.picked.connect(self._on_picked)
+        self.why = paragraph()
+        self.all = button("Measure all", "primary", "compare")
+        self.all.clicked.connect(self._on_all)
+        self.one = button("Measure", "", "compare")
+        self.one.clicked.connect(self._on_one)
+        self.make = button("Make another format", "quiet", "convert")
+        self.make.clicked.connect(self._on_make)
+        self.about = paragraph("", "caption")
+        self.table_card = frame("page", margins=0)
+        buttons = row(self.all, self.one, self.make, None)
+        fill(self.table_card, label("Formats of this model", "heading"), self.table, self.why, buttons, self.about)
+
+    def _show_ranked(self) -> None:
+        if self._comparison is None:
+            return
+        picked = self._picked.model.path if self._picked else self._comparison.model.path
+        ranked = rank(self.contenders, self.best.rule.rule, self._room) if self._room else _unranked(self.contenders)
+        self.best.show_ranked(ranked)
+        self.formats.show_rows(ranked)
+        self.table.select(picked)
+        self.about.setText(self._about(ranked))
+        self._show_buttons()
+
+    def _about(self, ranked: Sequence[Ranked]) -> str:
+        notes = list(dict.fromkeys(footnote(each.contender.report) for each in ranked if each.contender.report))
+        if self._room and notes:
+            notes.append(f"{size(self._room.free_bytes)} of memory were free when this computer was looked at.")
+        return " ".join(notes)
+
+    def _show_buttons(self) -> None:
+        left = in_order(self.contenders)
+        self.all.setText("Measure all" if len(left) == len(self.contenders) else "Measure the others")
+        self.all.setAccessibleName(self.all.text())
+        self.all.setVisible(len(self.contenders) > 1)
+        self.all.setEnabled(bool(left) and not self._running)
+        label_words = self._picked.label if self._picked else "the selected one"
+        self.one.setText(f"Measure {label_words}")
+        self.one.setAccessibleName(self.one.text())
+        self.one.setEnabled(self._picked is not None and self._picked.can_measure and not self._running)
+        self.picker.setEnabled(not self._running)
+        self.effort.setEnabled(not self._running)
+
+    @Slot()
+    def _ask(self) -> None:
+        self.banner.clear()
+        if self.picker.path:
+            self._picked = None
+            self.empty.hide()
+            self.looking.restart("Looking for the formats of this model…")
+            self.looking.show()
+            self.comparison_wanted.emit(self.picker.path)
+
+    @Slot(object)
+    def _on_rule(self, rule: Rule) -> None:
+        self._show_ranked()
+        self.rule_changed.emit(rule)
+
+    @Slot(int)
+    def _on_depth(self, _index: int) -> None:
+        self._show_ranked()
+
+    @Slot(object)
+    def _on_picked(self, ranked: Ranked | None) -> None:
+        self._picked = ranked.contender if ranked else None
+        self.why.setText(f"{ranked.contender.label}: {place_words(ranked)}" if ranked else "")
+        self._show_buttons()
+
+    @Slot()
+    def _on_all(self) -> None:
+        self.measure_wanted.emit(in_order(self.contenders), self.is_quick)
+
+    @Slot()
+    def _on_one(self) -> None:
+        if self._picked:
+            self.measure_wanted.emit([self._picked], self.is_quick)
+
+    @Slot()
+    def _on_cancel(self) -> None:
+        self.cancel.setEnabled(False)
+        self.cancel.setText("Stopping…")
+        self.cancel_wanted.emit()
+
+    @Slot()
+    def _on_make(self) -> None:
+        if self._comparison:
+            self.convert_wanted.emit(self._comparison.model.path)
+
+
+def _unranked(contenders: Sequence[Contender]) -> tuple[Ranked, ...]:
+    return tuple(Ranked(each) for each in contenders)
