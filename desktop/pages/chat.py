@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import QObject, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QStackedWidget, QVBoxLayout, QWidget
 
@@ -226,6 +226,7 @@ class ChatPage(QWidget):
         self.composer.set_answering(state == "answering")
         self.composer.set_obstacle(_OBSTACLES.get(state, ""), passes=state == "loading")
         self.welcome.show_state(state)
+        self._show_places()
         if state == "ready":
             self._show_use(self._used_tokens)
             if self.focusWidget() is None or self.picker.isAncestorOf(self.focusWidget()):
@@ -268,7 +269,7 @@ class ChatPage(QWidget):
         assert self.answer is not None
         self.answer.end(message)
         self.transcript.settle(self.answer, message)
-        self._order_tabs()
+        self._on_views_changed()
         if message.usage:
             self._show_use(message.usage.prompt_tokens + message.usage.answer_tokens)
 
@@ -332,9 +333,68 @@ class ChatPage(QWidget):
         self.focus_first()
         self.transcript.follow()
 
+    @Slot(str)
+    def _on_edited(self, question: str) -> None:
+        question_id = self._id_of(self.sender())
+        if self.room.state == "ready":
+            self.room.edit(question_id, question)
+            self._begin_answer()
+
+    @Slot()
+    def _on_again(self) -> None:
+        answer_id = self._id_of(self.sender())
+        if self.room.state == "ready":
+            self.room.answer_again(answer_id)
+            self._begin_answer()
+
+    @Slot()
+    def _on_more(self) -> None:
+        answer_id = self._id_of(self.sender())
+        if self.room.state == "ready":
+            self.room.go_on(answer_id)
+            self._begin_answer()
+
+    @Slot(int)
+    def _on_version(self, step: int) -> None:
+        """Go over to another version of a message, which stays where the eye is, its buttons under the fingers."""
+        node_id = self._id_of(self.sender())
+        versions = [node.id for node in self.room.tree.siblings(node_id)]
+        at = versions.index(node_id) + step
+        if self.room.state == "answering" or not 0 <= at < len(versions):
+            return
+        self.room.show_version(versions[at])
+        self._show_tree()
+        view = self.transcript.bring(self._shown.index(versions[at]))
+        before, after = view.versions.stops
+        wanted = before if step < 0 else after
+        (wanted if wanted.isEnabled() else before if after is wanted else after).setFocus()
+
+    def _id_of(self, view: QObject) -> int:
+        assert isinstance(view, Question | Answer)
+        return self._shown[self.transcript.index(view)]
+
+    @Slot()
+    def _on_views_changed(self) -> None:
+        self._order_tabs()
+        self._show_places()
+
+    def _show_places(self) -> None:
+        """Say of each message which version it is, and let it offer what can be done now."""
+        tree, state = self.room.tree, self.room.state
+        for at, view in self.transcript.shown:
+            if at < len(self._shown):
+                versions = tree.siblings(self._shown[at])
+                number = next(n for n, node in enumerate(versions, 1) if node.id == self._shown[at])
+                last = at == len(self._shown) - 1
+                ready = state == "ready"
+                view.show_place(number, len(versions), idle=state != "answering", askable=ready, last=last)
+
     def _make_view(self, message: Message) -> MessageView:
         if message.role == "user":
-            return Question(message.content)
+            question = Question(message.content)
+            question.edited.connect(self._on_edited)
+            question.version_wanted.connect(self._on_version)
+            return question
         answer = self._make_answer()
         answer.show_message(message)
         return answer
@@ -343,6 +403,9 @@ class ChatPage(QWidget):
         answer = Answer(self.press)
         answer.way_chosen.connect(self._on_way)
         answer.link_wanted.connect(self._on_link)
+        answer.again_wanted.connect(self._on_again)
+        answer.more_wanted.connect(self._on_more)
+        answer.version_wanted.connect(self._on_version)
         return answer
 
     def _newest_answer(self) -> Answer | None:
@@ -439,7 +502,7 @@ class ChatPage(QWidget):
         self.strip.undo_wanted.connect(self.bring_back)
         self.welcome.asked.connect(self.ask)
         self.composer.asked.connect(self.ask)
-        self.transcript.views_changed.connect(self._order_tabs)
+        self.transcript.views_changed.connect(self._on_views_changed)
         self.transcript.latest_wanted.connect(self.focus_first)
         self.composer.field.paged.connect(self.transcript.turn_page)
         self.composer.stop_wanted.connect(room.stop)

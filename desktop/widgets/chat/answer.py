@@ -16,6 +16,7 @@ from desktop.widgets.chat.disclosure import Disclosure
 from desktop.widgets.chat.markdown_view import MarkdownView
 from desktop.widgets.chat.press import Press
 from desktop.widgets.chat.thinking import Thinking
+from desktop.widgets.chat.versions import Versions
 from desktop.widgets.chat.words import footer_words
 from desktop.widgets.controls import icon_button, label, restyle
 from desktop.widgets.fault_banner import FaultBanner
@@ -28,10 +29,16 @@ _PROGRESS_WIDTH = 360
 
 
 class Answer(QWidget):
-    """Grow by :meth:`append` until :meth:`end`. ``way_chosen`` tells a fault's button."""
+    """Grow by :meth:`append` until :meth:`end`. ``way_chosen`` tells a fault's button.
+
+    ``again_wanted`` asks for another answer, ``more_wanted`` for the rest of this one; ``version_wanted``: -1 or 1.
+    """
 
     way_chosen = Signal(object)
     link_wanted = Signal(str)
+    again_wanted = Signal()
+    more_wanted = Signal()
+    version_wanted = Signal(int)
 
     def __init__(self, press: Press, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +55,13 @@ class Answer(QWidget):
         self.words = label("", "caption", wraps=False)
         self.copy = icon_button("copy", "Copy answer")
         self.copy.clicked.connect(self.view.copy_all)
+        self.again = icon_button("refresh", "Answer again")
+        self.again.clicked.connect(self.again_wanted)
+        self.more = icon_button("play", "Continue the answer")
+        self.more.clicked.connect(self.more_wanted)
+        self.versions = Versions("answer")
+        self.versions.stepped.connect(self.version_wanted)
+        self._ended: Message | None = None
         self._footer = QWidget()
         self._lay_out()
 
@@ -96,6 +110,7 @@ class Answer(QWidget):
         self.words.setText(footer_words(message.ending, message.usage))
         restyle(self.words, role="warning" if message.ending in ("cancelled", "failed", "context") else "caption")
         self.copy.setVisible(bool(message.content))
+        self._ended = message
         self._footer.show()
 
     def show_message(self, message: Message) -> None:
@@ -128,7 +143,14 @@ class Answer(QWidget):
             stops += self.fault.findChildren(QAbstractButton)
         if self.details:
             stops += [self.details.button, self.details.content]
-        return [*stops, self.copy]
+        return [*stops, *self.versions.stops, self.copy, self.again, self.more]
+
+    def show_place(self, number: int, count: int, *, idle: bool, askable: bool, last: bool) -> None:
+        """Show which version this is, and what can be done with it now; only a ``last`` one can be continued."""
+        ended = self._ended
+        self.versions.show_version(number, count, usable=idle)
+        self.again.setVisible(bool(ended) and askable)
+        self.more.setVisible(bool(ended and ended.content and not ended.complete) and askable and last)
 
     def clear_fault(self) -> None:
         if self.fault:
@@ -165,10 +187,12 @@ class Answer(QWidget):
         footer = QHBoxLayout(self._footer)
         footer.setContentsMargins(scale.XS, 0, 0, 0)
         footer.setSpacing(scale.S)
-        footer.addWidget(self.copy)
+        for part in (self.versions, self.copy, self.again, self.more):
+            footer.addWidget(part)
         footer.addWidget(self.words)
         footer.addStretch(1)
-        self.copy.hide()
+        for part in (self.copy, self.again, self.more):
+            part.hide()
         self._footer.hide()
         self._body = QVBoxLayout()
         self._body.setSpacing(scale.XS)

@@ -311,9 +311,10 @@ def test_the_tab_key_goes_from_top_to_bottom(talk, qtbot):
     answer = talk.page.answer
     talk.ask("second")
     wanted = ["New conversation", "Search conversations", "More about"]
-    wanted += ["Copy question", "Your question", "Thought for", "Answer", "Copy python code"]
-    wanted += ["Copy answer", "Copy question", "Your question", "Answer", "Dismiss", "Try again", "Copy details"]
-    wanted += ["Details, closed", "Copy answer", "Your question"]
+    wanted += ["Edit question", "Copy question", "Your question", "Thought for", "Answer", "Copy python code"]
+    wanted += ["Copy answer", "Answer again", "Edit question", "Copy question", "Your question", "Answer", "Dismiss"]
+    wanted += ["Try again", "Copy details", "Details, closed", "Copy answer", "Answer again", "Continue the answer"]
+    wanted += ["Your question"]
     assert answer is not talk.page.answer
     reached = [talk.page.new]
     while len(reached) < len(wanted):
