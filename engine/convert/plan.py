@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine import settings
 from engine.catalog.library import Library
-from engine.convert import estimates
+from engine.convert import estimates, toolchain
 from engine.convert.estimates import Needs
 from engine.convert.recipes import FOR_FEW_VALUES, NEED_IMATRIX, Recipe, recipe_for
 from engine.convert.source import Source, inspect
@@ -23,6 +23,8 @@ from engine.machine import cpu, disks, memory
 from engine.machine.sources import Live, Unavailable
 
 VERIFIED_TOKENIZERS = frozenset({"llama"})  # families of which a real model is converted in our tests
+# Their ``ssm_a`` is an exponential, whose last bit torch's vector kernels round in another way (architectures.json).
+ROUNDED_OTHERWISE = frozenset({"mamba", "falcon_mamba", "jamba"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,11 @@ def _notes(source: Source, recipe: Recipe | None) -> Iterator[str]:
         yield (
             f"Models of the family “{source.family}” are tried here with small made-up ones only. "
             "Keep the original until you have chatted with the result."
+        )
+    if not source.is_gguf and source.family in ROUNDED_OTHERWISE and not toolchain.real_torch():
+        yield (
+            "Without torch, some numbers of the tensors “ssm_a” differ in their last bit from those that "
+            "llama.cpp's own script writes with torch."
         )
     if not facts.chat_template:
         yield "This model has no chat template: it continues text and was not made to chat."

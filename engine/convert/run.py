@@ -84,7 +84,8 @@ class Conversions:
             resumable = True
             raise
         except EngineError as error:
-            raise explained(error, self.plans[0], [making.file for making in makings] + self._temporary) from error
+            ours = [*(making.file for making in makings), *self._temporary, *self._layouts]
+            raise explained(error, self.plans[0], ours) from error
         finally:
             self._end_worker()
             _remove(*self._layouts, *(() if resumable else (*self._temporary, *_files_of(makings))))
@@ -163,13 +164,13 @@ class Conversions:
         yield from self._step(makings, "hash", files=[*map(str, makings[0].plan.source.files)])
         for making in makings:
             plan = making.plan
-            assert plan.recipe is not None and plan.source.facts is not None
+            assert plan.recipe is not None
             yield from self._step(
                 [making],
                 "check",
                 file=str(making.file),
                 format_id=plan.recipe.format_id,
-                tensors=len(plan.source.facts.tensors),
+                tensors=making.results["make"]["tensors"],
             )
             yield from self._name(making)
 

@@ -23,7 +23,6 @@ from engine.convert.room import GOES_ON
 from engine.convert.run import Conversion
 from engine.errors import Cancelled, DamagedFile, DiskFull, EngineError, Refused, UnsupportedModel, WorkerCrashed
 from engine.events import Event, Finished, Notice, Progress
-from engine.process.host import Worker
 from tests.helpers.gguf_files import write_gguf
 from tests.helpers.safetensors_folder import write_json, write_weights
 from tests.helpers.tiny_models import families, tiny_weights, write_tiny_model
@@ -238,16 +237,37 @@ def test_an_unknown_pre_tokenizer_is_refused_before_a_byte_is_written(folder: Pa
     assert_nothing_stays(library)
 
 
-def test_an_untried_family_is_refused_by_the_worker_too(tmp_path: Path) -> None:
+def test_a_family_that_transformers_completes_and_we_cannot_is_refused_by_the_worker_too(
+    folder: Path, library: Library
+) -> None:
     """The converter alone would make do with the bare config.json, and guess the rest."""
+    made = planned(folder, library)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    write_json(folder / "config.json", {**config, "model_type": "dbrx"})  # after the plan looked
+    with pytest.raises(UnsupportedModel, match=r"dbrx.*pip install 'halfbyte\[convert\]'"):
+        list(Conversion(made))
+    assert_nothing_stays(library)
+
+
+def test_a_family_that_transformers_does_not_know_is_read_as_it_stands(tmp_path: Path, library: Library) -> None:
+    """With torch too: nobody completes its configuration, so that it must be complete."""
     source = write_tiny_model("llama", tmp_path / "model", model_type="llama9")
-    process = Worker("engine.convert.worker", doing="the test")
-    try:
-        with pytest.raises(UnsupportedModel, match=r"llama9.*pip install 'halfbyte\[convert\]'"):
-            process.ask("cast", folder=str(source), target=str(tmp_path / "made"), output_type="f16").finish()
-    finally:
-        process.close()
-    assert not (tmp_path / "made").exists()
+    with pytest.raises(UnsupportedModel, match=r"layer_norm_rms_epsilon"):
+        list(Conversion(planned(source, library)))
+    assert_nothing_stays(library)
+    write_json(
+        source / "config.json", {**json.loads((source / "config.json").read_text("utf-8")), "rms_norm_eps": 1e-5}
+    )
+    assert converted(planned(source, library)).format_id == "gguf-q4_k_m"
+
+
+@pytest.mark.parametrize(("family", "format_id"), [("llama-hf", "gguf-q8_0"), ("phi3-long", "gguf-q4_0")])
+def test_small_vocabularies_and_tensors_that_the_converter_adds(
+    family: str, format_id: str, tmp_path: Path, library: Library
+) -> None:
+    """phi3-long gets two tensors of rotary factors, which no safetensors file has."""
+    source = write_tiny_model(family, tmp_path / "model")
+    assert converted(planned(source, library, format_id)).format_id == format_id
 
 
 def test_weights_that_the_converter_does_not_know(folder: Path, library: Library) -> None:

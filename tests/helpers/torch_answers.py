@@ -85,7 +85,8 @@ def configurations() -> Answers:
         "window": {**tiny, "use_sliding_window": True, "sliding_window": 32, "max_window_layers": 3},
         "more": {**tiny, "torch_dtype": "bfloat16", "bos_token_id": 7, "foo": 1, "rotary_pct": 0.3, "max_length": 50},
     }
-    # The constructors of these take other names than the probes have; what they convert to is compared below.
+    # lfm2's constructor takes ``full_attn_idxs`` without keeping it, and t5's sets ``num_decoder_layers`` before it
+    # hears of ``num_hidden_layers``, an alias that no published folder uses; what they convert to is compared below.
     for family in sorted({case["config"]["model_type"] for case in families().values()} - {"lfm2", "t5"}):
         for name, given in variants.items():
             with _folder({"config.json": {**given, "model_type": family}}) as folder:

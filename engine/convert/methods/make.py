@@ -94,7 +94,7 @@ def _quantize(
         resumed = max(len(target.journal.done) for target in targets)
         stream = Stream(str(task.source), targets, task.threads, room, lambda done: on_bytes(done, total))
         stream.run(coming)
-    return {"resumed_tensors": resumed}
+    return {"resumed_tensors": resumed, "tensors": len(source.tensors)}
 
 
 def _planned(

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from engine.catalog.library import Library
-from engine.convert import estimates
+from engine.convert import estimates, toolchain
 from engine.convert.plan import Plan, plan
 from engine.convert.recipes import RECIPES
 from engine.errors import DiskFull, NotEnoughMemory, NotFound, Refused, UnsupportedModel
@@ -153,3 +153,10 @@ def test_more_threads_never_take_longer(folder: Path) -> None:
         estimates.needs(facts, RECIPES["gguf-q4_k_m"], "bf16", threads, 0, 0).seconds for threads in (1, 2, 4, 8)
     ]
     assert seconds == sorted(seconds, reverse=True)
+
+
+def test_what_torch_would_round_otherwise_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_tiny_model("llama", tmp_path / "model", model_type="falcon_mamba")
+    assert any("ssm_a" in note for note in made(source).notes)
+    monkeypatch.setattr(toolchain, "real_torch", lambda: "torch 2.13.0, transformers 4.57.6")
+    assert not any("ssm_a" in note for note in made(source).notes)

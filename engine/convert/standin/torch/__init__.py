@@ -36,8 +36,8 @@ from .functions import tensor as tensor
 from .functions import transpose as transpose
 from .functions import zeros as zeros
 from .functions import zeros_like as zeros_like
-from .tensor import Size as Size
-from .tensor import Tensor as Tensor
-from .tensor import from_numpy as from_numpy
+from .tensors import Size as Size
+from .tensors import Tensor as Tensor
+from .tensors import from_numpy as from_numpy
 
 __getattr__ = attribute_of("torch")

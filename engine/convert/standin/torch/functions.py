@@ -15,7 +15,7 @@ import numpy as np
 from engine.convert.standin.lacking import Lacking
 
 from .dtypes import dtype, float32, int64, of_numpy, storable
-from .tensor import Scalar, Tensor
+from .tensors import Scalar, Tensor
 
 
 def overridable(function: Callable[..., Any]) -> Callable[..., Any]:
