@@ -1,7 +1,7 @@
 """How long a library of 500 models takes to list: with no headers known, with all of them known, and a scan.
 
-``python -m tests.benchmarks.library_list`` prints medians of three runs, in milliseconds. The models are tiny files with
-a vocabulary of real length, so that reading their headers costs what it costs.
+``python -m tests.benchmarks.library_list`` prints medians of three runs, in milliseconds. The models are tiny files
+with a vocabulary of real length, so that reading their headers costs what it costs.
 """
 
 from __future__ import annotations
