@@ -19,6 +19,8 @@ from desktop.widgets.chat.answer import Answer
 from desktop.widgets.chat.composer import Composer
 from desktop.widgets.chat.conversation_list import WIDTH as PANEL_WIDTH
 from desktop.widgets.chat.conversation_list import ConversationList
+from desktop.widgets.chat.find_bar import FindBar
+from desktop.widgets.chat.finding import Finding
 from desktop.widgets.chat.link_dialog import LinkDialog
 from desktop.widgets.chat.live_rate import LiveRate
 from desktop.widgets.chat.press import Press
@@ -448,6 +450,8 @@ class ChatPage(QWidget):
         self.middle = QStackedWidget()
         self.middle.addWidget(self.welcome)
         self.middle.addWidget(self.transcript)
+        self.finder = FindBar()
+        self.finding = Finding(self.finder, self.transcript, lambda: self.room.conversation.messages)
         self.strip = UndoStrip(_PUT_AWAY)
         self.keeping = NoteStrip()
         self.panel = ConversationList()
@@ -473,6 +477,7 @@ class ChatPage(QWidget):
         layout.setSpacing(0)
         layout.addLayout(top)
         layout.addWidget(line)
+        layout.addLayout(_centred(_alone(self.finder)))
         layout.addWidget(self.middle, 1)
         layout.addLayout(_centred(bottom))
         self._across = QHBoxLayout(self)
@@ -498,6 +503,7 @@ class ChatPage(QWidget):
         self.cancel.clicked.connect(room.cancel_load)
         self.new.clicked.connect(self.begin_anew)
         self.toggle.clicked.connect(self.show_panel)
+        self.finder.left.connect(self.focus_first)
         self.panel.left.connect(self._on_panel_left)
         self.strip.undo_wanted.connect(self.bring_back)
         self.welcome.asked.connect(self.ask)
@@ -510,11 +516,19 @@ class ChatPage(QWidget):
         QShortcut(QKeySequence(QKeySequence.StandardKey.New), self, self.begin_anew, context=inside)
         for keys in ("Ctrl+K", "Ctrl+Shift+F"):
             QShortcut(QKeySequence(keys), self, self.search, context=inside)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self, self.finder.open_it, context=inside)
         QShortcut(QKeySequence(Qt.Key.Key_Escape), self, room.stop, context=inside)
 
 
 def _worded(progress: Progress) -> Progress:
     return replace(progress, step=_STEPS.get(progress.step, progress.step))
+
+
+def _alone(widget: QWidget) -> QVBoxLayout:
+    made = QVBoxLayout()
+    made.setContentsMargins(0, 0, 0, 0)
+    made.addWidget(widget)
+    return made
 
 
 def _centred(layout: QVBoxLayout) -> QHBoxLayout:

@@ -56,9 +56,9 @@ class Question(QWidget):
         line.addStretch(1)
         line.addWidget(self._tools, 0, Qt.AlignmentFlag.AlignBottom)
         line.addWidget(self._bubble)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._line)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.addWidget(self._line)
 
     def tab_stops(self) -> list[QWidget]:
         editor: list[QWidget] = [self.editor.field, self.editor.leave, self.editor.send] if self.editor else []
@@ -77,7 +77,7 @@ class Question(QWidget):
         self.editor.sent.connect(self.edited)
         self.editor.left.connect(self.end_edit)
         self._line.hide()
-        self.layout().addWidget(self.editor)
+        self._column.addWidget(self.editor)
         self.editor.show()
         self.editor.field.setFocus(Qt.FocusReason.OtherFocusReason)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal, Slot
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QWidget
 
@@ -152,6 +152,13 @@ class Transcript(QScrollArea):
         view = self._places[index].view
         assert view is not None
         return view
+
+    def ensure_seen(self, view: QWidget, top: int) -> None:
+        """Scroll so that a line of a message, so far below its text's top, is on the screen."""
+        bar = self.verticalScrollBar()
+        place = view.mapTo(self._column, QPoint(0, top)).y()
+        if not bar.value() <= place < bar.value() + self.viewport().height() - scale.XXL:
+            bar.setValue(place - self.viewport().height() // 3)
 
     @Slot(int)
     def turn_page(self, pages: int) -> None:
