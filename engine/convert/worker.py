@@ -1,7 +1,6 @@
 """The worker of this stage: one step of a conversion a request. It answers with ``Progress`` and a record.
 
-``cast``      a Hugging Face folder → a GGUF file at 16 or 32 bits, or Q8_0, written by the converter itself
-``make``      a folder or a GGUF file → GGUF files, several quantized levels in one pass
+``make``      a folder or a GGUF file → GGUF files, several in one pass
 ``importance`` runs a model over text → its importance matrix
 ``check``     opens a finished file as the runtime will
 ``hash``      SHA-256 of files
@@ -31,23 +30,7 @@ CASTING = "Reading and casting"
 
 def make_handlers(stop: threading.Event) -> Handlers:
     del stop  # native code polls nothing: the host ends this process
-    return {"cast": _cast, "make": _make, "importance": _importance, "check": _check, "hash": _hash}
-
-
-def _cast(folder: str, target: str, output_type: str, projector: bool = False) -> Iterator[Event]:
-    """Let the converter write a file by itself; ``projector`` asks for the part that reads pictures or sound."""
-
-    def work(emit: Emit) -> dict[str, Any]:
-        from engine.convert.methods import arrange, gguf
-
-        runs_on = arrange.arrange()
-        meter = _meter(CASTING, emit)
-        tell = _teller(emit)
-        gguf.convert(Path(folder), Path(target), output_type, meter, tell, projector=projector)
-        _to_disk(Path(target))
-        return {"runs_on": runs_on, "peak_memory_bytes": peak_resident_bytes()}
-
-    return _watched(work)
+    return {"make": _make, "importance": _importance, "check": _check, "hash": _hash}
 
 
 def _make(

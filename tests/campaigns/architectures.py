@@ -20,8 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from engine.errors import EngineError
-from engine.process.host import Worker
 from tests.campaigns.tiny_architectures import ARCHITECTURES, WITH_PROJECTORS
 from tests.campaigns.tiny_tokenizers import write_tokenizers
 
@@ -121,19 +119,11 @@ def convert_upstream(folder: Path, target: Path, projector: bool, python: Path, 
 
 
 def convert_here(folder: Path, target: Path, projector: bool) -> str:
-    """Convert as the app does, in a worker of its own; return why not."""
-    worker = Worker("engine.convert.worker", doing="the conversion")
-    try:
-        request = worker.ask(
-            "cast", folder=str(folder), target=str(target), output_type=OUTPUT_TYPE, projector=projector
-        )
-        request.finish()
-    except EngineError as error:
-        return error.message
-    finally:
-        worker.kill()
-        worker.close()
-    return ""
+    """Convert with the app's own code, in a process of its own; return why not."""
+    command = [sys.executable, "-m", "tests.campaigns.convert_here", folder, target, "--output-type", OUTPUT_TYPE]
+    command += ["--projector"] if projector else []
+    run = subprocess.run(list(map(str, command)), capture_output=True, text=True, errors="replace", check=False)
+    return (run.stderr.strip().splitlines() or ["no reason"])[-1] if run.returncode else ""
 
 
 def differences(ours: Path, upstream: Path) -> Iterator[str]:
