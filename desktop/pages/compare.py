@@ -8,13 +8,16 @@ from pathlib import Path
 from PySide6.QtCore import Signal, Slot
 
 from desktop.models.compare import Comparison, Contender, Ranked, Room, in_order, rank
+from desktop.models.compare_chart import Point, points_of
 from desktop.models.compare_table import CompareModel, place_words
 from desktop.widgets.card import Card
 from desktop.widgets.compare_best import BestCard
+from desktop.widgets.compare_chart import CompareChart
 from desktop.widgets.compare_table import CompareTable
 from desktop.widgets.controls import button, fill, frame, label, paragraph, row
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.fields import Choice
+from desktop.widgets.flow_layout import FlowLayout
 from desktop.widgets.model_picker import ModelPicker
 from desktop.widgets.page import Page
 from desktop.widgets.progress_line import ProgressLine
@@ -59,10 +62,19 @@ class ComparePage(Page):
         self.best.chat_wanted.connect(self.chat_wanted)
         self.best.rule.changed.connect(self._on_rule)
         self._make_table_card()
-        for widget in (self.choice, self.empty, self.looking, self.running_card, self.best, self.table_card):
+        self._make_chart_card()
+        for widget in (
+            self.choice,
+            self.empty,
+            self.looking,
+            self.running_card,
+            self.best,
+            self.table_card,
+            self.chart_card,
+        ):
             self.column.addWidget(widget)
         self.column.addStretch(1)
-        for widget in (self.looking, self.running_card, self.best, self.table_card):
+        for widget in (self.looking, self.running_card, self.best, self.table_card, self.chart_card):
             widget.hide()
 
     @property
@@ -118,7 +130,7 @@ class ComparePage(Page):
         self._running = True
         self.running_card.heading.setText(title)
         self.progress.restart()
-        self.notice.setText("")
+        self.notice.hide()
         self.running_card.show()
         self._show_buttons()
 
@@ -129,6 +141,7 @@ class ComparePage(Page):
     @Slot(Notice)
     def show_notice(self, notice: Notice) -> None:
         self.notice.setText(notice.text)
+        self.notice.show()
 
     @Slot()
     def show_ended(self) -> None:
@@ -176,8 +189,14 @@ class ComparePage(Page):
         self.make.clicked.connect(self._on_make)
         self.about = paragraph("", "caption")
         self.table_card = frame("page", margins=0)
-        buttons = row(self.all, self.one, self.make, None)
-        fill(self.table_card, label("Formats of this model", "heading"), self.table, self.why, buttons, self.about)
+        buttons = FlowLayout(self.all, self.one, self.make)
+        fill(self.table_card, label("Formats of this model", "heading"), buttons, self.table, self.why, self.about)
+
+    def _make_chart_card(self) -> None:
+        self.chart = CompareChart()
+        self.chart.picked.connect(self._on_point)
+        self.chart_card = Card("Size against quality", "compare")
+        self.chart_card.body.addWidget(self.chart)
 
     def _show_ranked(self) -> None:
         if self._comparison is None:
@@ -186,6 +205,9 @@ class ComparePage(Page):
         ranked = rank(self.contenders, self.best.rule.rule, self._room) if self._room else _unranked(self.contenders)
         self.best.show_ranked(ranked)
         self.formats.show_rows(ranked)
+        points = points_of(ranked)
+        self.chart.show_points(points)
+        self.chart_card.setVisible(bool(points))
         self.table.select(picked)
         self.about.setText(self._about(ranked))
         self._show_buttons()
@@ -233,6 +255,10 @@ class ComparePage(Page):
         self._picked = ranked.contender if ranked else None
         self.why.setText(f"{ranked.contender.label}: {place_words(ranked)}" if ranked else "")
         self._show_buttons()
+
+    @Slot(object)
+    def _on_point(self, point: Point) -> None:
+        self.table.select(point.path)
 
     @Slot()
     def _on_all(self) -> None:

@@ -40,7 +40,8 @@ class BestCard(Card):
         first = measured[0]
         self._best = first if first.best else None
         self.chat.setVisible(first.best)
-        self.heading.setText(f"Best for you: {first.contender.label}" if first.best else "Nothing keeps to this rule")
+        best = "Best so far" if any(each.contender.can_measure for each in ranked) else "Best for you"
+        self.heading.setText(f"{best}: {first.contender.label}" if first.best else "Nothing keeps to this rule")
         words = place_words(first)
         self.reason.setText(words if first.best else f"{first.contender.label} comes nearest. {words}")
         self.setAccessibleName(f"{self.heading.text()}. {self.reason.text()}")

@@ -13,7 +13,7 @@ from desktop.models.row_model import ROW
 from desktop.theme.colours import current
 from desktop.widgets.row_table import Index, RowDelegate, RowTable, two_lines, wrapped
 
-_WIDTHS = (170, 84, 92, 104, 104, 96, 92, 92, 98)
+_WIDTHS = (150, 80, 88, 104, 100, 96, 88, 88, 96)
 
 
 class CompareTable(RowTable):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 
 from desktop.models.compare import Comparison, Contender, Room
 from desktop.pages.compare import ComparePage
@@ -56,10 +57,12 @@ def test_a_choice_asks_for_the_formats(page, qtbot):
 
 def test_the_best_is_named_with_its_reason(page, qtbot):
     page.show_comparison(FOUND)
-    assert page.best.heading.text() == "Best for you: Q8_0"
+    assert page.best.heading.text() == "Best so far: Q8_0"
     assert "nobody notices" in page.best.reason.text()
     assert [row.contender for row in page.formats.rows] == [GOOD, FULL, POOR, LEFT]
     assert "tokens scored" in page.about.text()
+    page.show_comparison(replace(FOUND, quick=(FULL, GOOD, POOR)))
+    assert page.best.heading.text() == "Best for you: Q8_0"
     with qtbot.waitSignal(page.chat_wanted) as wish:
         press(page.best.chat)
     assert wish.args == [GOOD.model.path]
@@ -71,7 +74,7 @@ def test_the_rule_can_be_changed(page, qtbot):
     with qtbot.waitSignal(page.rule_changed) as change:
         page.best.rule.divergence.setValue(0.8)
     assert change.args == [Rule(GB, 20.0, 0.8)]
-    assert page.best.heading.text() == "Best for you: Q2_K"
+    assert page.best.heading.text() == "Best so far: Q2_K"
     page.best.rule.memory.setValue(100)
     assert page.best.heading.text() == "Nothing keeps to this rule"
     assert "comes nearest" in page.best.reason.text() and not page.best.chat.isVisible()
@@ -88,6 +91,15 @@ def test_what_is_left_is_measured(page, qtbot):
     with qtbot.waitSignal(page.measure_wanted) as wish:
         press(page.all)
     assert wish.args == [[UNMEASURED[0], UNMEASURED[1], *UNMEASURED[2:]], False]
+
+
+def test_the_chart_leads_to_the_table(page, qtbot):
+    page.show_comparison(FOUND)
+    assert page.chart_card.isVisible()
+    qtbot.keyClick(page.chart, Qt.Key.Key_Right)
+    assert page.why.text().startswith("F16:") and page.one.text() == "Measure F16"
+    page.effort.setCurrentIndex(1)
+    assert not page.chart_card.isVisible()
 
 
 def test_one_is_measured(page, qtbot):
