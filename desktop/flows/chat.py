@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import QObject, Slot
+from PySide6.QtWidgets import QFileDialog
 
 from desktop.jobs import Jobs
 from desktop.models.conversation_rows import title_of
 from desktop.models.conversations import Conversations, Opened
+from desktop.models.exporting import ENDINGS, Exporting, Form
 from desktop.pages.chat import ChatPage
 from engine.chat.history.rows import Entry
 from engine.chat.history.search import Hit
 from engine.chat.history.tree import Tree
+from engine.chat.importing.files import Importing
+from engine.errors import Cancelled
+from engine.events import Notice
 
 
 class ChatFlow(QObject):
@@ -19,7 +26,9 @@ class ChatFlow(QObject):
     def __init__(self, jobs: Jobs, page: ChatPage) -> None:
         super().__init__(page)
         self.store = Conversations(jobs, self)
+        self._jobs = jobs
         self._page = page
+        self._notice = ""
         self._panel = page.panel
         self._deleted: int | None = None
         self._wire()
@@ -101,6 +110,63 @@ class ChatFlow(QObject):
             self.store.load(self._deleted)
             self._deleted = None
 
+    # Files
+
+    @Slot(object, str)
+    def _on_export(self, conversation_id: int | None, form: Form) -> None:
+        entry = None if conversation_id is None else self.store.entry(conversation_id)
+        name = f"{file_name(title_of(entry)) if entry else 'Conversations'}{ENDINGS[form]}"
+        chosen, _ = QFileDialog.getSaveFileName(self._page, "Export", str(Path.home() / name))
+        if chosen:
+            self.export(Path(chosen), form, conversation_id)
+
+    def export(self, file: Path, form: Form, conversation_id: int | None = None) -> None:
+        """Write a conversation, or all of them, to a file."""
+        if self.store.history is None:
+            return
+        ids = [entry.id for entry in self.store.entries] if conversation_id is None else [conversation_id]
+        thread = self._jobs.start(Exporting(self.store.history, ids, form, file), f"Exporting to {file.name}")
+        thread.finished.connect(self._on_exported)
+        thread.failed.connect(self._on_job_failed)
+
+    @Slot(object)
+    def _on_exported(self, file: Path) -> None:
+        self._page.keeping.show_note(f"Exported to {file}.")
+
+    @Slot()
+    def _on_import(self) -> None:
+        files = "Conversations (*.json *.zip)"
+        chosen, _ = QFileDialog.getOpenFileName(self._page, "Import conversations", str(Path.home()), files)
+        if chosen:
+            self.take_in(Path(chosen))
+
+    def take_in(self, file: Path) -> None:
+        """Import the conversations of a file."""
+        if self.store.history is None or not self.store.writing:
+            return
+        thread = self._jobs.start(Importing(self.store.history, file), f"Importing {file.name}")
+        thread.noticed.connect(self._on_notice)
+        thread.finished.connect(self._on_imported)
+        thread.failed.connect(self._on_job_failed)
+        self._notice = ""
+
+    @Slot(object)
+    def _on_notice(self, notice: Notice) -> None:
+        self._notice = notice.text
+
+    @Slot(object)
+    def _on_imported(self, entries: list[Entry]) -> None:
+        self.store.take(entries)
+        count = "1 conversation was" if len(entries) == 1 else f"{len(entries):,} conversations were"
+        self._page.keeping.show_note(f"{count} imported. {self._notice}".strip())
+
+    @Slot(Exception)
+    def _on_job_failed(self, error: Exception) -> None:
+        if isinstance(error, Cancelled):
+            self.store.read_again()  # an import keeps what is already there
+        else:
+            self._page.show_error(error)
+
     def _wire(self) -> None:
         store, panel, page = self.store, self._panel, self._page
         store.opened.connect(self._on_opened)
@@ -118,3 +184,11 @@ class ChatFlow(QObject):
         panel.pin_wanted.connect(self._on_pin)
         panel.archive_wanted.connect(self._on_archive)
         panel.delete_wanted.connect(self._on_delete)
+        panel.export_wanted.connect(self._on_export)
+        panel.import_wanted.connect(self._on_import)
+
+
+def file_name(title: str) -> str:
+    """Return a title as a file's name for all systems, without an ending."""
+    kept = "".join(letter if letter.isalnum() or letter in " -_" else " " for letter in title)
+    return " ".join(kept.split())[:60] or "Conversation"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,10 +50,10 @@ class Opening:
 
     def _opened(self) -> Opened:
         try:
-            return _read(History(on_fault=self._on_fault))
+            return _read_or_close(History(on_fault=self._on_fault))
         except Refused as refusal:
             try:
-                return _read(History(writing=False), refusal)
+                return _read_or_close(History(writing=False), refusal)
             except EngineError:
                 return Opened(None, refusal=refusal)
         except EngineError as refusal:
@@ -80,6 +80,7 @@ class Conversations(QObject):
         self.history: History | None = None
         self._entries: dict[int, Entry] = {}
         self._opening = self._latest(self._on_opened)
+        self._listing = self._latest(self._on_listed)
         self._loading = self._latest(self._on_loaded)
         self._searching = self._latest(self._on_found)
 
@@ -123,6 +124,16 @@ class Conversations(QObject):
         """Take an entry into the list, in place of what it was before."""
         self._entries[entry.id] = entry
         self.changed.emit()
+
+    def take(self, entries: Sequence[Entry]) -> None:
+        """Take many entries into the list."""
+        self._entries.update((entry.id, entry) for entry in entries)
+        self.changed.emit()
+
+    def read_again(self) -> None:
+        """Read the list anew: others than this may have changed it."""
+        if self.history:
+            self._listing.start(Call(_read, self.history))
 
     def touch(self, conversation_id: int) -> None:
         """Say that something was said in a conversation just now."""
@@ -173,6 +184,10 @@ class Conversations(QObject):
         self.changed.emit()
 
     @Slot(object)
+    def _on_listed(self, listed: Opened) -> None:
+        self.take([*listed.entries, *listed.archived])
+
+    @Slot(object)
     def _on_loaded(self, loaded: tuple[Entry, Tree, int | None]) -> None:
         self.loaded.emit(*loaded)
 
@@ -194,12 +209,16 @@ class _Faults(QObject):
         self.told.emit(error)
 
 
-def _read(history: History, refusal: EngineError | None = None) -> Opened:
+def _read_or_close(history: History, refusal: EngineError | None = None) -> Opened:
     try:
-        return Opened(history, tuple(history.entries()), tuple(history.entries(archived=True)), refusal)
+        return _read(history, refusal)
     except BaseException:
         history.close()
         raise
+
+
+def _read(history: History, refusal: EngineError | None = None) -> Opened:
+    return Opened(history, tuple(history.entries()), tuple(history.entries(archived=True)), refusal)
 
 
 def _loaded(

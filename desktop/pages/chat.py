@@ -205,6 +205,7 @@ class ChatPage(QWidget):
         """Put the conversations beside the conversation, or over it where the page is narrow."""
         beside = self._wide and self.panel.isVisibleTo(self)
         self._across.setContentsMargins(PANEL_WIDTH if beside else 0, 0, 0, 0)
+        self.panel.shut.setVisible(not self._wide)
         self.panel.setGeometry(0, 0, PANEL_WIDTH, self.height())
 
     def _show_tree(self) -> None:

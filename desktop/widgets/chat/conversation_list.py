@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
@@ -16,6 +17,7 @@ from desktop.widgets.controls import icon_button, label, row
 from engine.chat.history.rows import Entry
 from engine.chat.history.search import Hit
 
+FORMS = {"markdown": "Markdown…", "html": "Web page (HTML)…", "json": "JSON, with all versions…"}
 WIDTH = 264
 _TYPING_MS = 120
 _EMPTY = "Your conversations will be listed here."
@@ -25,7 +27,8 @@ _NO_ARCHIVED = "Nothing is archived."
 class ConversationList(QFrame):
     """Show what it is given, and tell what the person wants done; ids are a conversation's.
 
-    ``opened`` carries an :class:`Entry` or a :class:`Hit`, ``archive_wanted`` and ``pin_wanted`` (id, whether).
+    ``opened`` carries an :class:`Entry` or a :class:`Hit`, ``archive_wanted`` and ``pin_wanted`` (id, whether),
+    ``export_wanted`` (id, form; no id is all of them), ``left`` comes when the person is done with the panel.
     """
 
     opened = Signal(object)
@@ -34,6 +37,8 @@ class ConversationList(QFrame):
     pin_wanted = Signal(object, bool)
     archive_wanted = Signal(object, bool)
     delete_wanted = Signal(object)
+    export_wanted = Signal(object, str)
+    import_wanted = Signal()
     left = Signal()
 
     def __init__(self) -> None:
@@ -44,6 +49,7 @@ class ConversationList(QFrame):
         self.view = ConversationView(self.rows)
         self.field = _SearchField()
         self.more = icon_button("more", "More about conversations")
+        self.shut = icon_button("close", "Hide the conversations")
         self.nothing = label(_EMPTY, "muted", wraps=True)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter)
         self.nothing.setContentsMargins(scale.L, scale.XL, scale.L, 0)
@@ -61,7 +67,7 @@ class ConversationList(QFrame):
     @property
     def stops(self) -> list[QWidget]:
         """What the Tab key goes through."""
-        return [self.field, self.more, self.view]
+        return [self.field, self.more, self.shut, self.view]
 
     def show_entries(self, entries: Sequence[Entry], *, changeable: bool) -> None:
         self._entries = entries
@@ -150,6 +156,9 @@ class ConversationList(QFrame):
         )
         words = "Take out of the archive" if entry.archived else "Archive"
         archive = menu.addAction(words, lambda: self.archive_wanted.emit(entry.id, not entry.archived))
+        export = menu.addMenu("Export")
+        for form, words in FORMS.items():
+            export.addAction(words, partial(self.export_wanted.emit, entry.id, form))
         menu.addSeparator()
         delete = menu.addAction(icon("trash"), "Delete\tDel", lambda: self.delete_wanted.emit(entry.id))
         for action in (rename, pin, archive, delete):
@@ -172,6 +181,10 @@ class ConversationList(QFrame):
         archived = menu.addAction("Show archived conversations", self._on_archived)
         archived.setCheckable(True)
         archived.setChecked(self._archived)
+        menu.addSeparator()
+        menu.addAction("Import conversations…", self.import_wanted.emit).setEnabled(self.rows.editable)
+        every = menu.addAction("Export all as JSON…", partial(self.export_wanted.emit, None, "json"))
+        every.setEnabled(bool(self._entries))
         return menu
 
     @Slot()
@@ -181,7 +194,7 @@ class ConversationList(QFrame):
         self._show()
 
     def _lay_out(self) -> None:
-        head = row(self.field, self.more, spacing=scale.XS)
+        head = row(self.field, self.more, self.shut, spacing=scale.XS)
         head.setContentsMargins(scale.M, scale.L, scale.S, scale.S)
         head.setStretch(0, 1)
         layout = QVBoxLayout(self)
@@ -201,6 +214,7 @@ class ConversationList(QFrame):
         self.view.deleted.connect(self._on_delete)
         self.view.customContextMenuRequested.connect(self._on_menu)
         self.more.clicked.connect(self._on_more)
+        self.shut.clicked.connect(self.left)
 
 
 class _SearchField(QLineEdit):

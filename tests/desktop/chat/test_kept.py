@@ -10,8 +10,11 @@ from desktop.flows.chat import ChatFlow
 from desktop.jobs import Jobs
 from desktop.models.conversation_rows import title_of
 from desktop.pages.chat import ChatPage
+from engine.chat.asking import cache_key
 from engine.chat.history.rows import Entry
 from engine.chat.history.store import History
+from engine.runtime import kept_prompts
+from engine.runtime.session import Session
 from engine.settings import DEFAULTS
 from tests.desktop.chat.conftest import Talk
 from tests.helpers.chats import say, texts
@@ -190,3 +193,63 @@ def test_a_fault_of_the_store_is_told(kept, monkeypatch):
     kept.load(chunks=["x"])
     kept.flow.store._faults.tell(OSError("the disk is gone"))
     kept.until(lambda: kept.page.banner.isVisible())
+
+
+@pytest.mark.parametrize(("form", "word"), [("markdown", "# Bytes"), ("html", "<h1>"), ("json", '"conversations"')])
+def test_a_conversation_is_exported(stored, kept, tmp_path, form, word):
+    file = tmp_path / "out"
+    entry = kept.flow.store.entries[0]
+    kept.flow.export(file, form, entry.id)
+    kept.until(lambda: kept.page.keeping.words.text() == f"Exported to {file}.")
+    assert word in file.read_text("utf-8")
+    assert "Eight bits, as everybody knows." in file.read_text("utf-8")
+    assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_a_file_that_cannot_be_written_is_told(stored, kept, tmp_path):
+    kept.flow.export(tmp_path / "gone" / "out", "json")
+    kept.until(lambda: kept.page.banner.isVisible())
+    assert "cannot be written" in kept.page.banner.fault.sentence
+
+
+def test_what_was_exported_can_be_imported(stored, kept, tmp_path):
+    file = tmp_path / "all.json"
+    kept.flow.export(file, "json")
+    kept.until(file.exists)
+    kept.flow.take_in(file)
+    kept.until(lambda: kept.page.keeping.words.text() == "2 conversations were imported.")
+    assert sorted(kept.titles) == ["Bytes", "Bytes", "Nibbles", "Nibbles"]
+    kept.restart()
+    assert len(kept.titles) == 4
+
+
+def test_the_cache_is_written_when_a_conversation_is_left_and_goes_with_it(kept, monkeypatch):
+    asked = []
+    keep = Session.keep
+    monkeypatch.setattr(Session, "keep", lambda self, key: asked.append(key) or keep(self, key))
+    kept.load(turns=[{"chunks": ["one"]}, {"chunks": ["A title"]}])
+    kept.ask("first")
+    kept.until(lambda: kept.titles == ["A title"])
+    key = cache_key(kept.page.room.entry.id)
+    file = kept_prompts.file_for(key)
+    kept.click(kept.page.new)
+    assert asked == [key]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"cache")
+    kept.page.panel.delete_wanted.emit(kept.flow.store.entries[0].id)
+    kept.until(lambda: not file.exists())
+
+
+def test_a_narrow_page_shows_the_list_when_asked(stored, kept, qtbot):
+    kept.page.resize(600, 700)
+    kept.until(lambda: not kept.page.panel.isVisible())
+    kept.click(kept.page.toggle)
+    assert kept.page.panel.isVisible()
+    kept.click(kept.page.panel.shut)
+    assert not kept.page.panel.isVisible()
+    kept.click(kept.page.toggle)
+    kept.open("Bytes")
+    kept.until(lambda: not kept.page.panel.isVisible())
+    assert kept.page.composer.field.hasFocus()
+    kept.page.resize(1000, 700)
+    kept.until(lambda: kept.page.panel.isVisible())
