@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, Slot
+from PySide6.QtGui import QImage
 
 from desktop.flows.state import State
 from desktop.jobs import Call, JobThread, Latest
 from desktop.models.compare import Contender, read_comparison, room_of
+from desktop.models.compare_export import write_reports
 from desktop.pages.compare import ComparePage
 from engine.catalog.checkpoint import Checkpoint
 from engine.errors import Cancelled, DiskFull, Refused
@@ -19,6 +21,7 @@ from engine.machine.facts import Machine
 from engine.measure.choose import Rule
 from engine.measure.options import MeasureOptions
 from engine.measure.original import original_of
+from engine.measure.report import Report
 from engine.measure.run import DOING, Measurement
 from engine.measure.store import Store
 
@@ -47,6 +50,7 @@ class CompareFlow(QObject):
         page.measure_wanted.connect(self._measure)
         page.cancel_wanted.connect(self._cancel)
         page.rule_changed.connect(self._keep_rule)
+        page.export_wanted.connect(self._export)
         state.machine_found.connect(self._on_machine)
 
     def show_entries(self, entries: Sequence[Checkpoint]) -> None:
@@ -114,6 +118,12 @@ class CompareFlow(QObject):
         self._left.clear()
         if self._running:
             self._running.cancel()
+
+    @Slot(Path, list, object)
+    def _export(self, path: Path, reports: list[Report], picture: QImage) -> None:
+        thread = self._state.jobs.start(Call(write_reports, path, reports, picture))
+        thread.finished.connect(self._page.show_exported)
+        thread.failed.connect(self._page.show_error)
 
     @Slot(object)
     def _on_machine(self, machine: Machine) -> None:

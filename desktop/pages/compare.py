@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
 
+from desktop.faults import Button, Do
 from desktop.models.compare import Comparison, Contender, Ranked, Room, in_order, rank
 from desktop.models.compare_chart import Point, points_of
 from desktop.models.compare_table import CompareModel, place_words
 from desktop.widgets.card import Card
 from desktop.widgets.compare_best import BestCard
 from desktop.widgets.compare_chart import CompareChart
+from desktop.widgets.compare_export import ExportButton
 from desktop.widgets.compare_table import CompareTable
 from desktop.widgets.controls import button, fill, frame, label, paragraph, row
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.fields import Choice
 from desktop.widgets.flow_layout import FlowLayout
 from desktop.widgets.model_picker import ModelPicker
+from desktop.widgets.note_strip import NoteStrip
 from desktop.widgets.page import Page
 from desktop.widgets.progress_line import ProgressLine
 from engine.catalog.checkpoint import Checkpoint
 from engine.events import Notice, Progress
 from engine.measure.choose import Rule
 from engine.measure.export import footnote
+from engine.measure.original import stem
 from engine.quantities import size
 
 _WIDTH = 1080  # the table has nine columns
@@ -34,12 +39,14 @@ class ComparePage(Page):
     """Show a :class:`Comparison`.
 
     ``comparison_wanted`` (path) asks for one; ``measure_wanted`` (the contenders, whether quickly) and
-    ``cancel_wanted`` are its buttons; ``rule_changed`` carries the rule; ``chat_wanted`` and ``convert_wanted`` a path.
+    ``cancel_wanted`` are its buttons; ``export_wanted`` carries a file, the reports and the chart's picture;
+    ``rule_changed`` the rule; ``chat_wanted`` and ``convert_wanted`` a path.
     """
 
     comparison_wanted = Signal(Path)
     measure_wanted = Signal(list, bool)
     cancel_wanted = Signal()
+    export_wanted = Signal(Path, list, object)
     rule_changed = Signal(object)
     chat_wanted = Signal(Path)
     convert_wanted = Signal(Path)
@@ -63,7 +70,9 @@ class ComparePage(Page):
         self.best.rule.changed.connect(self._on_rule)
         self._make_table_card()
         self._make_chart_card()
+        self.note = NoteStrip()
         for widget in (
+            self.note,
             self.choice,
             self.empty,
             self.looking,
@@ -150,6 +159,14 @@ class ComparePage(Page):
         self.running_card.hide()
         self._show_buttons()
 
+    @Slot(object)
+    def show_exported(self, path: Path) -> None:
+        """Say where the file is, with a way to its folder."""
+        open_folder = Button(Do.OPEN_FOLDER, "Open the folder", str(path.parent))
+        self.note.show_note(
+            f"{path.name} was written.", ("Open the folder", partial(self.way_chosen.emit, open_folder))
+        )
+
     @Slot(Exception)
     def show_error(self, error: BaseException) -> None:
         self.looking.hide()
@@ -189,7 +206,9 @@ class ComparePage(Page):
         self.make.clicked.connect(self._on_make)
         self.about = paragraph("", "caption")
         self.table_card = frame("page", margins=0)
-        buttons = FlowLayout(self.all, self.one, self.make)
+        self.export = ExportButton()
+        self.export.chosen.connect(self._on_export)
+        buttons = FlowLayout(self.all, self.one, self.make, self.export)
         fill(self.table_card, label("Formats of this model", "heading"), buttons, self.table, self.why, self.about)
 
     def _make_chart_card(self) -> None:
@@ -205,6 +224,8 @@ class ComparePage(Page):
         ranked = rank(self.contenders, self.best.rule.rule, self._room) if self._room else _unranked(self.contenders)
         self.best.show_ranked(ranked)
         self.formats.show_rows(ranked)
+        self.export.setEnabled(any(row.contender.report for row in ranked))
+        self.export.name = stem(self._comparison.model)
         points = points_of(ranked)
         self.chart.show_points(points)
         self.chart_card.setVisible(bool(points))
@@ -274,6 +295,11 @@ class ComparePage(Page):
         self.cancel.setEnabled(False)
         self.cancel.setText("Stopping…")
         self.cancel_wanted.emit()
+
+    @Slot(Path)
+    def _on_export(self, path: Path) -> None:
+        reports = [row.contender.report for row in self.formats.rows if row.contender.report]
+        self.export_wanted.emit(path, reports, self.chart.picture())
 
     @Slot()
     def _on_make(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QSettings
@@ -13,6 +14,7 @@ from desktop.flows.compare import CompareFlow
 from desktop.flows.state import State
 from desktop.jobs import Jobs
 from desktop.pages.compare import ComparePage
+from desktop.widgets import compare_export
 from engine.catalog.checkpoint import Checkpoint
 from engine.errors import Cancelled, Refused, WorkerCrashed
 from engine.events import Finished, Progress
@@ -121,6 +123,34 @@ def test_another_measurement_elsewhere_stops_all(page, qtbot, deeds):
     press(page.all)
     qtbot.waitUntil(lambda: "Another measurement is running." in words_on(page))
     assert len(Measuring.asked) == 1 and not page.running_card.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("ending", "begins"), [(".csv", b"name,"), (".json", b"["), (".md", b"| Format"), (".png", b"\x89PNG")]
+)
+def test_what_was_measured_is_written(page, qtbot, monkeypatch, tmp_path, ending, begins):
+    press(page.one)
+    qtbot.waitUntil(lambda: measured(page) == ["gguf-q4_k_m"] and page.export.isEnabled())
+    asked = []
+    monkeypatch.setattr(
+        compare_export.QFileDialog,
+        "getSaveFileName",
+        lambda *args: (asked.append(Path(args[2]).name) or str(tmp_path / "kept"), ""),
+    )
+    page.export._ask(ending)
+    qtbot.waitUntil(lambda: page.note.isVisible())
+    assert asked == [f"mini{ending}"]
+    assert (tmp_path / f"kept{ending}").read_bytes().startswith(begins)
+    ways = []
+    page.way_chosen.connect(ways.append)
+    press(page.note.ways[0])
+    assert ways[0].target == str(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(page, qtbot, tmp_path):
+    page.export.chosen.emit(tmp_path / "nowhere" / "x.csv")
+    qtbot.waitUntil(lambda: "cannot be written: No such file" in words_on(page))
+    assert not page.note.isVisible()
 
 
 def test_the_rule_is_kept(page, qtbot):
