@@ -17,6 +17,7 @@ from engine.cli.library import json_option, named, open_library
 from engine.cli.library_commands import library_group
 from engine.cli.measure import measure_command
 from engine.cli.run import finish
+from engine.cli.serve import serve_command
 from engine.cli.servers import find_model, servers_group
 from engine.machine.job import ProbeJob
 from engine.machine.probe import probe
@@ -91,6 +92,7 @@ for command in (
     hub_commands.token_command,
     chats,
     measure_command,
+    serve_command,
     servers_group,
 ):
     halfbyte.add_command(command)

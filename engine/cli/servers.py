@@ -42,7 +42,7 @@ def add_command(url: str, name: str | None, key: str | None) -> None:
         server = Servers().add(url, name)
         models = _models(server, keys.find(name, url))
     for served in models:
-        show.output.print(f"{PREFIX}{server.name}/{served.name}", highlight=False, soft_wrap=True)
+        show.output.print(f"{PREFIX}{server.name}/{served.name}", highlight=False, markup=False, soft_wrap=True)
     show.errors.print(_mark(server), soft_wrap=True)
 
 

@@ -1,0 +1,59 @@
+"""What vLLM makes of each format.
+
+Source: vLLM 0.33.0 (g4ba787ec9), model_executor/layers/quantization/__init__.py, ``QuantizationMethods``: bitsandbytes
+and GGUF are no longer among them. Compute capabilities: auto_awq.py and auto_gptq.py, ``get_min_capability``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.errors import Refused, UnsupportedModel
+from engine.formats import ModelFacts
+
+VLLM_VERSION = "0.33.0"
+BF16_CAPABILITY = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How vLLM loads a format. ``flag`` is the value of ``--quantization``, empty for weights that are not quantized.
+
+    ``capability`` is the lowest CUDA compute capability that it runs on.
+    """
+
+    flag: str
+    capability: float
+
+
+METHODS = {
+    "awq": Method("awq", 7.5),
+    "gptq": Method("gptq", 6.0),
+    "compressed": Method("compressed-tensors", 7.0),
+    "plain": Method("", 7.0),
+}
+
+
+def method_of(facts: ModelFacts) -> Method:
+    """Return how vLLM loads a model. Raises :class:`UnsupportedModel` where it does not, with the way round."""
+    family = facts.format_id.partition("-")[0]
+    if family == "gguf":
+        reason = f"version {VLLM_VERSION} does not read GGUF. Serve the model's folder of safetensors in its place"
+        raise UnsupportedModel(facts.architecture, "vLLM", reason)
+    if family == "bnb":
+        reason = (
+            f"version {VLLM_VERSION} no longer loads bitsandbytes ({facts.format_id}). Make AWQ or GPTQ from the "
+            "original, or serve the original"
+        )
+        raise UnsupportedModel(facts.architecture, "vLLM", reason)
+    if family not in METHODS:
+        raise UnsupportedModel(facts.architecture, "vLLM", f"Halfbyte does not know how it loads {facts.format_id}")
+    return METHODS[family]
+
+
+def dtype_for(method: Method, capability: float) -> str:
+    """Return the value of ``--dtype`` for a card; 0 is one whose capability is not known. Raises :class:`Refused`."""
+    if capability and capability < method.capability:
+        needed = f"{method.flag or 'its kernels'} need compute capability {method.capability}"
+        raise Refused(f"vLLM cannot run this model on these cards: {needed}, and they have {capability}.")
+    return "float16" if capability and capability < BF16_CAPABILITY else "auto"

@@ -1,0 +1,230 @@
+"""The hand-over to vLLM: flags that exist, sizes that divide, memory that adds up, files that parse."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import EngineError, NotEnoughMemory, Refused, UnsupportedModel
+from engine.formats import ModelFacts
+from engine.handover.batch import batch_arguments, requests
+from engine.handover.commands import command, serve_arguments
+from engine.handover.deployment import Deployment, plan
+from engine.handover.estimate import RUNTIME_BYTES
+from engine.handover.files import compose, kubernetes, ray
+from engine.handover.site import Site, site_here
+from engine.handover.splitting import split, tensor_sizes
+from engine.handover.support import METHODS, VLLM_VERSION
+from tests.helpers.machines import machine
+from tests.helpers.models import facts_of, names
+
+RECORDED = json.loads((Path(__file__).parents[2] / "cases" / "handover" / "vllm_flags.json").read_text("utf-8"))
+H100 = Site(1, 1, "H100", 80 * 10**9, bandwidth_bytes_s=3.35e12, capability=9.0)
+A100S = replace(H100, gpus=8, nodes=2, capability=8.0)
+
+
+def planned(name: str = "Llama-3-8B", site: Site = H100, **how: Any) -> Deployment:
+    return plan(facts_of(name), site, **{"model": "/models/my model", "served_as": name, "users": 8, **how})
+
+
+def ways() -> list[Deployment]:
+    return [planned(), planned(site=replace(H100, gpus=2)), planned("Llama-3.3-70B", A100S)]
+
+
+@pytest.mark.parametrize("way", ways(), ids=["one card", "two cards", "two nodes"])
+def test_every_flag_is_one_of_vllms(way: Deployment) -> None:
+    assert RECORDED["version"] == VLLM_VERSION
+    known = {*RECORDED["engine"], *RECORDED["frontend"]}
+    for arguments in (serve_arguments(way), batch_arguments(way, "in", "out")):
+        flags = {argument for argument in arguments if argument.startswith("--")}
+        assert flags
+        assert flags <= known, flags - known
+
+
+def test_every_quantization_is_one_of_vllms_and_the_refused_are_not() -> None:
+    assert {method.flag for method in METHODS.values() if method.flag} <= set(RECORDED["quantization"])
+    assert not {"bitsandbytes", "gguf"} & set(RECORDED["quantization"])
+
+
+@pytest.mark.parametrize("way", ways(), ids=["one card", "two cards", "two nodes"])
+def test_vllms_own_parser_takes_the_command(way: Deployment) -> None:
+    pytest.importorskip("vllm", reason="vLLM is not installed")
+    from vllm.entrypoints.common.cli_args import make_arg_parser  # pyright: ignore[reportMissingImports]
+    from vllm.utils.argparse_utils import FlexibleArgumentParser  # pyright: ignore[reportMissingImports]
+
+    parsed = make_arg_parser(FlexibleArgumentParser()).parse_args(serve_arguments(way))
+    assert (parsed.tensor_parallel_size, parsed.pipeline_parallel_size) == (way.tensor, way.pipeline)
+    assert parsed.max_model_len == way.context_tokens
+
+
+def test_vllms_own_batch_parser_takes_the_job() -> None:
+    pytest.importorskip("vllm", reason="vLLM is not installed")
+    from vllm.entrypoints.launchers.run_batch import make_arg_parser  # pyright: ignore[reportMissingImports]
+    from vllm.utils.argparse_utils import FlexibleArgumentParser  # pyright: ignore[reportMissingImports]
+
+    parsed = make_arg_parser(FlexibleArgumentParser()).parse_args(batch_arguments(planned(), "in.jsonl", "out.jsonl"))
+    assert (parsed.input_file, parsed.output_file) == ("in.jsonl", "out.jsonl")
+
+
+@pytest.mark.parametrize("name", names())
+def test_split_sizes_divide_heads_and_key_heads(name: str) -> None:
+    facts = facts_of(name)
+    for size in tensor_sizes(facts, 16)[1:]:
+        assert facts.heads % size == 0
+        assert all(heads % size == 0 or size % heads == 0 for heads in facts.kv_heads if heads)
+        assert facts.feed_forward % size == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "gpus", "nodes", "expected"),
+    [
+        ("Llama-3-8B", 1, 1, (1, 1)),
+        ("Llama-3-8B", 2, 1, (2, 1)),
+        ("Llama-3.3-70B", 8, 2, (8, 2)),
+        ("Qwen2.5-0.5B", 4, 1, (2, 2)),  # 14 heads
+        ("SmolLM2-135M", 2, 1, (1, 2)),  # 9 heads and 3 key heads
+        ("SmolLM2-135M", 3, 1, (3, 1)),
+        ("falcon-7b", 2, 1, (1, 2)),  # 71 heads
+    ],
+)
+def test_all_cards_are_used(name: str, gpus: int, nodes: int, expected: tuple[int, int]) -> None:
+    assert split(facts_of(name), gpus, nodes) == expected
+
+
+def test_parts_hold_whole_groups() -> None:
+    facts = replace(facts_of("Llama-3-8B"), format_id="awq-int4-g128")
+    assert tensor_sizes(facts, 8) == (1, 2, 4, 8)  # 14,336 / 8 = 14 × 128
+    assert 8 not in tensor_sizes(replace(facts, format_id="awq-int4-g1024"), 8)
+
+
+@pytest.mark.parametrize("format_id", ["gguf-q4_k_m", "bnb-nf4", "bnb-int8"])
+def test_what_vllm_cannot_load_is_said_with_a_way_round(format_id: str) -> None:
+    facts: ModelFacts = replace(facts_of("Llama-3-8B"), format_id=format_id)
+    with pytest.raises(UnsupportedModel, match=r"safetensors|AWQ"):
+        plan(facts, H100, model="/m", served_as="m", users=1)
+
+
+@pytest.mark.parametrize(
+    ("format_id", "flag"), [("awq-int4-g128", "awq"), ("gptq-int4-g128", "gptq"), ("plain-bf16", "")]
+)
+def test_the_quantization_follows_from_the_format(format_id: str, flag: str) -> None:
+    facts = replace(facts_of("Llama-3-8B"), format_id=format_id)
+    arguments = serve_arguments(plan(facts, H100, model="/m", served_as="m", users=1))
+    assert ("--quantization" in arguments) == bool(flag)
+    assert not flag or arguments[arguments.index("--quantization") + 1] == flag
+
+
+def test_older_cards_get_another_type_or_a_refusal() -> None:
+    assert planned(site=replace(H100, capability=7.5)).dtype == "float16"
+    with pytest.raises(Refused, match=r"7\.0"):
+        planned(site=replace(H100, capability=6.1))
+
+
+def test_a_known_case_by_hand() -> None:
+    """Llama 3 8B: 2 × 32 layers × 8 heads × 128 values × 2 bytes = 131,072 bytes a token."""
+    here = planned().room
+    assert here.token_bytes == 131072
+    assert here.weights_bytes == pytest.approx(16.06e9, rel=0.01)
+    assert here.pool_bytes == 0.92 * 80e9 - here.weights_bytes - here.compute_bytes - RUNTIME_BYTES
+    assert planned(site=replace(H100, gpus=2)).room.token_bytes == 65536
+    assert planned("Llama-3.3-70B", A100S).room.token_bytes == 80 * 2 * 8 * 128 * 2 / 8 / 2
+
+
+def test_more_cards_than_key_heads_hold_them_more_than_once() -> None:
+    gemma = facts_of("gemma-3-4b")  # 4 key heads
+    rooms = [plan(gemma, replace(H100, gpus=n), model="/m", served_as="m", users=1).room for n in (4, 8)]
+    assert rooms[0].token_bytes == rooms[1].token_bytes
+
+
+def test_too_little_memory_is_told_before_a_server_fails() -> None:
+    with pytest.raises(NotEnoughMemory):
+        planned("Llama-3.3-70B")
+    small = replace(H100, gpu_bytes=24 * 10**9)
+    with pytest.raises(Refused, match="conversations at once do not fit"):
+        planned(site=small, users=4000)
+
+
+@settings(max_examples=30, deadline=None)
+@given(users=st.integers(1, 500), gpu_gb=st.integers(8, 200), gpus=st.sampled_from([1, 2, 4, 8]))
+def test_a_plan_fits_what_it_promises(users: int, gpu_gb: int, gpus: int) -> None:
+    site = Site(gpus, 1, "card", gpu_gb * 10**9, bandwidth_bytes_s=1e12)
+    try:
+        way = planned(site=site, users=users)
+    except EngineError:
+        return
+    assert way.fitting_users >= users
+    used = users * (way.room.sequence_bytes + way.room.token_bytes * way.context_tokens)
+    assert used <= way.room.pool_bytes
+    assert way.speed is not None
+    assert way.speed.total_tokens_s > 0
+
+
+def test_many_users_get_more_in_all_and_less_each() -> None:
+    one, many = (planned(users=users, context_tokens=1024).speed for users in (1, 64))
+    assert one is not None
+    assert many is not None
+    assert one.total_tokens_s < many.total_tokens_s < 64 * one.total_tokens_s
+    step_s = 15.0e9 / (3.35e12 * 0.9) + 32 * 0.07e-3  # weights but for the embedding, and 32 layers
+    assert one.total_tokens_s == pytest.approx(1 / step_s, rel=0.05)
+
+
+def test_the_command_survives_a_shell() -> None:
+    lines = [line for line in command(planned()).splitlines() if not line.startswith(("#", "export"))]
+    assert shlex.split("\n".join(lines).replace("\\\n", " ")) == ["vllm", "serve", *serve_arguments(planned())]
+
+
+def test_several_nodes_are_told_what_each_runs() -> None:
+    text = command(planned("Llama-3.3-70B", A100S))
+    assert "ray start --head" in text
+    assert "--distributed-executor-backend ray" in text
+
+
+def test_the_compose_file_mounts_the_folder_and_reserves_the_cards() -> None:
+    service = yaml.safe_load(compose(planned(site=replace(H100, gpus=2))))["services"]["vllm"]
+    assert service["command"][0] == "/model"
+    assert service["volumes"][0]["source"] == "/models/my model"
+    assert service["deploy"]["resources"]["reservations"]["devices"][0]["count"] == 2
+    assert VLLM_VERSION in service["image"]
+
+
+def test_kubernetes_gets_a_deployment_and_its_service() -> None:
+    deployment, service = yaml.safe_load_all(kubernetes(planned(site=replace(H100, gpus=2))))
+    pod = deployment["spec"]["template"]
+    assert pod["spec"]["containers"][0]["resources"]["limits"] == {"nvidia.com/gpu": 2}
+    assert service["spec"]["selector"] == pod["metadata"]["labels"]
+    for writer in (compose, kubernetes):
+        with pytest.raises(Refused):
+            writer(planned("Llama-3.3-70B", A100S))
+
+
+def test_ray_gets_the_engines_options_by_their_names() -> None:
+    (application,) = yaml.safe_load(ray(planned("Llama-3.3-70B", A100S)))["applications"]
+    options = application["args"]["llm_configs"][0]["engine_kwargs"]
+    assert (options["tensor_parallel_size"], options["pipeline_parallel_size"]) == (8, 2)
+    known = {flag.removeprefix("--").replace("-", "_") for flag in RECORDED["engine"]}
+    assert set(options) <= known
+
+
+def test_a_batch_job_has_a_request_a_prompt() -> None:
+    given = ["One?\n", "\n", '{"messages": [{"role": "user", "content": "Zwei ä"}]}\n']
+    lines = [json.loads(line) for line in requests(given, planned(), 64, 0)]
+    assert [line["custom_id"] for line in lines] == ["line-1", "line-3"]
+    assert lines[1]["body"]["messages"][0]["content"] == "Zwei ä"
+    with pytest.raises(Refused, match="Line 1"):
+        list(requests(['{"x": 1}'], planned(), 64, 0))
+
+
+def test_the_card_here_is_counted_as_free_as_it_is() -> None:
+    here = machine({"gpu": {"vendor": "nvidia", "total_gib": 24, "free_gib": 12, "bandwidth_bytes_s": 1e12}})
+    assert site_here(here, 1, 1).memory_share == pytest.approx(0.48)
+    assert site_here(here, 4, 1).memory_share == 0.92  # cards that are elsewhere
+    with pytest.raises(Refused, match="no NVIDIA card"):
+        site_here(machine({}), 1, 1)
