@@ -236,12 +236,12 @@ class ComparePage(Page):
     def _about(self, ranked: Sequence[Ranked]) -> str:
         notes = list(dict.fromkeys(footnote(each.contender.report) for each in ranked if each.contender.report))
         if self._room and notes:
-            notes.append(f"{size(self._room.free_bytes)} of memory were free when this computer was looked at.")
+            notes.append(f"{size(self._room.free_bytes)} of memory were free.")
         return " ".join(notes)
 
     def _show_buttons(self) -> None:
         left = in_order(self.contenders)
-        self.all.setText("Measure all" if len(left) == len(self.contenders) else "Measure the others")
+        self.all.setText(_all_words(self.contenders))
         self.all.setAccessibleName(self.all.text())
         self.all.setVisible(len(self.contenders) > 1)
         self.all.setEnabled(bool(left) and not self._running)
@@ -305,6 +305,12 @@ class ComparePage(Page):
     def _on_make(self) -> None:
         if self._comparison:
             self.convert_wanted.emit(self._comparison.model.path)
+
+
+def _all_words(contenders: Sequence[Contender]) -> str:
+    if not any(each.can_measure for each in contenders):
+        return "All are measured"
+    return "Measure the others" if any(each.report for each in contenders) else "Measure all"
 
 
 def _unranked(contenders: Sequence[Contender]) -> tuple[Ranked, ...]:

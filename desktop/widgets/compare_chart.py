@@ -206,7 +206,7 @@ class _Drawing:
         taken = [_around(self.place(point), reach, reach) for point in self._points]
         for point in sorted(self._points, key=lambda each: not each.best):
             for rect in _spots(self.place(point), metrics.size(0, _label(point))):
-                inside = self._plot.adjusted(0, -12, 8, 8).contains(rect)
+                inside = self._plot.adjusted(0, -12, 8, 2).contains(rect)
                 if inside and not any(rect.intersects(other) for other in taken):
                     painter.drawText(rect, _CENTRE, _label(point))
                     taken.append(rect)

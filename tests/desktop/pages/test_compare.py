@@ -63,6 +63,7 @@ def test_the_best_is_named_with_its_reason(page, qtbot):
     assert "tokens scored" in page.about.text()
     page.show_comparison(replace(FOUND, quick=(FULL, GOOD, POOR)))
     assert page.best.heading.text() == "Best for you: Q8_0"
+    assert page.all.text() == "All are measured" and not page.all.isEnabled()
     with qtbot.waitSignal(page.chat_wanted) as wish:
         press(page.best.chat)
     assert wish.args == [GOOD.model.path]
