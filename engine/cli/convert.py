@@ -7,14 +7,19 @@ from pathlib import Path
 import click
 
 from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.download.plan import plan_download
+from engine.catalog.find import ReadingFacts, looking_up
+from engine.catalog.hub.client import Hub
 from engine.catalog.library import Library
 from engine.cli import show
 from engine.cli.library import json_option, open_library
 from engine.cli.run import finish
+from engine.convert.from_hub import FromHub, obstacles
 from engine.convert.plan import PLAIN, Options, Plan, plan, plan_together
 from engine.convert.recipes import RECIPES, override
 from engine.convert.run import Conversions
-from engine.errors import Refused
+from engine.errors import NotFound, Refused
+from engine.quantities import size
 
 DEFAULT_FORMAT = "gguf-q4_k_m"
 COMPUTED = "auto"
@@ -55,23 +60,59 @@ def convert_command(
     keep: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Make GGUF files of a Hugging Face model FOLDER (or of a GGUF file, at other levels)."""
+    """Make GGUF files of a Hugging Face model FOLDER (or of a GGUF file, at other levels).
+
+    FOLDER may be the name of a repository (owner/model): what is not here yet is fetched from the Hub first.
+    """
     if output and len(formats) > 1:
         raise click.UsageError("--output names one file; several formats go into the library.")
-    library = open_library()
-    source = library.find(str(folder))
-    plans = _plans(
-        source, [_format_id(name) for name in formats], output, library, _options(imatrix, calibrate_on, keep)
-    )
-    obstacles = dict.fromkeys(obstacle for todo in plans for obstacle in todo.obstacles)
-    if obstacles:
-        raise Refused(" ".join(obstacles), "Nothing was written.")
-    made = finish(Conversions(plans), as_json)
+    library, format_ids = open_library(), [_format_id(name) for name in formats]
+    options = _options(imatrix, calibrate_on, keep)
+    source = _here(library, folder)
+    if source is None:
+        if output or options != PLAIN:
+            raise click.UsageError(f"Fetch the model first: halfbyte get {folder.as_posix()}")
+        made = _from_hub(folder.as_posix(), format_ids, library, as_json)
+    else:
+        made = _from_here(_plans(source, format_ids, output, library, options), as_json)
     if as_json:
         show.as_json(made[0] if len(made) == 1 else made)
     else:
         for checkpoint in made:
             show.converted(checkpoint)
+
+
+def _here(library: Library, folder: Path) -> Checkpoint | None:
+    """Return the model to convert; ``None`` for one that is not here and that the Hub may have."""
+    try:
+        return library.find(str(folder))
+    except NotFound:
+        if folder.is_absolute() or len(folder.parts) != 2 or folder.suffix == ".gguf":
+            raise
+        return None
+
+
+def _from_here(plans: tuple[Plan, ...], as_json: bool) -> tuple[Checkpoint, ...]:
+    against = dict.fromkeys(obstacle for todo in plans for obstacle in todo.obstacles)
+    if against:
+        raise Refused(" ".join(against), "Nothing was written.")
+    return finish(Conversions(plans), as_json)
+
+
+def _from_hub(name: str, format_ids: list[str], library: Library, as_json: bool) -> tuple[Checkpoint, ...]:
+    """Fetch a repository's folder and convert it; what stands in the way is told before its weights are fetched."""
+    hub = Hub()
+    looked_up = finish(looking_up(hub, name))
+    variants = finish(ReadingFacts(hub, looked_up))
+    folder = next((variant for variant in variants.all if not variant.entry), None)
+    if folder is None:
+        raise NotFound(f"A folder to convert in {name}", hint=f"See what it has ready-made: halfbyte show {name}")
+    fetched = plan_download(looked_up.model, folder.files, endpoint=hub.endpoint, format_id=folder.format_id)
+    problems = obstacles(folder, fetched, format_ids, library.folder)
+    if problems:
+        raise Refused(" ".join(f"{problem.message} {problem.hint}".strip() for problem in problems))
+    show.errors.print(f"{folder.title}: {size(fetched.size_bytes)} at {looked_up.model.commit[:8]}")
+    return finish(FromHub(fetched, format_ids, hub, library), as_json)
 
 
 def _options(imatrix: str | None, calibrate_on: tuple[Path, ...], keep: tuple[str, ...]) -> Options:

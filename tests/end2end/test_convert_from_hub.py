@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from engine.catalog.download.plan import plan_download
 from engine.catalog.find import looking_up
@@ -30,6 +36,53 @@ def test_fetched_and_converted_in_one_job(tmp_path: Path) -> None:
         fetched_bytes = server.body_bytes()
         assert _result(FromHub(fetched, ["gguf-f16"], hub, library)) == (made,)
         assert server.body_bytes() == fetched_bytes, "nothing is fetched twice"
+
+
+def test_on_the_command_line_by_its_name(tmp_path: Path, home: Path) -> None:
+    folder = write_tiny_model("llama-hf", tmp_path / "source")
+    with serving() as server:
+        server.publish(NAME, {file.name: file for file in folder.iterdir()})
+        first = _halfbyte(server.url, home, NAME, "-f", "q8_0")
+        assert first.returncode == 0, first.stderr
+        assert "q8_0" in first.stdout.lower()
+        fetched_bytes = server.body_bytes()
+        again = _halfbyte(server.url, home, NAME, "-f", "q4_0")
+        assert again.returncode == 0, again.stderr
+        assert server.body_bytes() == fetched_bytes, "the folder is here already"
+        refused = _halfbyte(server.url, home, "someone/else", "-f", "q8_0")
+        assert refused.returncode == 1
+        assert "someone/else" in refused.stderr
+    made = home / "data" / "models" / "someone"
+    assert len(list(made.rglob("*.gguf"))) == 2
+    assert not list(made.rglob("*.part"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_while_it_is_fetched_makes_nothing(tmp_path: Path, home: Path) -> None:
+    folder = write_tiny_model("llama", tmp_path / "source")  # 6 MB
+    with serving(connection_bytes_s=200_000) as server:
+        server.publish(NAME, {file.name: file for file in folder.iterdir()})
+        command, environment = _command(server.url, home, NAME, "-f", "q8_0", "--json")
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout
+            assert any('"bytes"' in line for line in process.stdout), "its progress is told"
+            process.send_signal(signal.SIGINT)
+            _, words = process.communicate(timeout=30)
+        assert process.returncode != 0
+        assert "Traceback" not in words
+    assert not list((home / "data" / "models" / "someone").rglob("*.gguf"))
+
+
+def _halfbyte(endpoint: str, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command, environment = _command(endpoint, home, *arguments)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def _command(endpoint: str, home: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    environment = {**os.environ, "HALFBYTE_HOME": str(home), "HF_ENDPOINT": endpoint, "COLUMNS": "200"}
+    return [sys.executable, "-m", "desktop", "convert", *arguments], environment
 
 
 def _result(job):

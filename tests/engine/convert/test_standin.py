@@ -77,7 +77,7 @@ def test_a_function_hands_over_to_lazy_tensors() -> None:
 
     assert torch.stack([Lazy(), torch.tensor([1.0])]) == ("lazy", "stack", 1)
     with pytest.raises(TypeError):  # neither side knows: Python says so
-        torch.tensor([1.0]) + Lazy()
+        _ = torch.tensor([1.0]) + Lazy()
 
 
 @pytest.mark.parametrize(
