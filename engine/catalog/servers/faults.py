@@ -29,9 +29,9 @@ def unreachable(error: Exception, host: str) -> Offline:
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return Offline(host, f"its certificate is not to be trusted ({said.rpartition(': ')[2].strip('. ')})")
     if "SSL" in said or "TLS" in said:
-        return Offline(host, f"no encrypted connection comes about ({said}). Is it http:// in place of https://?")
+        return Offline(host, f"no encrypted connection comes about ({said}); it may be http:// in place of https://")
     if "refused" in said.lower():
-        return Offline(host, "nothing listens at this address. Is the server running?")
+        return Offline(host, "nothing listens at this address; the server may not be running")
     return Offline(host, said)
 
 
