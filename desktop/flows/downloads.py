@@ -113,7 +113,8 @@ class DownloadsFlow(QObject):
     def _on_opened(self, line: DownloadLine) -> None:
         if self._closing or line.library is not self._state.library:
             line.close()
-            self._closing or self.start()
+            if not self._closing:
+                self.start()
             return
         self._line = line
         added, self._added = self._added, []

@@ -7,33 +7,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QWidget
 
 from desktop.faults import Button, Do, fault_of
 from desktop.jobs import Jobs
 from desktop.models.chat_room import ChatRoom
-from desktop.theme import scale
 from desktop.widgets.chat.answer import Answer
-from desktop.widgets.chat.composer import Composer
-from desktop.widgets.chat.conversation_list import WIDTH as PANEL_WIDTH
-from desktop.widgets.chat.conversation_list import ConversationList
-from desktop.widgets.chat.find_bar import FindBar
+from desktop.widgets.chat.chat_frame import PUT_AWAY, ChatFrame
 from desktop.widgets.chat.finding import Finding
 from desktop.widgets.chat.link_dialog import LinkDialog
 from desktop.widgets.chat.live_rate import LiveRate
 from desktop.widgets.chat.press import Press
 from desktop.widgets.chat.question import Question
-from desktop.widgets.chat.transcript import MessageView, Transcript
-from desktop.widgets.chat.undo_strip import UndoStrip
-from desktop.widgets.chat.welcome import Welcome
+from desktop.widgets.chat.transcript import MessageView
 from desktop.widgets.chat.words import rate
-from desktop.widgets.controls import button, icon_button, label, row
-from desktop.widgets.fault_banner import FaultBanner
-from desktop.widgets.model_picker import ModelPicker
-from desktop.widgets.note_strip import NoteStrip
-from desktop.widgets.progress_line import ProgressLine
 from engine.catalog.checkpoint import Checkpoint
 from engine.chat.conversation import Message
 from engine.chat.history.rows import Entry
@@ -41,16 +30,11 @@ from engine.chat.history.tree import Tree
 from engine.events import Notice, Progress, PromptRead, Token
 from engine.settings import Settings
 
-_NEW = "New conversation"
-_PUT_AWAY = "The conversation was put away."
-_ICON_WIDTH = 50
-_WORDS_FROM = 640  # a narrower page has only the icon of that button
-_PANEL_FROM = 820  # a narrower page shows the conversations only when they are asked for
 _STEPS = {"load": "Loading the model", "prompt": "Reading the conversation"}
 _OBSTACLES = {"empty": "Choose a model first", "loading": "The model is being loaded…"}
 
 
-class ChatPage(QWidget):
+class ChatPage(ChatFrame):
     """Show a :class:`ChatRoom`, and at its left the kept conversations, which :mod:`desktop.flows.chat` joins to it.
 
     ``way_chosen`` tells a fault's button that leads to another page, ``undelete_wanted`` the wish to undo a deletion.
@@ -60,7 +44,7 @@ class ChatPage(QWidget):
     undelete_wanted = Signal()
 
     def __init__(self, jobs: Jobs, settings: Settings) -> None:
-        super().__init__()
+        super().__init__(self._make_view)
         self.setAccessibleName("Chat")
         self.room = ChatRoom(jobs, settings, self)
         self.press = Press(jobs, self)
@@ -69,37 +53,21 @@ class ChatPage(QWidget):
         self._used_tokens = 0
         self._usable: list[Path] = []
         self._shown: list[int] = []  # the ids of the messages in the transcript
-        self._panel_wanted = True
-        self._make_parts()
-        self._lay_out()
+        self.finding = Finding(self.finder, self.transcript, lambda: self.room.conversation.messages)
         self._wire()
         self._on_changed()
 
-    @Slot()
-    def focus_first(self) -> None:
-        self.composer.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
-
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if self.room.path is None and len(self._usable) == 1:
-            self.choose(self._usable[0])  # on the first day there is nothing to choose: the starter model
+        self._choose_only()
         if self.room.state != "empty":
             self.focus_first()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.new.setText(_NEW if self.width() >= _WORDS_FROM else "")
-        if (event.size().width() >= _PANEL_FROM) != (event.oldSize().width() >= _PANEL_FROM):
-            self.panel.setVisible(self._panel_wanted and self._wide)
-        self._place_panel()
-
-    def minimumSizeHint(self) -> QSize:
-        left = self._across.contentsMargins().left()
-        return super().minimumSizeHint() - QSize(left, 0)  # the panel makes room before anything else has to
 
     def show_library(self, entries: Sequence[Checkpoint]) -> None:
         self.picker.show_library(entries)
         self._usable = [entry.path for entry in entries]
+        if self.isVisible():
+            self._choose_only()
 
     def show_settings(self, settings: Settings) -> None:
         """Take settings on: sampling holds from the next question on, how a model is loaded from its next loading."""
@@ -130,7 +98,7 @@ class ChatPage(QWidget):
         self.room.begin_anew()
         self._show_tree()
         if self.room.put_away and not self.room.keeps:
-            self.strip.show_sentence(_PUT_AWAY)
+            self.strip.show_sentence(PUT_AWAY)
         self.focus_first()
 
     @Slot()
@@ -157,8 +125,8 @@ class ChatPage(QWidget):
         self.panel.select(entry.id)
         if message_id is not None:
             self.show_message(message_id)
-        if not self._wide:
-            self._on_panel_left()
+        if not self.is_wide:
+            self.leave_panel()
         elif message_id is None and not self.panel.isAncestorOf(self.focusWidget() or self):
             self.focus_first()
 
@@ -174,39 +142,6 @@ class ChatPage(QWidget):
 
     def show_deleted(self, title: str) -> None:
         self.strip.show_sentence(f"“{title}” was deleted.")
-
-    @Slot()
-    def show_panel(self) -> None:
-        """Show or hide the conversations."""
-        shown = not self.panel.isVisible()
-        self._set_panel(shown)
-        if self._wide:
-            self._panel_wanted = shown
-
-    @Slot()
-    def search(self) -> None:
-        self._set_panel(True)
-        self.panel.focus_search()
-
-    @Slot()
-    def _on_panel_left(self) -> None:
-        self._set_panel(self._panel_wanted and self._wide)
-        self.focus_first()
-
-    @property
-    def _wide(self) -> bool:
-        return self.width() >= _PANEL_FROM
-
-    def _set_panel(self, shown: bool) -> None:
-        self.panel.setVisible(shown)
-        self._place_panel()
-
-    def _place_panel(self) -> None:
-        """Put the conversations beside the conversation, or over it where the page is narrow."""
-        beside = self._wide and self.panel.isVisibleTo(self)
-        self._across.setContentsMargins(PANEL_WIDTH if beside else 0, 0, 0, 0)
-        self.panel.shut.setVisible(not self._wide)
-        self.panel.setGeometry(0, 0, PANEL_WIDTH, self.height())
 
     def _show_tree(self) -> None:
         """Show the room's conversation from its end."""
@@ -307,6 +242,11 @@ class ChatPage(QWidget):
         dialog = LinkDialog(address, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
+
+    def _choose_only(self) -> None:
+        """Load the model if there is one alone: on the first day nothing has to be chosen."""
+        if self.room.path is None and len(self._usable) == 1:
+            self.choose(self._usable[0])
 
     def _retry(self) -> None:
         if self.room.state == "ready" and self.answer:
@@ -431,63 +371,6 @@ class ChatPage(QWidget):
     def _show_middle(self) -> None:
         self.middle.setCurrentWidget(self.transcript if len(self.transcript) else self.welcome)
 
-    # How it is made
-
-    def _make_parts(self) -> None:
-        self.picker = ModelPicker(folders=False)
-        self.new = button(_NEW, "", "plus", "New conversation (Ctrl+N)")
-        self.new.setMinimumWidth(_ICON_WIDTH)
-        self.progress = ProgressLine("Loading the model")
-        self.cancel = button("Cancel", "quiet", "close", "Give up loading the model")
-        self.cancel.setAccessibleName("Cancel loading")
-        self.loading = QWidget()
-        across = row(self.progress, self.cancel, spacing=scale.M)
-        across.setStretch(0, 1)
-        self.loading.setLayout(across)
-        self.note = label("", "caption", wraps=True)
-        self.banner = FaultBanner()
-        self.welcome = Welcome()
-        self.transcript = Transcript(self._make_view)
-        self.middle = QStackedWidget()
-        self.middle.addWidget(self.welcome)
-        self.middle.addWidget(self.transcript)
-        self.finder = FindBar()
-        self.finding = Finding(self.finder, self.transcript, lambda: self.room.conversation.messages)
-        self.strip = UndoStrip(_PUT_AWAY)
-        self.keeping = NoteStrip()
-        self.panel = ConversationList()
-        self.toggle = icon_button("panel", "Conversations")
-        self.composer = Composer()
-        self.setFocusProxy(self.composer.field)
-
-    def _lay_out(self) -> None:
-        head = row(self.toggle, self.picker, self.new, spacing=scale.M)
-        head.setStretch(1, 1)
-        top, bottom = QVBoxLayout(), QVBoxLayout()
-        top.setContentsMargins(scale.XL, scale.L, scale.XL, scale.S)
-        top.setSpacing(scale.S)
-        top.addLayout(head)
-        for part in (self.loading, self.note, self.keeping, self.banner):
-            top.addWidget(part)
-        bottom.setContentsMargins(scale.XL, scale.S, scale.XL, scale.L)
-        bottom.addWidget(self.strip)
-        bottom.addWidget(self.composer)
-        line = QFrame()
-        line.setProperty("role", "line")
-        layout = QVBoxLayout()
-        layout.setSpacing(0)
-        layout.addLayout(top)
-        layout.addWidget(line)
-        layout.addLayout(_centred(_alone(self.finder)))
-        layout.addWidget(self.middle, 1)
-        layout.addLayout(_centred(bottom))
-        self._across = QHBoxLayout(self)
-        self._across.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
-        self._across.setContentsMargins(0, 0, 0, 0)
-        self._across.addLayout(layout, 1)
-        self.panel.setParent(self)
-        self.panel.raise_()
-
     def _wire(self) -> None:
         room = self.room
         room.changed.connect(self._on_changed)
@@ -505,7 +388,7 @@ class ChatPage(QWidget):
         self.new.clicked.connect(self.begin_anew)
         self.toggle.clicked.connect(self.show_panel)
         self.finder.left.connect(self.focus_first)
-        self.panel.left.connect(self._on_panel_left)
+        self.panel.left.connect(self.leave_panel)
         self.strip.undo_wanted.connect(self.bring_back)
         self.welcome.asked.connect(self.ask)
         self.composer.asked.connect(self.ask)
@@ -523,21 +406,3 @@ class ChatPage(QWidget):
 
 def _worded(progress: Progress) -> Progress:
     return replace(progress, step=_STEPS.get(progress.step, progress.step))
-
-
-def _alone(widget: QWidget) -> QVBoxLayout:
-    made = QVBoxLayout()
-    made.setContentsMargins(0, 0, 0, 0)
-    made.addWidget(widget)
-    return made
-
-
-def _centred(layout: QVBoxLayout) -> QHBoxLayout:
-    middle = QWidget()
-    middle.setLayout(layout)
-    middle.setMaximumWidth(scale.READING_WIDTH)
-    across = QHBoxLayout()
-    across.addStretch(1)
-    across.addWidget(middle, 1000)
-    across.addStretch(1)
-    return across

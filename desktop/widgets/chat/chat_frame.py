@@ -1,0 +1,161 @@
+"""The widgets of the chat page, and where they lie: what happens with them is the page's business."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from desktop.theme import scale
+from desktop.widgets.chat.composer import Composer
+from desktop.widgets.chat.conversation_list import WIDTH as PANEL_WIDTH
+from desktop.widgets.chat.conversation_list import ConversationList
+from desktop.widgets.chat.find_bar import FindBar
+from desktop.widgets.chat.transcript import MessageView, Transcript
+from desktop.widgets.chat.undo_strip import UndoStrip
+from desktop.widgets.chat.welcome import Welcome
+from desktop.widgets.controls import button, icon_button, label, row
+from desktop.widgets.fault_banner import FaultBanner
+from desktop.widgets.model_picker import ModelPicker
+from desktop.widgets.note_strip import NoteStrip
+from desktop.widgets.progress_line import ProgressLine
+from engine.chat.conversation import Message
+
+PUT_AWAY = "The conversation was put away."
+_NEW = "New conversation"
+_ICON_WIDTH = 50
+_WORDS_FROM = 640  # a narrower page has only the icon of that button
+_PANEL_FROM = 820  # a narrower page shows the conversations only when they are asked for
+
+
+class ChatFrame(QWidget):
+    """The conversations at the left, where there is room; else over the conversation, when they are asked for."""
+
+    def __init__(self, make_view: Callable[[Message], MessageView]) -> None:
+        super().__init__()
+        self._panel_wanted = True
+        self._make_parts(make_view)
+        self._lay_out()
+
+    @Slot()
+    def focus_first(self) -> None:
+        self.composer.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.new.setText(_NEW if self.width() >= _WORDS_FROM else "")
+        if (event.size().width() >= _PANEL_FROM) != (event.oldSize().width() >= _PANEL_FROM):
+            self.panel.setVisible(self._panel_wanted and self.is_wide)
+        self._place_panel()
+
+    def minimumSizeHint(self) -> QSize:
+        left = self._across.contentsMargins().left()
+        return super().minimumSizeHint() - QSize(left, 0)  # the panel makes room before anything else has to
+
+    @Slot()
+    def show_panel(self) -> None:
+        """Show or hide the conversations."""
+        shown = not self.panel.isVisible()
+        self._set_panel(shown)
+        if self.is_wide:
+            self._panel_wanted = shown
+
+    @Slot()
+    def search(self) -> None:
+        self._set_panel(True)
+        self.panel.focus_search()
+
+    @Slot()
+    def leave_panel(self) -> None:
+        """Go back to writing; on a narrow page the conversations make room."""
+        self._set_panel(self._panel_wanted and self.is_wide)
+        self.focus_first()
+
+    @property
+    def is_wide(self) -> bool:
+        return self.width() >= _PANEL_FROM
+
+    def _set_panel(self, shown: bool) -> None:
+        self.panel.setVisible(shown)
+        self._place_panel()
+
+    def _place_panel(self) -> None:
+        """Put the conversations beside the conversation, or over it where the page is narrow."""
+        beside = self.is_wide and self.panel.isVisibleTo(self)
+        self._across.setContentsMargins(PANEL_WIDTH if beside else 0, 0, 0, 0)
+        self.panel.shut.setVisible(not self.is_wide)
+        self.panel.setGeometry(0, 0, PANEL_WIDTH, self.height())
+
+    def _make_parts(self, make_view: Callable[[Message], MessageView]) -> None:
+        self.picker = ModelPicker(folders=False)
+        self.new = button(_NEW, "", "plus", "New conversation (Ctrl+N)")
+        self.new.setMinimumWidth(_ICON_WIDTH)
+        self.progress = ProgressLine("Loading the model")
+        self.cancel = button("Cancel", "quiet", "close", "Give up loading the model")
+        self.cancel.setAccessibleName("Cancel loading")
+        self.loading = QWidget()
+        across = row(self.progress, self.cancel, spacing=scale.M)
+        across.setStretch(0, 1)
+        self.loading.setLayout(across)
+        self.note = label("", "caption", wraps=True)
+        self.banner = FaultBanner()
+        self.welcome = Welcome()
+        self.transcript = Transcript(make_view)
+        self.middle = QStackedWidget()
+        self.middle.addWidget(self.welcome)
+        self.middle.addWidget(self.transcript)
+        self.finder = FindBar()
+        self.strip = UndoStrip(PUT_AWAY)
+        self.keeping = NoteStrip()
+        self.panel = ConversationList()
+        self.toggle = icon_button("panel", "Conversations")
+        self.composer = Composer()
+        self.setFocusProxy(self.composer.field)
+
+    def _lay_out(self) -> None:
+        head = row(self.toggle, self.picker, self.new, spacing=scale.M)
+        head.setStretch(1, 1)
+        top, bottom = QVBoxLayout(), QVBoxLayout()
+        top.setContentsMargins(scale.XL, scale.L, scale.XL, scale.S)
+        top.setSpacing(scale.S)
+        top.addLayout(head)
+        for part in (self.loading, self.note, self.keeping, self.banner):
+            top.addWidget(part)
+        bottom.setContentsMargins(scale.XL, scale.S, scale.XL, scale.L)
+        bottom.addWidget(self.strip)
+        bottom.addWidget(self.composer)
+        line = QFrame()
+        line.setProperty("role", "line")
+        layout = QVBoxLayout()
+        layout.setSpacing(0)
+        layout.addLayout(top)
+        layout.addWidget(line)
+        layout.addLayout(_centred(_alone(self.finder)))
+        layout.addWidget(self.middle, 1)
+        layout.addLayout(_centred(bottom))
+        self._across = QHBoxLayout(self)
+        self._across.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
+        self._across.setContentsMargins(0, 0, 0, 0)
+        self._across.addLayout(layout, 1)
+        self.panel.setParent(self)
+        self.panel.raise_()
+
+
+def _alone(widget: QWidget) -> QVBoxLayout:
+    made = QVBoxLayout()
+    made.setContentsMargins(0, 0, 0, 0)
+    made.addWidget(widget)
+    return made
+
+
+def _centred(layout: QVBoxLayout) -> QHBoxLayout:
+    middle = QWidget()
+    middle.setLayout(layout)
+    middle.setMaximumWidth(scale.READING_WIDTH)
+    across = QHBoxLayout()
+    across.addStretch(1)
+    across.addWidget(middle, 1000)
+    across.addStretch(1)
+    return across
