@@ -26,7 +26,7 @@ from tests.helpers.starter_folder import write_starter_folder  # noqa: E402
 PICTURES = ROOT / "resources" / "pictures"
 FOLDER = "SmolLM2-135M-Instruct · HuggingFaceTB"
 MADE = "SmolLM2-135M-Instruct-Q4_K_M · HuggingFaceTB"
-QUESTION = "Write a Python function that reverses the words of a sentence."
+QUESTION = "Write a Python function that reverses a sentence."
 
 
 def main() -> None:
@@ -67,7 +67,6 @@ def take(home: Path, theme: str) -> None:
         person.click(QUESTION, "push button", within_s=30)
         person.see("tokens/s", within_s=60)
         person.gone("Stop", "push button", within_s=120)
-        person.press("Tab")
         shoot(person, f"chat-{theme}")
         person.press(key_of("library"))
         person.see(MADE.partition(" ")[0])
