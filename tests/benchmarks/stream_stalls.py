@@ -34,6 +34,7 @@ from desktop.pages.chat import ChatPage
 from engine.catalog.checkpoint import Checkpoint
 from engine.chat.conversation import Message
 from engine.chat.history.rows import Entry
+from engine.chat.history.store import History
 from engine.chat.history.tree import Node, Tree
 from engine.paths import OVERRIDE
 from engine.settings import DEFAULTS
@@ -114,8 +115,11 @@ class Watch(QObject):
 class Run(QObject):
     """Wait until the app has started, load the model, watch an idle window, then an answer, then quit."""
 
-    def __init__(self, app: App, model: Checkpoint, watch: Watch, profile: cProfile.Profile | None) -> None:
+    def __init__(
+        self, app: App, model: Checkpoint, watch: Watch, profile: cProfile.Profile | None, before: int
+    ) -> None:
         super().__init__(app)
+        self._before = before
         self._app = app
         self._page = app.chat
         self._model = model
@@ -136,6 +140,8 @@ class Run(QObject):
     def _on_changed(self) -> None:
         if self._page.room.state == "ready":
             self._page.room.changed.disconnect(self._on_changed)
+            if self._before:
+                _fill(self._page, self._app.chat_flow.store.history, self._before)
             QTimer.singleShot(1000, self._watch_idle)
 
     @Slot()
@@ -177,10 +183,9 @@ def measure(model: Checkpoint, options: argparse.Namespace) -> int:
     app = App(qt, DEFAULTS)
     app.start()
     GarbageTime(app.jobs)
-    _fill(app.chat, options.before)
     watch = Watch()
     profile = cProfile.Profile() if options.profile else None
-    Run(app, model, watch, profile)
+    Run(app, model, watch, profile, options.before)
     print(f"{QGuiApplication.platformName()}, {options.tokens:,} tokens at {options.rate}/s", flush=True)
     qt.exec()
     app.window.close()
@@ -197,11 +202,17 @@ def tokens_of(text: str, count: int) -> list[str]:
     return (pieces * (count // len(pieces) + 1))[:count]
 
 
-def _fill(page: ChatPage, messages: int) -> None:
+def _fill(page: ChatPage, history: History, messages: int) -> None:
+    """Keep a conversation of so many messages, and show it."""
     words = TEXT.read_text("utf-8")[:1500]
-    made = [Message("user", "And then?"), Message("assistant", words)]
-    nodes = tuple(Node(number, number - 1 or None, message) for number, message in enumerate(made * (messages // 2), 1))
-    page.show_conversation(Entry(1 << 40), Tree(1 << 40, nodes=nodes))
+    made = [Message("user", "And then?"), Message("assistant", words, ending="stop")]
+    ids = [history.new_id() for _ in range(messages)]
+    parents = [None, *ids]
+    nodes = tuple(Node(*values) for values in zip(ids, parents, made * (messages // 2), strict=False))
+    entry = Entry(history.new_id(), created_s=time.time(), changed_s=time.time())
+    tree = Tree(entry.id, nodes=nodes)
+    history.add_tree(entry, tree).result()
+    page.show_conversation(entry, tree)
 
 
 def _figures(times_ms: list[float]) -> str:
