@@ -10,12 +10,11 @@ from typing import Any
 from engine.catalog import records
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.entries import folder_files
+from engine.catalog.hashing import hashing
 from engine.catalog.notes import Notes
-from engine.errors import Cancelled, NotFound, Refused
-from engine.events import Event, Finished, Progress
+from engine.errors import NotFound, Refused
+from engine.events import Event, Finished
 from engine.pace import Pace
-
-TELL_BYTES = 16 << 20
 
 
 class Fingerprinting:
@@ -43,23 +42,11 @@ class Fingerprinting:
         pace, before, hashes = Pace("read", sum(sizes)), 0, dict[str, dict[str, Any]]()
         for file, size_bytes in zip(files, sizes, strict=True):
             digest = hashlib.sha256()
-            yield from self._read(file, digest, pace, before)
+            yield from hashing(file, digest, pace, before, self._stop, f"Reading {self._checkpoint.title}")
             hashes[file.name] = {"bytes": size_bytes, "sha256": digest.hexdigest()}
             before += size_bytes
         self._keep(hashes)
         yield Finished(hashes)
-
-    def _read(self, file: Any, digest: Any, pace: Pace, before: int) -> Iterator[Progress]:
-        done = told = 0
-        for chunk in records.chunks(file):
-            if self._stop.is_set():
-                raise Cancelled(f"Reading {self._checkpoint.title}")
-            digest.update(chunk)
-            done += len(chunk)
-            if done - told >= TELL_BYTES:
-                told = done
-                yield pace.at(before + done)
-        yield pace.at(before + done)
 
     def _keep(self, hashes: dict[str, dict[str, Any]]) -> None:
         model = self._checkpoint

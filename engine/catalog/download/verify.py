@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.catalog import records
 from engine.catalog.checkpoint import Checkpoint
-from engine.errors import Cancelled, DamagedFile, Refused
-from engine.events import Event, Finished, Progress
+from engine.catalog.hashing import hashing
+from engine.errors import DamagedFile, Refused
+from engine.events import Event, Finished
 from engine.pace import Pace
-
-TELL_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ class Verification:
         for path, sha256 in expected.items():
             digest = hashlib.sha256()
             if path in present:
-                yield from self._hash(path, digest, pace, before)
+                yield from hashing(path, digest, pace, before, self._stop, f"Verifying {self._checkpoint.title}")
                 before += present[path]
             found = digest.hexdigest() if path in present else ""
             if found == sha256:
@@ -80,18 +78,6 @@ class Verification:
             else:
                 damaged.append(Damage(path, sha256, found))
         yield Finished(Verified(self._checkpoint, tuple(right), tuple(damaged)))
-
-    def _hash(self, path: Path, digest: Any, pace: Pace, before: int) -> Iterator[Progress]:
-        done = told = 0
-        for chunk in records.chunks(path):
-            if self._stop.is_set():
-                raise Cancelled(f"Verifying {self._checkpoint.title}")
-            digest.update(chunk)
-            done += len(chunk)
-            if done - told >= TELL_BYTES:
-                told = done
-                yield pace.at(before + done)
-        yield pace.at(before + done)
 
 
 def verifying(checkpoint: Checkpoint) -> Verification:

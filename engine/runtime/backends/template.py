@@ -200,3 +200,13 @@ def _raise(message: str) -> NoReturn:
 
 def _now(form: str) -> str:
     return datetime.now().strftime(form)
+
+
+def usable_template(source: str, special: Mapping[str, str]) -> tuple[ChatTemplate, str]:
+    """Return a model's own template, or the plain one and in one sentence why that stands in."""
+    if not source:
+        return ChatTemplate(PLAIN, special), "It brings no chat template."
+    try:
+        return ChatTemplate(source, special), ""
+    except Unusable as error:
+        return ChatTemplate(PLAIN, special), f"Its chat template cannot be used ({error})."

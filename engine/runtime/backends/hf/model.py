@@ -16,7 +16,7 @@ from engine.runtime.backends.hf.sampler import Chooser
 from engine.runtime.backends.hf.steps import EagerSteps, Steps
 from engine.runtime.backends.hf.vocabulary import Vocabulary
 from engine.runtime.backends.llama.transcript import Transcript
-from engine.runtime.backends.template import PLAIN, PLAIN_STOPS, ChatTemplate, Unusable
+from engine.runtime.backends.template import PLAIN_STOPS, ChatTemplate, usable_template
 from engine.runtime.options import Sampling
 
 Tensor = Any
@@ -63,7 +63,6 @@ class Model:
         self.cache = Kept()
         self.transcript = Transcript()
         self.steps: Steps = EagerSteps(self.compute)
-        self.template_complaint = ""
         self.template = self._template(vocabulary.template)
         self.stops = () if self.template_known else PLAIN_STOPS
         if self.template.tags:
@@ -75,14 +74,8 @@ class Model:
 
     def _template(self, source: str) -> ChatTemplate:
         special = {"bos_token": self.vocabulary.bos, "eos_token": self.vocabulary.eos}
-        if not source:
-            self.template_complaint = "It brings no chat template."
-            return ChatTemplate(PLAIN, special)
-        try:
-            return ChatTemplate(source, special)
-        except Unusable as error:
-            self.template_complaint = f"Its chat template cannot be used ({error})."
-            return ChatTemplate(PLAIN, special)
+        template, self.template_complaint = usable_template(source, special)
+        return template
 
     def prompt(self, messages: Sequence[Mapping[str, Any]], *, continue_last: bool) -> Prompt:
         """Return the prompt for the next answer, with the tokens of the last answer as they were generated."""

@@ -20,7 +20,7 @@ from engine.runtime.backends.llama.memory import available_bytes
 from engine.runtime.backends.llama.prefixes import Prefixes
 from engine.runtime.backends.llama.transcript import Transcript
 from engine.runtime.backends.llama.vocabulary import Vocabulary
-from engine.runtime.backends.template import PLAIN, PLAIN_STOPS, ChatTemplate, Unusable
+from engine.runtime.backends.template import PLAIN_STOPS, ChatTemplate, usable_template
 
 _ABORTED = 2  # llama.h, llama_decode
 _TRANSCRIPTS = 8  # the last turns, of several conversations and of questions beside them (a title, a summary)
@@ -42,7 +42,6 @@ class Model:
         self.cache = KvCache(context, binding.llama_model_n_swa(model))
         self.prefixes = Prefixes(context, self.cache)
         self._transcripts: deque[Transcript] = deque([Transcript()], maxlen=_TRANSCRIPTS)
-        self.template_complaint = ""
         self.template = self._template(source)
         self.stops = () if self.template_known else PLAIN_STOPS
         self._model = model
@@ -57,14 +56,8 @@ class Model:
 
     def _template(self, source: str) -> ChatTemplate:
         special = {"bos_token": self.vocabulary.bos, "eos_token": self.vocabulary.eos}
-        if not source:
-            self.template_complaint = "It brings no chat template."
-            return ChatTemplate(PLAIN, special)
-        try:
-            return ChatTemplate(source, special)
-        except Unusable as error:
-            self.template_complaint = f"Its chat template cannot be used ({error})."
-            return ChatTemplate(PLAIN, special)
+        template, self.template_complaint = usable_template(source, special)
+        return template
 
     def prompt(self, messages: Sequence[Mapping[str, Any]], *, continue_last: bool) -> Prompt:
         """Return the prompt for the next answer, with the tokens of the last answer as they were generated."""
