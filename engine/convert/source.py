@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.catalog.facts import read_facts
 from engine.catalog.headers.safetensors_header import StoredTensor, read_safetensors_header
-from engine.catalog.headers.shards import INDEX, read_json
+from engine.catalog.headers.shards import INDEX, is_shard_name, read_json
 from engine.catalog.headers.source import FileSource
 from engine.convert import toolchain
 from engine.errors import DamagedFile, EngineError, NotFound, Refused, UnsupportedModel
@@ -172,9 +172,10 @@ def _shards(folder: Path, problems: list[EngineError]) -> list[str]:
         problems.append(DamagedFile(str(index), "a table of shards", "none"))
         return []
     names = sorted(set(map(str, places.values())))
-    outside = [name for name in names if Path(name).name != name or "\\" in name or name in ("", ".", "..")]
+    outside = [name for name in names if not is_shard_name(name)]
     if outside:
-        problems.append(DamagedFile(str(index), "files of the same folder", ", ".join(outside[:3])))
+        seen = ", ".join(name[:80] for name in outside[:3])
+        problems.append(DamagedFile(str(index), "safetensors files of the same folder", seen))
     inside = [name for name in names if name not in outside]
     missing = [name for name in inside if not (folder / name).is_file()]
     if missing:

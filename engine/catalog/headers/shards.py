@@ -13,6 +13,7 @@ from engine.errors import DamagedFile, NotFound, UnsupportedModel
 INDEX = "model.safetensors.index.json"
 JSON_LIMIT_BYTES = 64 << 20
 SHARDS_LIMIT = 2000
+NAME_LIMIT = 255  # bytes: NAME_MAX of Linux and macOS; NTFS has 255 UTF-16 units
 OTHER_WEIGHTS = ("pytorch_model*.bin", "*.pth", "*.pt", "*.h5", "*.msgpack")
 
 
@@ -33,7 +34,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_tensors(folder: Path) -> list[StoredTensor]:
     """Return every tensor of a folder's safetensors files; each shard must be there and hold what the index says."""
-    index = _index(folder)
+    index = read_index(folder)
     files = sorted(set(index.values())) if index else _unindexed_files(folder)
     found: dict[str, StoredTensor] = {}
     for file in files:
@@ -45,7 +46,7 @@ def read_tensors(folder: Path) -> list[StoredTensor]:
     return list(found.values())
 
 
-def _index(folder: Path) -> dict[str, str]:
+def read_index(folder: Path) -> dict[str, str]:
     """Return which shard holds each tensor; empty where there is no index. Shards are plain names in the folder."""
     path = folder / INDEX
     if not path.exists():
@@ -56,14 +57,16 @@ def _index(folder: Path) -> dict[str, str]:
     names = set(map(str, shards.values()))
     if len(names) > SHARDS_LIMIT:
         raise DamagedFile(str(path), f"at most {SHARDS_LIMIT:,} shards", f"{len(names):,}")
-    outside = next((name for name in names if not _is_plain_name(name)), None)
+    outside = next((name for name in names if not is_shard_name(name)), None)
     if outside is not None:
-        raise DamagedFile(str(path), "safetensors files of the same folder", outside)
+        raise DamagedFile(str(path), "safetensors files of the same folder", outside[:80])
     return {str(name): str(file) for name, file in shards.items()}
 
 
-def _is_plain_name(name: str) -> bool:
-    return name.endswith(".safetensors") and not {"/", "\\", ":", "\0"} & set(name) and not name.startswith(".")
+def is_shard_name(name: str) -> bool:
+    """Tell whether an index's name is one of a safetensors file in its own folder, and one that a file can have."""
+    plain = not {"/", "\\", ":", "\0"} & set(name) and not name.startswith(".")
+    return plain and name.endswith(".safetensors") and len(name.encode(errors="replace")) <= NAME_LIMIT
 
 
 def _unindexed_files(folder: Path) -> list[str]:

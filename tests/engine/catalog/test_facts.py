@@ -114,6 +114,7 @@ def test_a_folder(tmp_path: Path) -> None:
         ("missing.safetensors", NotFound),
         ("folder.safetensors", NotFound),
         ("loop.safetensors", NotFound),
+        ("x" * 300 + ".safetensors", DamagedFile),
     ],
 )
 def test_an_index_that_leads_astray(tmp_path: Path, shard: str, kind: type[EngineError]) -> None:

@@ -77,6 +77,7 @@ BREAKAGES: dict[str, tuple[Callable[[Path], object], type[EngineError], str]] = 
         "model-00003-of-00003",
     ),
     "empty shard": (lambda folder: _cut(folder / "model-00001-of-00003.safetensors", 0), DamagedFile, "00001"),
+    "a shard's name is too long": (lambda folder: _rename_shards(folder, "x" * 5000), DamagedFile, INDEX),
     "index is no table": (lambda folder: write_json(folder / INDEX, {"weight_map": []}), DamagedFile, INDEX),
     "index leaves the folder": (lambda folder: _rename_shards(folder, "../../secret.safetensors"), DamagedFile, ".."),
     "index names a root": (lambda folder: _rename_shards(folder, "/etc/passwd"), DamagedFile, "/etc/passwd"),

@@ -14,7 +14,7 @@ from transformers.models.auto.modeling_auto import (  # pyright: ignore[reportMi
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
 )
 
-from engine.catalog.headers.shards import INDEX, read_json
+from engine.catalog.headers.shards import read_index, read_json
 from engine.errors import DamagedFile, NotFound, Refused, UnsupportedModel
 from engine.runtime.backends.hf.checkpoints import BACKEND
 
@@ -81,9 +81,8 @@ def _check_layers(folder: Folder) -> None:
 
 def _shards(path: Path) -> tuple[Path, ...]:
     """Return the safetensors files; without any, check that the pickles hold nothing but tensors."""
-    if (path / INDEX).is_file():
-        names = sorted(set(map(str, (read_json(path / INDEX).get("weight_map") or {}).values())))
-        shards = tuple(path / Path(name).name for name in names)
+    if index := read_index(path):
+        shards = tuple(path / name for name in sorted(set(index.values())))
     else:
         found = sorted(path.glob("*.safetensors"))
         shards = tuple(file for file in found if file.name.startswith("model")) or tuple(found)
