@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from rich.table import Table
 
 from engine import settings, texts
 from engine.catalog.checkpoint import Checkpoint
-from engine.catalog.library import Library
 from engine.cli import show
 from engine.cli.library import json_option, named, open_library
 from engine.cli.run import finish
@@ -22,6 +21,7 @@ from engine.measure.options import MeasureOptions
 from engine.measure.original import original_of
 from engine.measure.report import Report
 from engine.measure.run import Measurement
+from engine.runtime.options import WHILE_LOADING
 from engine.texts import Text
 
 _WRITERS = {"csv": export.to_csv, "markdown": export.to_markdown, "json": export.to_json}
@@ -31,6 +31,13 @@ _COSTS: tuple[str, ...] = ("Format", "File", "Memory", "Prompt tokens/s", "Answe
 
 @click.command("measure")
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.option(
+    "--as",
+    "formats",
+    type=click.Choice(WHILE_LOADING),
+    multiple=True,
+    help="Also measure folders of plain weights in a format that is made while loading.",
+)
 @click.option("--against", help="The model to compare with. [default: the most precise file of the same model]")
 @click.option("--text", "names", multiple=True, help="A text's name or a file. [default: all that come with Halfbyte]")
 @click.option("--tokens", type=click.IntRange(0), help="Tokens to read; 0: the whole text.")
@@ -41,17 +48,24 @@ _COSTS: tuple[str, ...] = ("Format", "File", "Memory", "Prompt tokens/s", "Answe
 @click.option("--markdown", "form", flag_value="markdown", help="Print a Markdown table.")
 @json_option
 def measure_command(
-    models: tuple[str, ...], against: str | None, names: tuple[str, ...], form: str | None, as_json: bool, **asked: Any
+    models: tuple[str, ...],
+    formats: tuple[str, ...],
+    against: str | None,
+    names: tuple[str, ...],
+    form: str | None,
+    as_json: bool,
+    **asked: Any,
 ) -> None:
     """Measure what MODEL costs and loses: perplexity, divergence from the original, speed, memory.
 
     What was measured before is shown at once; what was stopped goes on where it was.
     """
     library = open_library()
-    found = [library.find(named(model)) for model in models]
+    found = [each for model in models for each in _in_formats(library.find(named(model)), formats)]
     reference = library.find(named(against)) if against else None
     options, chosen = _options(**asked), tuple(_text(name) for name in names)
-    reports = [_measured(library, model, reference, options, chosen) for model in found]
+    known = [*library.entries(), *found]
+    reports = [_measured(model, reference or original_of(model, known), options, chosen) for model in found]
     form = "json" if as_json else form
     if form:
         show.output.out(_WRITERS[form](reports), end="", highlight=False)
@@ -59,11 +73,18 @@ def measure_command(
         print_tables(reports)
 
 
+def _in_formats(model: Checkpoint, formats: Sequence[str]) -> Iterator[Checkpoint]:
+    """Yield a model as it is, and in formats that its plain weights are quantized to while they are loaded."""
+    yield model
+    if formats and not model.format_id.startswith("plain-"):
+        raise Refused(f"{model.title} has no plain weights to load as {formats[0]}.", "Name a folder of plain weights.")
+    yield from (replace(model, format_id=format_id) for format_id in formats)
+
+
 def _measured(
-    library: Library, model: Checkpoint, reference: Checkpoint | None, options: MeasureOptions, chosen: tuple[Text, ...]
+    model: Checkpoint, reference: Checkpoint | None, options: MeasureOptions, chosen: tuple[Text, ...]
 ) -> Report:
     show.errors.print(model.title, highlight=False)
-    reference = reference or original_of(model, library.entries())
     return finish(Measurement(model, reference, options, chosen))
 
 

@@ -9,15 +9,16 @@ from engine.catalog.facts import read_facts
 from engine.errors import EngineError
 from engine.formats import ModelFacts, Quality
 
-# The formats that can stand for the original, the most precise first.
-PRECISE = ("gguf-f32", "gguf-bf16", "gguf-f16", "gguf-q8_0")
+# The formats that can stand for the original, the most precise first: of GGUF files, and of folders.
+PRECISE = ("gguf-f32", "gguf-bf16", "gguf-f16", "gguf-q8_0", "plain-f32", "plain-bf16", "plain-f16")
 
 
 def original_of(model: Checkpoint, entries: Iterable[Checkpoint]) -> Checkpoint | None:
     """Return the file that a model is compared with: itself if nothing is more precise; ``None`` if nothing will do.
 
     Same model means: its record names the same source, or that file itself, or the names differ in the format only;
-    and the headers agree in architecture, layers, width and vocabulary.
+    and the headers agree in architecture, layers, width and vocabulary. Files are compared with files and folders with
+    folders: two programs that compute the same model differ by themselves.
     """
     fitting = [entry for entry in (*entries, model) if entry.format_id in PRECISE and _same(model, entry)]
     # a file that was made from the model is no original of it, however precise its format is
@@ -25,7 +26,7 @@ def original_of(model: Checkpoint, entries: Iterable[Checkpoint]) -> Checkpoint 
 
 
 def siblings_of(model: Checkpoint, entries: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
-    """Return the formats of a model that are here, itself among them, the largest first."""
+    """Return the formats of a model that can be compared with each other, itself among them, the largest first."""
     found = {entry.path: entry for entry in (model, *entries) if _same(model, entry) or _same(entry, model)}
     return tuple(sorted(found.values(), key=lambda entry: (-entry.size_bytes, entry.name)))
 
@@ -37,7 +38,8 @@ def _order(entry: Checkpoint) -> int:
 def _same(model: Checkpoint, other: Checkpoint) -> bool:
     if model.path == other.path:
         return True
-    return _related(model, other) and _shape(model) == _shape(other) is not None
+    of_a_kind = model.path.is_dir() == other.path.is_dir()
+    return of_a_kind and _related(model, other) and _shape(model) == _shape(other) is not None
 
 
 def _related(model: Checkpoint, other: Checkpoint) -> bool:
@@ -74,4 +76,4 @@ def _shape(model: Checkpoint) -> tuple[object, ...] | None:
 
 def is_precise(model: Checkpoint) -> bool:
     """Tell whether a divergence from this file says what was lost of the original."""
-    return bool(model.format and model.format.quality >= Quality.LOSSLESS)
+    return model.format_id.startswith("plain-") or bool(model.format and model.format.quality >= Quality.LOSSLESS)

@@ -15,6 +15,7 @@ from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.facts import PART, read_facts
 from engine.errors import Cancelled, DamagedFile, EngineError
 from engine.events import Event, Finished, Notice
+from engine.formats import Family
 from engine.measure.options import MeasureOptions, default_texts
 from engine.measure.original import is_precise
 from engine.measure.registry import row_for
@@ -105,7 +106,7 @@ class Measurement:
             text = f"The comparison is with {reference.title}, which is itself not exact."
             yield Notice(text, "warning")
         reference_key = self._quality_key(reference, reference_sha256)
-        if sha256 == reference_sha256:
+        if self._quality_key(self.model, sha256) == reference_key:
             return (yield from self._make_reference(reference, reference_key))
         try:
             return (yield from self._compare(sha256, reference, reference_key))
@@ -163,7 +164,7 @@ class Measurement:
         try:
             facts = read_facts(self.model.path)
             context, layers = loaded["context_tokens"], loaded["gpu_layers"]
-            return footprint(facts, facts.format_id, context, gpu_layers=layers).total_bytes
+            return footprint(facts, self.model.format_id, context, gpu_layers=layers).total_bytes
         except EngineError:
             return 0
 
@@ -219,7 +220,7 @@ class Measurement:
         return known
 
     def _of(self, model: Checkpoint) -> dict[str, Any]:
-        options = dataclasses.asdict(self.options)
+        options = dataclasses.asdict(dataclasses.replace(self.options, weights_as=_made_while_loading(model)))
         return {"path": str(model.path), "format_id": model.format_id, "options": options}
 
     def _ask(self, do: str, **arguments: Any) -> Iterator[Event]:
@@ -256,7 +257,16 @@ def _files(model: Checkpoint) -> list[Path]:
 
 def _settings(model: Checkpoint) -> dict[str, Any]:
     """Return what else a result depends on: another version of what computes, and it is measured again."""
-    return {"layout": LAYOUT, "versions": {name: _version(name) for name in row_for(model.format_id).packages}}
+    versions = {name: _version(name) for name in row_for(model.format_id).packages}
+    made = {"weights_as": weights_as} if (weights_as := _made_while_loading(model)) else {}
+    return {"layout": LAYOUT, "versions": versions, **made}
+
+
+def _made_while_loading(model: Checkpoint) -> str:
+    """Return the format that a folder's plain weights are to be quantized to; "" where they are taken as they are."""
+    if model.format_id.partition("-")[0] != Family.BNB or not read_facts(model.path).format_id.startswith("plain-"):
+        return ""
+    return model.format_id
 
 
 def _version(package: str) -> str:

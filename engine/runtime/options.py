@@ -11,6 +11,9 @@ from engine.settings import Settings
 # The types that llama.cpp keeps a KV cache in (ggml.h, enum ggml_type; common/arg.cpp, kv_cache_types).
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "iq4_nl", "q4_1", "q4_0")
 
+# The formats that plain weights can be quantized to while they are loaded.
+WHILE_LOADING = ("bnb-nf4", "bnb-int8")
+
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
@@ -18,7 +21,7 @@ class LoadOptions:
 
     ``gpu_layers`` -1 offloads as many layers as fit; ``threads`` 0 takes the physical cores that may be used.
     ``batch_tokens`` is how many prompt tokens are computed at once; ``cache_type`` one of :data:`CACHE_TYPES`.
-    ``weights_as`` is a format (``bnb-nf4``, ``bnb-int8``) that plain weights are quantized to while they are loaded.
+    ``weights_as`` is one of :data:`WHILE_LOADING`, or "" for the weights as they are.
     """
 
     context_tokens: int = 4096

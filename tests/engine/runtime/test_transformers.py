@@ -21,8 +21,8 @@ from engine.runtime.backends.hf.sampler import Chooser  # noqa: E402
 from engine.runtime.backends.transformers import Transformers  # noqa: E402
 from engine.runtime.options import LoadOptions, Sampling  # noqa: E402
 from tests.device.torch_folders import Shape, write_folder  # noqa: E402
+from tests.helpers.byte_tokenizer import SPECIAL, byte_tokenizer  # noqa: E402
 
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TOKENS = 256 + len(SPECIAL)
 TINY = Shape(256, 2, 512, 4, 2, TOKENS)
 QUESTION = [{"role": "user", "content": "Tell me about the sea. " * 4}]
@@ -44,19 +44,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         byte_tokenizer().save(str(folder / "tokenizer.json"))
         (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": SPECIAL[2], "chat_template": TEMPLATE}))
     return made
-
-
-def byte_tokenizer() -> Any:
-    """Return a tokenizer with a token for each byte."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-
-    characters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {text: number for number, text in enumerate((*SPECIAL, *characters))}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
-    tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
-    tokenizer.add_special_tokens(list(SPECIAL))
-    return tokenizer
 
 
 TEMPLATE = (

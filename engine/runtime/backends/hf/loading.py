@@ -21,7 +21,7 @@ from engine.runtime.backends.hf.folder import Folder, open_folder
 from engine.runtime.backends.hf.model import Model
 from engine.runtime.backends.hf.vocabulary import Vocabulary
 from engine.runtime.backends.hf.weights import load_weights
-from engine.runtime.options import LoadOptions
+from engine.runtime.options import WHILE_LOADING, LoadOptions
 from engine.runtime.results import Loaded
 
 Opened = tuple[Model, Loaded]
@@ -68,8 +68,9 @@ def load(path: Path, options: LoadOptions, stop: threading.Event) -> Generator[E
 def _check_format(folder: Folder, weights_as: str) -> None:
     if not weights_as:
         return
-    if weights_as not in ("bnb-nf4", "bnb-int8"):
-        raise Refused(f"Weights cannot be made {weights_as} while loading.", "Choose bnb-nf4 or bnb-int8.")
+    if weights_as not in WHILE_LOADING:
+        choice = " or ".join(WHILE_LOADING)
+        raise Refused(f"Weights cannot be made {weights_as} while loading.", f"Choose {choice}.")
     if folder.quantization:
         raise Refused(f"{folder.path.name} is quantized already.", "Load it as it is.")
 

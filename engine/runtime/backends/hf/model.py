@@ -103,10 +103,21 @@ class Model:
         self.cache.tokens.append(token)
 
     def compute(self, tokens: Tensor, start: int, position: Tensor | None = None) -> Tensor:
-        """Return the scores of the last of some tokens (1, count), float32.
+        """Return the scores behind the last of some tokens (1, count), float32.
 
         ``position``: where a captured step stands, on the device, in place of ``start``.
         """
+        return self._scores(tokens, start, 1, position)[-1]
+
+    def scores(self, tokens: Sequence[int], start: int, rows: int) -> Tensor:
+        """Return the scores behind the last ``rows`` of some tokens, float32, shape (rows, vocabulary).
+
+        ``start`` is the first one's position; what stands before it was computed last. Raises ``NotEnoughMemory``.
+        """
+        with faults.explained(self.device):
+            return self._scores(torch.tensor([list(tokens)], device=self.device), start, rows)
+
+    def _scores(self, tokens: Tensor, start: int, rows: int, position: Tensor | None = None) -> Tensor:
         place = self.keep.place
         place.start, place.position = start, position
         place.masks.clear()
@@ -120,10 +131,10 @@ class Model:
                 cache_position=positions,
                 past_key_values=self.keep,
                 use_cache=True,
-                logits_to_keep=1,
+                logits_to_keep=rows,
                 place=place,
             )
-        return answer.logits[0, -1].float()
+        return answer.logits[0].float()
 
     @contextmanager
     def sampling(self, sampling: Sampling, seed: int, prompt: Sequence[int]) -> Iterator[Steps]:

@@ -51,6 +51,11 @@ class Vocabulary:
             return told and self._bos is not None
         return self._bos is not None and self._tokenizer.encode("a").ids[:1] == [self._bos]
 
+    @property
+    def begin(self) -> int | None:
+        """The token that begins a text, where the model wants one."""
+        return self._bos if self.adds_bos else None
+
     def show(self, marks: tuple[str, ...]) -> None:
         """Let control tokens that are part of ``marks`` have a text: they are what tells thinking from answer."""
         self._shown = frozenset(token for text, token in self._special.items() if any(text in mark for mark in marks))
