@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QSettings, QUrl, Slot
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QEvent, QObject, QSettings, QUrl, Slot
+from PySide6.QtGui import QDesktopServices, QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 
 from desktop.bugs import BugNet
@@ -26,6 +27,7 @@ from desktop.flows.moving import MovingFlow
 from desktop.flows.state import State
 from desktop.flows.suggestion import SuggestionFlow
 from desktop.garbage import GarbageTime
+from desktop.instance import Instance
 from desktop.jobs import Jobs
 from desktop.models.library_model import Entry
 from desktop.pages.chat import ChatPage
@@ -184,6 +186,23 @@ class App(QObject):
         self.chat.choose(path)
         self.chat.focus_first()
 
+    @Slot(list)
+    def open_files(self, files: Sequence[Path]) -> None:
+        """Come to the front, and chat with the last of the models; all are noted, and used where they lie."""
+        self.window.come_to_front()
+        for path in files:
+            if not self.state.library.holds(path):
+                self.library_flow.add(path)
+            if path.is_file():
+                self.open_chat(path)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take files that macOS hands to the running app."""
+        if isinstance(event, QFileOpenEvent) and event.file():
+            self.open_files([Path(event.file())])
+            return True
+        return super().eventFilter(watched, event)
+
     @Slot(float)
     def _on_limit(self, mb_s: float) -> None:
         self._show_settings(self.state.settings.changed(download_limit_mb_s=mb_s))
@@ -216,16 +235,29 @@ class App(QObject):
             )
 
 
-def run() -> int:
-    """Open the window and stay until it is closed; return the exit code."""
+def run(files: Sequence[Path] = ()) -> int:
+    """Open the window and stay until it is closed, or hand the files to the one that is open; return the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl+C in the terminal; workers end with us
     QApplication.setApplicationName("Halfbyte")
     QApplication.setDesktopFileName("halfbyte")
     qt = QApplication(sys.argv[:1])
     net = BugNet(qt)
     net.spread()
+    instance = Instance(parent=qt)
+    try:
+        if not instance.claim(files):
+            return 0
+    except TimeoutError as error:
+        sys.stderr.write(f"{error} End its process, then start Halfbyte again.\n")
+        return 1
     app = App(qt, settings_file.load())
+    instance.asked.connect(app.open_files)
+    app.window.closing.connect(instance.close)
+    if sys.platform == "darwin":  # elsewhere it would only slow down every event
+        qt.installEventFilter(app)
     app.start()
+    if files:
+        app.open_files(files)
     GarbageTime(app.jobs)
     code = qt.exec()
     if not app.jobs.close():

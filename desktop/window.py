@@ -68,6 +68,13 @@ class Window(QMainWindow):
         self.sidebar.set_current(name)
         self.setWindowTitle(f"{self._pages[name].accessibleName()} – Halfbyte")
 
+    def come_to_front(self) -> None:
+        """Be seen and have the keyboard, also if minimised or behind others."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.sidebar.set_wide(self.width() >= _SIDEBAR_WORDS_FROM)
