@@ -12,8 +12,10 @@ from PySide6.QtCore import QEvent, QObject, QSettings, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 
+from desktop import logs
 from desktop.bugs import BugNet
-from desktop.faults import Button, Do
+from desktop.crashes import CrashReports
+from desktop.faults import Button, Do, versions
 from desktop.flows.chat import ChatFlow
 from desktop.flows.compare import CompareFlow
 from desktop.flows.convert import ConvertFlow
@@ -241,7 +243,8 @@ def run(files: Sequence[Path] = ()) -> int:
     QApplication.setApplicationName("Halfbyte")
     QApplication.setDesktopFileName("halfbyte")
     qt = QApplication(sys.argv[:1])
-    net = BugNet(qt)
+    reports = CrashReports(folders().logs)
+    net = BugNet(qt, reports)
     net.spread()
     instance = Instance(parent=qt)
     try:
@@ -250,16 +253,24 @@ def run(files: Sequence[Path] = ()) -> int:
     except TimeoutError as error:
         sys.stderr.write(f"{error} End its process, then start Halfbyte again.\n")
         return 1
+    logs.open_log(reports.folder)
+    reports.arm()
+    logs.LOG.info("Start: %s", versions().replace("\n", ", "))
     app = App(qt, settings_file.load())
     instance.asked.connect(app.open_files)
     app.window.closing.connect(instance.close)
     if sys.platform == "darwin":  # elsewhere it would only slow down every event
         qt.installEventFilter(app)
+    logs.Journal(app.jobs)
     app.start()
+    net.show_unseen()
     if files:
         app.open_files(files)
     GarbageTime(app.jobs)
     code = qt.exec()
-    if not app.jobs.close():
+    logs.LOG.info("End: %d", code)
+    ended = app.jobs.close()
+    reports.disarm()
+    if not ended:
         os._exit(code)  # something hangs in native code; Python's own end would wait for it or crash
     return code

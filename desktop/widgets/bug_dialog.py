@@ -41,3 +41,4 @@ class BugDialog(QDialog):
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.report.toPlainText())
         self.copy.setText("Copied")
+        self.copy.setAccessibleName("Copied")
