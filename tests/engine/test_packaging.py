@@ -1,0 +1,76 @@
+"""The packages' scripts: what they say is inside is there, and their metadata is well formed."""
+
+import configparser
+import importlib.util
+import sys
+import tomllib
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGING = ROOT / "packaging"
+APP_ID = "org.halfbyte.Halfbyte"
+
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(f"packaging_{name}", PACKAGING / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_target_of_the_registries_and_every_worker_is_frozen_in():
+    contents = script("contents")
+    hidden = contents.hidden_imports()
+    assert {"engine.runtime.worker", "engine.convert.worker", "engine.measure.worker", "engine.machine.worker"} <= set(
+        hidden
+    )
+    assert "engine.runtime.backends.llama_cpp" in hidden
+    assert "engine.measure.methods.llama_scorer" in hidden
+    assert not [name for name in hidden if name.partition(".")[0] in contents.NEVER]
+    assert all((ROOT / name.replace(".", "/")).with_suffix(".py").is_file() for name in contents.targets())
+
+
+def test_what_the_spec_copies_exists():
+    contents = script("contents")
+    for source, _ in contents.DATA:
+        assert (ROOT / source).exists() or source.endswith("upstream"), source
+    compile((PACKAGING / "halfbyte.spec").read_text("utf-8"), "halfbyte.spec", "exec")
+
+
+def test_no_qt_part_that_the_window_imports_is_left_out():
+    contents = script("contents")
+    for file in (ROOT / "desktop").rglob("*.py"):
+        for part in ("Network", "Svg", "Widgets", "Gui", "Core"):
+            if f"PySide6.Qt{part} " in file.read_text("utf-8"):
+                assert not contents.is_left_out(f"PySide6/Qt/lib/libQt6{part}.so.6"), file
+
+
+def test_equal_libraries_of_a_folder_become_links(tmp_path):
+    for name in ("libx.so", "libx.so.0", "liby.so"):
+        (tmp_path / name).write_bytes(b"y" if "y" in name else b"xx")
+    assert script("slim").link_duplicates(tmp_path) == 2
+    assert (tmp_path / "libx.so").readlink() == Path("libx.so.0")
+    assert (tmp_path / "liby.so").read_bytes() == b"y"
+
+
+def test_desktop_entry_metainfo_and_mime_type_name_one_another():
+    entry = configparser.RawConfigParser()
+    entry.optionxform = str
+    entry.read(PACKAGING / "linux" / f"{APP_ID}.desktop", "utf-8")
+    mime = ElementTree.parse(PACKAGING / "linux" / f"{APP_ID}.mime.xml").getroot()
+    info = ElementTree.fromstring(script("linux").metainfo("1.2.3"))
+    kind = mime[0].get("type")
+    assert kind in entry["Desktop Entry"]["MimeType"]
+    assert info.findtext("provides/mediatype") == kind
+    assert info.findtext("launchable") == f"{APP_ID}.desktop"
+    assert info.find("releases/release").get("version") == "1.2.3"
+
+
+@pytest.mark.parametrize("group", ["package"])
+def test_what_freezes_the_app_is_pinned_below_its_next_major_version(group):
+    needs = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"][group]
+    assert any(need.startswith("pyinstaller") and "<7" in need for need in needs)
