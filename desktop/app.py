@@ -21,6 +21,7 @@ from desktop.flows.compare import CompareFlow
 from desktop.flows.convert import ConvertFlow
 from desktop.flows.discover import DiscoverFlow
 from desktop.flows.downloads import DownloadsFlow
+from desktop.flows.folders import FoldersFlow
 from desktop.flows.hub import HubFlow
 from desktop.flows.keeping import KeepingFlow
 from desktop.flows.library import LibraryFlow
@@ -142,6 +143,7 @@ class App(QObject):
     def _make_discover_flows(self) -> None:
         self.discover_flow = DiscoverFlow(self.state, self.discover)
         self.hub_flow = HubFlow(self.state, self.options.hub)
+        self.folders_flow = FoldersFlow(self.state, self.options)
         self.discover_flow.download_wanted.connect(self.downloads_flow.add)
         self.hub_flow.looked.connect(self.discover.show_surroundings)
         self.hub_flow.token_kept.connect(self.discover.show_token_kept)

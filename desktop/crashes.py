@@ -89,3 +89,11 @@ def machine_line() -> str:
     """Return the machine without a look at its devices, which may be what crashed."""
     memory = psutil.virtual_memory()
     return f"{platform.machine()}, {os.cpu_count()} threads, {size(memory.available)} of {size(memory.total)} free"
+
+
+def last_report(folder: Path) -> str:
+    """Return the newest report, seen or not; empty if there is none."""
+    with contextlib.suppress(OSError):
+        if files := sorted(folder.glob("*crash-2*.txt"), key=lambda file: file.stat().st_mtime):
+            return files[-1].read_text("utf-8", "replace").strip()
+    return ""

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import Signal, Slot
 
+from desktop.widgets.about_card import AboutCard
 from desktop.widgets.card import Card
 from desktop.widgets.controls import button, label
+from desktop.widgets.folders_card import FoldersCard
 from desktop.widgets.hub_card import HubCard
 from desktop.widgets.page import Page
 from desktop.widgets.setting_row import SettingRow
@@ -41,7 +43,10 @@ class SettingsPage(Page):
         for heading, names in grouped().items():
             self.column.addWidget(self._card(heading, names))
         self.hub = HubCard()
-        self.column.addWidget(self.hub)
+        self.folders = FoldersCard()
+        self.about = AboutCard()
+        for card in (self.hub, self.folders, self.about):
+            self.column.addWidget(card)
         self.column.addStretch(1)
         self._show_reset()
 

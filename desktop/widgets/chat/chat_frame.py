@@ -36,6 +36,7 @@ class ChatFrame(QWidget):
     def __init__(self, make_view: Callable[[Message], MessageView]) -> None:
         super().__init__()
         self._panel_wanted = True
+        self._was_wide: bool | None = None  # not known before the first size: it may be a narrow one
         self._make_parts(make_view)
         self._lay_out()
 
@@ -46,7 +47,8 @@ class ChatFrame(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.new.setText(_NEW if self.width() >= _WORDS_FROM else "")
-        if (event.size().width() >= _PANEL_FROM) != (event.oldSize().width() >= _PANEL_FROM):
+        if self.is_wide is not self._was_wide:
+            self._was_wide = self.is_wide
             self.panel.setVisible(self._panel_wanted and self.is_wide)
         self._place_panel()
 

@@ -1,0 +1,62 @@
+"""The app's folders and what it says about itself: two cards of the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
+
+from desktop import logs
+from desktop.crashes import last_report, machine_line
+from desktop.faults import versions
+from desktop.flows.state import State
+from desktop.jobs import Call, Latest
+from desktop.models.app_folders import AppFolder, app_folders, clean
+from desktop.models.machine_words import as_text
+from desktop.pages.settings import SettingsPage
+from engine.machine.facts import Machine
+from engine.paths import folders
+
+
+class FoldersFlow(QObject):
+    """Measures the folders whenever they come into sight, and cleans them."""
+
+    def __init__(self, state: State, page: SettingsPage) -> None:
+        super().__init__(state)
+        self._state = state
+        self._measuring = Latest(state.jobs)
+        self._measuring.finished.connect(page.folders.show_folders)
+        self._measuring.failed.connect(page.show_error)
+        self._collecting = Latest(state.jobs)
+        self._collecting.finished.connect(page.about.copy_text)
+        self._collecting.failed.connect(page.show_error)
+        page.folders.look_wanted.connect(self.measure)
+        page.folders.open_wanted.connect(self._open)
+        page.folders.clean_wanted.connect(self._clean)
+        page.about.diagnostics_wanted.connect(self._collect)
+
+    @Slot()
+    def measure(self) -> None:
+        self._measuring.start(Call(app_folders, self._state.library.folder))
+
+    @Slot(object)
+    def _open(self, folder: AppFolder) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder.path)))
+
+    @Slot(object)
+    def _clean(self, folder: AppFolder) -> None:
+        thread = self._state.jobs.start(Call(clean, folder))
+        thread.finished.connect(self.measure)
+
+    @Slot()
+    def _collect(self) -> None:
+        self._collecting.start(Call(diagnostics, self._state.machine))
+
+
+def diagnostics(machine: Machine | None) -> str:
+    """Return everything that a bug report needs, without the person's name and words."""
+    log = folders().logs
+    about = as_text(machine) if machine else machine_line()
+    parts = [versions(), about, "The end of the log:", logs.tail(log), "The last crash report:"]
+    return "\n\n".join([*parts, last_report(log) or "none"]).replace(str(Path.home()), "~")

@@ -1,0 +1,61 @@
+"""The folders that Halfbyte writes into, what they hold, and what of it can be deleted without a loss."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.paths import Folders, folders
+from engine.runtime import kept_prompts
+
+# The window has these open; the log is bounded anyway.
+_OPEN_FILES = ("window.log", "native-crash.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class AppFolder:
+    """One folder. ``taken_bytes`` is without the folders that have a line of their own; ``cleans`` names the action."""
+
+    name: str
+    path: Path
+    taken_bytes: int
+    cleans: str = ""
+
+
+def app_folders(models: Path, where: Folders | None = None) -> tuple[AppFolder, ...]:
+    """Measure every folder that the app uses. Takes as long as the disk does: not for the main thread."""
+    where = where or folders()
+    lines = (
+        ("Models", models, ""),
+        ("Conversations and notes", where.data, ""),
+        ("Settings", where.config, ""),
+        ("Read prompts (KV caches)", kept_prompts.folder(), "Delete the KV caches"),
+        ("Other caches", where.cache, ""),
+        ("Logs and crash reports", where.logs, "Delete the old logs"),
+    )
+    own = {path for _, path, _ in lines}
+    return tuple(AppFolder(name, path, sum(_sizes(path, own - {path})), cleans) for name, path, cleans in lines)
+
+
+def clean(folder: AppFolder) -> None:
+    """Delete what can be made again, or was only for reading. Raises nothing: what is in use stays."""
+    if folder.path == kept_prompts.folder():
+        for file in folder.path.glob("*.kv"):
+            kept_prompts.delete(file)
+    elif folder.path == folders().logs:
+        for file in folder.path.iterdir():
+            if file.is_file() and file.name not in _OPEN_FILES:
+                with contextlib.suppress(OSError):
+                    file.unlink()
+
+
+def _sizes(folder: Path, without: Collection[Path]) -> Iterator[int]:
+    """Yield what each file takes, without following links. Files that go meanwhile count nothing."""
+    for root, inner, files in os.walk(folder):
+        inner[:] = [name for name in inner if Path(root, name) not in without]
+        for name in files:
+            with contextlib.suppress(OSError):
+                yield Path(root, name).lstat().st_size
