@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QSettings, Slot
+from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtGui import QImage
 
 from desktop.flows.state import State
@@ -30,7 +30,15 @@ _ENDS_ALL = (Cancelled, DiskFull, Refused)  # the others of the queue would end 
 
 
 class CompareFlow(QObject):
-    """``store`` keeps the person's rule."""
+    """``store`` keeps the person's rule.
+
+    ``entries_shown`` carries what can be chosen now; ``comparison_shown`` and ``all_measured`` come after the page
+    has shown it.
+    """
+
+    entries_shown = Signal(object)
+    comparison_shown = Signal()
+    all_measured = Signal()
 
     def __init__(self, state: State, page: ComparePage, store: QSettings) -> None:
         super().__init__(state)
@@ -44,10 +52,11 @@ class CompareFlow(QObject):
         self._running: JobThread | None = None
         self._reading = Latest(state.jobs)
         self._reading.finished.connect(page.show_comparison)
+        self._reading.finished.connect(self._on_read)
         self._reading.failed.connect(page.show_error)
         page.show_rule(_rule_in(store))
         page.comparison_wanted.connect(self._read)
-        page.measure_wanted.connect(self._measure)
+        page.measure_wanted.connect(self.measure)
         page.cancel_wanted.connect(self._cancel)
         page.rule_changed.connect(self._keep_rule)
         page.export_wanted.connect(self._export)
@@ -58,6 +67,7 @@ class CompareFlow(QObject):
         self._entries = tuple(entries)
         self._page.show_library(entries)
         self._read_again()
+        self.entries_shown.emit(self._entries)
 
     @Slot(Path)
     def open(self, path: Path) -> None:
@@ -80,13 +90,15 @@ class CompareFlow(QObject):
         )
 
     @Slot(list, bool)
-    def _measure(self, contenders: list[Contender], quick: bool) -> None:
+    def measure(self, contenders: list[Contender], quick: bool) -> None:
+        """Measure them one after the other."""
         options = self._usual_options()
         self._options = options.quick() if quick else options
         self._left, self._asked = list(contenders), len(contenders)
         self._next()
 
     def _next(self) -> None:
+        self._running = None
         if not self._left:
             self._page.show_ended()
             return
@@ -102,6 +114,13 @@ class CompareFlow(QObject):
         self._page.show_started(title)
 
     @Slot(object)
+    def _on_read(self, _comparison: object) -> None:
+        self.comparison_shown.emit()
+        if self._asked and not self._left and self._running is None:
+            self._asked = 0
+            self.all_measured.emit()
+
+    @Slot(object)
     def _on_measured(self, _report: object) -> None:
         self._read_again()
         self._next()
@@ -110,6 +129,7 @@ class CompareFlow(QObject):
     def _on_failed(self, error: Exception) -> None:
         if isinstance(error, _ENDS_ALL):
             self._left.clear()
+            self._asked = 0
         self._next()
         self._page.show_error(error)
 

@@ -40,7 +40,7 @@ class ComparePage(Page):
 
     ``comparison_wanted`` (path) asks for one; ``measure_wanted`` (the contenders, whether quickly) and
     ``cancel_wanted`` are its buttons; ``export_wanted`` carries a file, the reports and the chart's picture;
-    ``rule_changed`` the rule; ``chat_wanted`` and ``convert_wanted`` a path.
+    ``rule_changed`` the rule; ``chat_wanted``, ``convert_wanted`` and ``make_all_wanted`` a path.
     """
 
     comparison_wanted = Signal(Path)
@@ -50,6 +50,7 @@ class ComparePage(Page):
     rule_changed = Signal(object)
     chat_wanted = Signal(Path)
     convert_wanted = Signal(Path)
+    make_all_wanted = Signal(Path)
 
     def __init__(self) -> None:
         super().__init__("Compare", "What each format of a model costs and loses here, measured.", _WIDTH)
@@ -202,13 +203,17 @@ class ComparePage(Page):
         self.all.clicked.connect(self._on_all)
         self.one = button("Measure", "", "compare")
         self.one.clicked.connect(self._on_one)
+        self.make_all = button(
+            "Make all and compare", "", "convert", "Makes the levels worth having, and measures them."
+        )
+        self.make_all.clicked.connect(self._on_make_all)
         self.make = button("Make another format", "quiet", "convert")
         self.make.clicked.connect(self._on_make)
         self.about = paragraph("", "caption")
         self.table_card = frame("page", margins=0)
         self.export = ExportButton()
         self.export.chosen.connect(self._on_export)
-        buttons = FlowLayout(self.all, self.one, self.make, self.export)
+        buttons = FlowLayout(self.all, self.one, self.make_all, self.make, self.export)
         fill(self.table_card, label("Formats of this model", "heading"), buttons, self.table, self.why, self.about)
 
     def _make_chart_card(self) -> None:
@@ -249,6 +254,7 @@ class ComparePage(Page):
         self.one.setText(f"Measure {label_words}")
         self.one.setAccessibleName(self.one.text())
         self.one.setEnabled(self._picked is not None and self._picked.can_measure and not self._running)
+        self.make_all.setEnabled(not self._running)
         self.picker.setEnabled(not self._running)
         self.effort.setEnabled(not self._running)
 
@@ -300,6 +306,12 @@ class ComparePage(Page):
     def _on_export(self, path: Path) -> None:
         reports = [row.contender.report for row in self.formats.rows if row.contender.report]
         self.export_wanted.emit(path, reports, self.chart.picture())
+
+    @Slot()
+    def _on_make_all(self) -> None:
+        if self._comparison:
+            self.banner.clear()
+            self.make_all_wanted.emit(self._comparison.model.path)
 
     @Slot()
     def _on_make(self) -> None:

@@ -31,6 +31,11 @@ class BestCard(Card):
         self.body.addWidget(self.rule)
         self.body.addLayout(row(self.chat, None))
 
+    @property
+    def path(self) -> Path | None:
+        """The best one's file; ``None`` where nothing keeps to the rule."""
+        return self._best.contender.model.path if self._best else None
+
     def show_ranked(self, ranked: Sequence[Ranked]) -> None:
         """Show the best of the measured formats; where none keeps to the rule, the nearest and what it breaks."""
         measured = [each for each in ranked if each.choice]

@@ -49,7 +49,8 @@ class Measuring:
         if deed:
             raise deed
         after = (datetime.now(UTC) + timedelta(minutes=1)).isoformat(timespec="seconds")
-        found = of(self.model, loss=0.01, measured_at=after, sha256=self.model.format_id)
+        sha256 = self.model.record.get("sha256", self.model.format_id)
+        found = of(self.model, loss=0.01, measured_at=after, sha256=sha256)
         Store().save(self.model.format_id, found)
         yield Finished(found)
 
