@@ -26,6 +26,7 @@ from desktop.flows.hub import HubFlow
 from desktop.flows.keeping import KeepingFlow
 from desktop.flows.library import LibraryFlow
 from desktop.flows.machine import MachineFlow
+from desktop.flows.make_all import MakeAllFlow
 from desktop.flows.moving import MovingFlow
 from desktop.flows.state import State
 from desktop.flows.suggestion import SuggestionFlow
@@ -124,6 +125,8 @@ class App(QObject):
         self.chat_flow = ChatFlow(self.jobs, self.chat)
         self.convert_flow = ConvertFlow(self.state, self.convert)
         self.compare_flow = CompareFlow(self.state, self.compare, self.store)
+        self.make_all_flow = MakeAllFlow(self.state, self.compare, self.compare_flow)
+        self.models.compare_wanted.connect(self.compare_flow.open)
         self._make_discover_flows()
         self.machine_flow.looking.failed.connect(self.suggestion.show_error)
         self.library_flow.entries_read.connect(self._on_entries)
