@@ -130,7 +130,8 @@ class ContextTooLong(EngineError):
     def __init__(self, used: int, limit: int) -> None:
         super().__init__(
             f"The conversation takes {used:,} tokens; the context window holds {limit:,}.",
-            "Start a new conversation, or load the model with a larger context. Nothing was cut.",
+            "Begin a new conversation, or choose in the settings: a larger context, or what to leave out. "
+            "Nothing was cut.",
             used=used,
             limit=limit,
         )

@@ -74,6 +74,14 @@ TABLE: dict[str, Setting] = {
             highest=_MOST_TOKENS,
             unit="tokens",
         ),
+        Setting(
+            "when_full",
+            "stop",
+            "When the context is full",
+            "Stop and say so, leave out the oldest turns, keep the first and the latest ones, or put a summary in "
+            "place of the oldest. The conversation shows where something was left out.",
+            ("stop", "drop_oldest", "keep_ends", "summarise"),
+        ),
         Setting("gpu_layers", -1, "GPU layers", "Computed on the GPU; -1: as many as fit.", lowest=-1, highest=1000),
         Setting("threads", 0, "Threads", "0: the physical cores that may be used.", lowest=0, highest=512),
         Setting("temperature", 0.7, "Temperature", "0 takes the likeliest token; more is more varied.", (), 0.0, 2.0),

@@ -210,7 +210,8 @@ class ChatRoom(QObject):
         assert self._session is not None
         self.put_away = None
         self._aftercare.before_question()
-        return Asker(self._keeper, self._session, Sampling.from_settings(self.settings))
+        sampling = Sampling.from_settings(self.settings)
+        return Asker(self._keeper, self._session, sampling, self.settings["when_full"])
 
     def _begin(self, question: Message) -> None:
         """Make the conversation, unless there is one."""

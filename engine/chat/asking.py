@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from engine.chat.context import Fitted
+from engine.chat.context import WhenFull
 from engine.chat.conversation import Message
 from engine.chat.history.rows import Entry
 from engine.chat.history.tree import Node, Tree
@@ -50,49 +50,49 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """A person's side of a conversation: where it is kept and who answers."""
+    """A person's side of a conversation: where it is kept, who answers, and what is left out of a full context."""
 
     history: Keeper
     session: Session
     sampling: Sampling
+    when_full: WhenFull = "stop"
 
-    def ask(self, tree: Tree, question: str, fitted: Fitted | None = None) -> Asked:
+    def ask(self, tree: Tree, question: str) -> Asked:
         """Ask at the end of the shown branch."""
-        return self._ask_after(tree, tree.leaf.id if tree.leaf else None, question, fitted)
+        return self._ask_after(tree, tree.leaf.id if tree.leaf else None, question)
 
-    def edit(self, tree: Tree, question_id: int, question: str, fitted: Fitted | None = None) -> Asked:
+    def edit(self, tree: Tree, question_id: int, question: str) -> Asked:
         """Ask another question in the place of one; the old one stays as a branch."""
-        return self._ask_after(tree, tree[question_id].parent_id, question, fitted)
+        return self._ask_after(tree, tree[question_id].parent_id, question)
 
-    def answer_again(self, tree: Tree, answer_id: int, fitted: Fitted | None = None) -> Asked:
+    def answer_again(self, tree: Tree, answer_id: int) -> Asked:
         """Answer a question once more; the old answer stays as a branch."""
-        return self._answer(tree, tree[answer_id].parent_id, fitted)
+        return self._answer(tree, tree[answer_id].parent_id)
 
-    def answer(self, tree: Tree, fitted: Fitted | None = None) -> Asked:
+    def answer(self, tree: Tree) -> Asked:
         """Answer the shown branch as it stands: a question that has no answer yet."""
-        return self._answer(tree, tree.leaf.id if tree.leaf else None, fitted)
+        return self._answer(tree, tree.leaf.id if tree.leaf else None)
 
-    def go_on(self, tree: Tree, answer_id: int, fitted: Fitted | None = None) -> Asked:
+    def go_on(self, tree: Tree, answer_id: int) -> Asked:
         """Write on where an answer breaks off; it stays the same message. Raises :class:`Refused` for a question."""
         node = tree[answer_id]
         if node.message.role != "assistant":
             raise Refused("Only an answer can be continued.", "Ask for an answer first.")
         tree = tree.showing(answer_id)
         self.history.show(tree)
-        return self._run(tree, node, fitted)
+        return self._run(tree, node)
 
-    def _ask_after(self, tree: Tree, parent_id: int | None, question: str, fitted: Fitted | None) -> Asked:
+    def _ask_after(self, tree: Tree, parent_id: int | None, question: str) -> Asked:
         node = Node(self.history.new_id(), parent_id, Message("user", question), time.time())
         self.history.add(tree.conversation_id, node)
-        return self._answer(tree.adding(node), node.id, fitted)
+        return self._answer(tree.adding(node), node.id)
 
-    def _answer(self, tree: Tree, parent_id: int | None, fitted: Fitted | None) -> Asked:
-        left_out = fitted.left_out if fitted else None
-        begun = Message("assistant", "", origin=origin_of(self.session, self.sampling), left_out=left_out)
+    def _answer(self, tree: Tree, parent_id: int | None) -> Asked:
+        begun = Message("assistant", "", origin=origin_of(self.session, self.sampling))
         node = Node(self.history.new_id(), parent_id, begun, time.time())
-        return self._run(tree.adding(node), node, fitted)
+        return self._run(tree.adding(node), node)
 
-    def _run(self, tree: Tree, node: Node, fitted: Fitted | None) -> Asked:
+    def _run(self, tree: Tree, node: Node) -> Asked:
         begun = node.message
         so_far = tree.until(node.id if begun.content or begun.thinking else node.parent_id)
         turn = Turn(
@@ -100,8 +100,7 @@ class Asker:
             so_far,
             sampling=self.sampling,
             journal=self.history.record(tree.conversation_id, node),
-            prompt=fitted.prompt if fitted else None,
-            left_out=fitted.left_out if fitted else begun.left_out,
+            when_full=self.when_full,
             kept_as=cache_key(tree.conversation_id),
         )
         shown = replace(begun, ending="", usage=None)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
-from engine.chat.conversation import Conversation, Ending, LeftOut, Message, Origin
+from engine.chat.context import Fitted, WhenFull, fitted
+from engine.chat.conversation import Conversation, Ending, Message, Origin
+from engine.chat.fitting import Fitting
 from engine.errors import Cancelled
-from engine.events import Event, Finished, Token
+from engine.events import Event, Finished, Job, Token
 from engine.runtime.options import Sampling
 from engine.runtime.results import Usage
 from engine.runtime.session import Session
@@ -30,8 +33,8 @@ class Turn:
     Without a question the conversation is answered as it stands: again, if a question is its last message; from where
     it breaks off, if an answer is. ``conversation`` is what was said so far, also while the answer comes and after a
     turn that was cancelled or failed, so that nothing a person has read is lost. A ``journal`` gets it as it comes.
-    ``prompt`` takes the place of the whole conversation's where that does not fit; ``left_out`` says what it lacks.
-    ``kept_as`` is the key of the conversation's KV cache on disk.
+    ``when_full`` is what happens with a conversation that does not fit: what the prompt lacks is noted in the answer,
+    and where the answer is continued it lacks the same. ``kept_as`` is the key of the conversation's KV cache on disk.
     """
 
     def __init__(
@@ -42,14 +45,13 @@ class Turn:
         sampling: Sampling = Sampling(),  # noqa: B008 (frozen)
         *,
         journal: Journal | None = None,
-        prompt: Sequence[Mapping[str, Any]] | None = None,
-        left_out: LeftOut | None = None,
+        when_full: WhenFull = "stop",
         kept_as: str = "",
     ) -> None:
         asked = conversation if question is None else conversation.asking(question)
         begun = asked.last_answer
         self._asked = asked.before(-1) if begun else asked
-        self._begun = begun or Message("assistant", "", origin=origin_of(session, sampling), left_out=left_out)
+        self._begun = begun or Message("assistant", "", origin=origin_of(session, sampling))
         self._journal = journal
         self._thinking_s = self._begun.thinking_s
         self._thinking_since: float | None = None
@@ -57,9 +59,12 @@ class Turn:
         self._thinking: list[str] = [self._begun.thinking]
         self._ending: Ending = ""
         self._usage: Usage | None = None
-        self._job = session.generate(
-            prompt or asked.prompt(), sampling, continue_last=begun is not None, kept_as=kept_as
-        )
+        self._cancelled = False
+        self._job: Job | None = None
+        shortens = when_full != "stop" and begun is None
+        self._fitting = Fitting(session, asked, when_full, sampling) if shortens else None
+        self._whole = fitted(asked, self._begun.left_out)
+        self._generate = partial(session.generate, sampling=sampling, continue_last=begun is not None, kept_as=kept_as)
 
     @property
     def conversation(self) -> Conversation:
@@ -91,10 +96,14 @@ class Turn:
                 self._journal.finish(self.answer)
 
     def cancel(self) -> None:
-        self._job.cancel()
+        self._cancelled = True
+        if self._job:
+            self._job.cancel()
 
     def _events(self) -> Iterator[Event]:
-        for event in self._job:
+        shown = yield from self._fitted()
+        self._begun = replace(self._begun, left_out=shown.left_out)
+        for event in self._started(self._generate(shown.prompt)):
             if isinstance(event, Token):
                 self._take(event)
             if isinstance(event, Finished):
@@ -102,6 +111,21 @@ class Turn:
                 self._ending = self._usage.finish_reason
                 event = Finished(self.conversation)
             yield event
+
+    def _fitted(self) -> Generator[Event, None, Fitted]:
+        """Return the prompt, shortened where that was chosen and is needed."""
+        for event in self._started(self._fitting) if self._fitting else ():
+            if isinstance(event, Finished):
+                return event.value
+            yield event
+        return self._whole
+
+    def _started(self, job: Job) -> Job:
+        """Let a cancel reach the job, also one that came a moment before."""
+        self._job = job
+        if self._cancelled:
+            job.cancel()
+        return job
 
     def _take(self, token: Token) -> None:
         if token.part == "answer":

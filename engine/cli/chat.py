@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.catalog.checkpoint import Checkpoint
 from engine.chat.conversation import Conversation, Message
+from engine.chat.export.markdown import left_out_words
 from engine.chat.turn import Turn
 from engine.cli import show
 from engine.cli.run import events_of, finish, print_json_line
@@ -21,7 +22,7 @@ def chat_once(checkpoint: Checkpoint, settings: Settings, prompt: str, as_json: 
     with Session(checkpoint, LoadOptions.from_settings(settings)) as session:
         finish(session.load(), as_json)
         conversation = Conversation(system_prompt=settings["system_prompt"])
-        _answer(Turn(session, conversation, prompt, Sampling.from_settings(settings)), as_json)
+        _answer(_turn(session, conversation, prompt, settings), as_json)
 
 
 def chat_on(checkpoint: Checkpoint, settings: Settings, as_json: bool) -> None:
@@ -31,7 +32,7 @@ def chat_on(checkpoint: Checkpoint, settings: Settings, as_json: bool) -> None:
         finish(session.load(), as_json)
         show.errors.print(f"[bold]{checkpoint.title}[/]. {GREETING}")
         while (question := _question()) is not None:
-            turn = Turn(session, conversation, question, Sampling.from_settings(settings))
+            turn = _turn(session, conversation, question, settings)
             try:
                 _answer(turn, as_json)
             except Cancelled:
@@ -39,6 +40,11 @@ def chat_on(checkpoint: Checkpoint, settings: Settings, as_json: bool) -> None:
             except EngineError as fault:
                 show.error(fault)
             conversation = turn.conversation
+
+
+def _turn(session: Session, conversation: Conversation, question: str, settings: Settings) -> Turn:
+    sampling = Sampling.from_settings(settings)
+    return Turn(session, conversation, question, sampling, when_full=settings["when_full"])
 
 
 def _question() -> str | None:
@@ -63,6 +69,8 @@ def _answer(turn: Turn, as_json: bool) -> None:
     answer = turn.conversation.last_answer
     if answer and not as_json:
         show.output.print()
+        if words := left_out_words(answer):
+            show.errors.print(words, soft_wrap=True, highlight=False)
         show.errors.print(summary(answer), style="dim", soft_wrap=True)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 from desktop.faults import Fault
 from desktop.theme import scale
@@ -22,6 +22,7 @@ from desktop.widgets.controls import icon_button, label, restyle
 from desktop.widgets.fault_banner import FaultBanner
 from desktop.widgets.progress_line import ProgressLine
 from engine.chat.conversation import Message
+from engine.chat.export.markdown import left_out_words
 from engine.events import Progress, Token
 
 _LOG_LINES = 8
@@ -62,6 +63,7 @@ class Answer(QWidget):
         self.versions = Versions("answer")
         self.versions.stepped.connect(self.version_wanted)
         self._ended: Message | None = None
+        self.gap: QLabel | None = None
         self._footer = QWidget()
         self._lay_out()
 
@@ -107,6 +109,7 @@ class Answer(QWidget):
             self.thinking.end()
         self.view.finish()
         self._speak(self._sentences.end())
+        self._show_gap(left_out_words(message))
         self.words.setText(footer_words(message.ending, message.usage))
         restyle(self.words, role="warning" if message.ending in ("cancelled", "failed", "context") else "caption")
         self.copy.setVisible(bool(message.content))
@@ -121,6 +124,12 @@ class Answer(QWidget):
             self.view.show_text(message.content)
             self.view.show()
         self.end(message)
+
+    def _show_gap(self, words: str) -> None:
+        """Say above the answer what the model was not shown."""
+        if words and self.gap is None:
+            self.gap = label(words, "caption", wraps=True)
+            self._body.insertWidget(0, self.gap)
 
     def show_fault(self, fault: Fault) -> None:
         """Tell an error in place, with the ways on and the last lines of the log."""

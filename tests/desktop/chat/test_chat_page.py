@@ -108,6 +108,15 @@ def test_a_full_context_leads_to_a_new_conversation(talk):
     assert len(talk.page.transcript) == 0
 
 
+def test_what_was_left_out_is_said_above_the_answer(talk):
+    talk.load(context_tokens=60, chunks=["one two three four five six seven eight nine ten"])
+    talk.page.show_settings(talk.page.room.settings.changed(when_full="drop_oldest"))
+    for _ in range(6):
+        talk.ask("one more question for you " * 3)
+    assert talk.page.answer.gap.text().endswith("earlier messages were left out of what the model was shown.")
+    assert len(talk.page.transcript) == 12
+
+
 def test_a_way_to_another_page_is_told(talk, qtbot):
     talk.load(context_tokens=3, chunks=["x"])
     talk.ask("one two three four")

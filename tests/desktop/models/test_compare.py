@@ -103,7 +103,7 @@ def test_only_what_has_the_same_original_is_compared(made, store):
 
 
 def test_what_cannot_be_measured_says_why(made, store):
-    folder = Checkpoint(Path("/models/x"), "x", "plain-bf16", 5)
+    folder = Checkpoint(Path("/models/x"), "x", "exl2-4bpw", 5)
     (each,) = read_comparison(folder.path, [folder], Library(folder.path.parent), OPTIONS, store).quick
     assert "cannot be measured" in each.why_not and not each.can_measure
     assert in_order([each]) == []

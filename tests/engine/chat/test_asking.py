@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.chat.asking import Asked, Asker
-from engine.chat.context import Fitted
-from engine.chat.conversation import LeftOut
 from engine.chat.history.store import History
 from engine.chat.history.tree import Tree
-from engine.errors import Cancelled, Refused, WorkerCrashed
+from engine.errors import Cancelled, ContextTooLong, Refused, WorkerCrashed
 from engine.events import Token
 from engine.runtime.options import LoadOptions, Sampling
 from engine.runtime.session import Session
@@ -99,9 +98,26 @@ def test_a_crash_keeps_what_was_said(asker: Asker) -> None:
     assert_stored(asker, asked.ended())
 
 
-@scripted(chunks=["yes"])
+@scripted(context_tokens=60, chunks=["one two three four five six seven eight nine ten"])
 def test_what_was_left_out_is_remembered(asker: Asker) -> None:
-    fitted = Fitted([{"role": "user", "content": "short"}], LeftOut(0, 4, 900))
-    tree = run(asker, asker.ask(begin(asker), "hi", fitted))
-    assert tree.branch[1].message.left_out == LeftOut(0, 4, 900)
-    assert recorded(asker.session.checkpoint)[0]["messages"] == [{"role": "user", "content": "short"}]
+    asker, tree = replace(asker, when_full="drop_oldest"), begin(asker)
+    for number in range(6):
+        tree = run(asker, asker.ask(tree, f"question {number} " * 4))
+    *_, question, answer = tree.branch
+    left_out = answer.message.left_out
+    assert left_out is not None
+    assert left_out.first == 0
+    shown = recorded(asker.session.checkpoint)[-1]["messages"]
+    assert [message["content"] for message in shown[-1:]] == [question.message.content]
+    assert len(shown) == 1 + 11 - left_out.count  # the system prompt stays
+    run(asker, asker.go_on(tree, answer.id))
+    again = recorded(asker.session.checkpoint)[-1]["messages"]
+    assert again[: len(shown)] == shown  # what is continued was shown the same
+
+
+@scripted(context_tokens=60, chunks=["one two three four five six seven eight nine ten"])
+def test_without_a_choice_nothing_is_left_out(asker: Asker) -> None:
+    tree = begin(asker)
+    with pytest.raises(ContextTooLong):
+        for number in range(6):
+            tree = run(asker, asker.ask(tree, f"question {number} " * 4))
