@@ -5,34 +5,34 @@ from __future__ import annotations
 from engine.catalog.checkpoint import Checkpoint
 from engine.chat.conversation import Conversation, Message
 from engine.chat.export.markdown import left_out_words
+from engine.chat.steering import Steering
 from engine.chat.turn import Turn
 from engine.cli import show
 from engine.cli.run import events_of, finish, print_json_line
 from engine.errors import Cancelled, EngineError
 from engine.events import Notice, Token
-from engine.runtime.options import LoadOptions, Sampling
+from engine.runtime.options import LoadOptions
 from engine.runtime.session import Session
-from engine.settings import Settings
 
 GREETING = "Ask, and press Enter. Ctrl+C stops an answer; Ctrl+D ends."
 
 
-def chat_once(checkpoint: Checkpoint, settings: Settings, prompt: str, as_json: bool) -> None:
+def chat_once(checkpoint: Checkpoint, steering: Steering, prompt: str, as_json: bool) -> None:
     """Answer one prompt and end."""
-    with Session(checkpoint, LoadOptions.from_settings(settings)) as session:
+    with Session(checkpoint, LoadOptions.from_settings(steering.settings)) as session:
         finish(session.load(), as_json)
-        conversation = Conversation(system_prompt=settings["system_prompt"])
-        _answer(_turn(session, conversation, prompt, settings), as_json)
+        conversation = Conversation(system_prompt=steering.settings["system_prompt"])
+        _answer(_turn(session, conversation, prompt, steering), as_json)
 
 
-def chat_on(checkpoint: Checkpoint, settings: Settings, as_json: bool) -> None:
+def chat_on(checkpoint: Checkpoint, steering: Steering, as_json: bool) -> None:
     """Answer line after line until the input ends. A fault ends one answer and not the conversation."""
-    conversation = Conversation(system_prompt=settings["system_prompt"])
-    with Session(checkpoint, LoadOptions.from_settings(settings)) as session:
+    conversation = Conversation(system_prompt=steering.settings["system_prompt"])
+    with Session(checkpoint, LoadOptions.from_settings(steering.settings)) as session:
         finish(session.load(), as_json)
         show.errors.print(f"[bold]{checkpoint.title}[/]. {GREETING}")
         while (question := _question()) is not None:
-            turn = _turn(session, conversation, question, settings)
+            turn = _turn(session, conversation, question, steering)
             try:
                 _answer(turn, as_json)
             except Cancelled:
@@ -42,9 +42,8 @@ def chat_on(checkpoint: Checkpoint, settings: Settings, as_json: bool) -> None:
             conversation = turn.conversation
 
 
-def _turn(session: Session, conversation: Conversation, question: str, settings: Settings) -> Turn:
-    sampling = Sampling.from_settings(settings)
-    return Turn(session, conversation, question, sampling, when_full=settings["when_full"])
+def _turn(session: Session, conversation: Conversation, question: str, steering: Steering) -> Turn:
+    return Turn(session, conversation, question, steering.sampling(), when_full=steering.when_full)
 
 
 def _question() -> str | None:

@@ -19,6 +19,7 @@ from engine.cli.measure import measure_command
 from engine.cli.run import finish
 from engine.cli.serve import serve_command
 from engine.cli.servers import find_model, servers_group
+from engine.cli.steering import steering_of, steering_options
 from engine.machine.job import ProbeJob
 from engine.machine.probe import probe
 from engine.recommend.rules import recommend
@@ -64,22 +65,23 @@ def suggest_command(model: str, context: int | None, as_json: bool) -> None:
 @click.argument("prompt", required=False)
 @click.option("--system", help="System prompt. [default: the setting]")
 @click.option("--context", type=click.IntRange(256), help="Context in tokens. [default: the setting]")
-@click.option("--temperature", type=click.FloatRange(0, 2), help="0 always takes the likeliest token.")
-@click.option("--seed", type=click.IntRange(-1), help="The same seed gives the same answer.")
-@click.option("--max-tokens", type=click.IntRange(0), help="Longest answer; 0: no limit.")
+@steering_options
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
-def chat_command(model: str, prompt: str | None, as_json: bool, **changes: Any) -> None:
-    """Chat with MODEL; with a PROMPT (or text on standard input), answer it and end."""
-    values = settings.load()
-    renamed = {"system": "system_prompt", "context": "context_tokens"}
-    values = values.changed(**{renamed.get(key, key): value for key, value in changes.items() if value is not None})
+def chat_command(model: str, prompt: str | None, as_json: bool, **given: Any) -> None:
+    """Chat with MODEL; with a PROMPT (or text on standard input), answer it and end.
+
+    What is not chosen here comes from your settings, then from the model's makers, then from Halfbyte's defaults.
+    """
+    named_settings = {"system_prompt": given.pop("system"), "context_tokens": given.pop("context")}
+    values = settings.load().changed(**{name: value for name, value in named_settings.items() if value is not None})
     checkpoint = find_model(model)
+    steering = steering_of(checkpoint, values, given)
     if prompt is None and not sys.stdin.isatty():
         prompt = sys.stdin.read()
     if prompt is None:
-        chat_on(checkpoint, values, as_json)
+        chat_on(checkpoint, steering, as_json)
     else:
-        chat_once(checkpoint, values, prompt, as_json)
+        chat_once(checkpoint, steering, prompt, as_json)
 
 
 for command in (

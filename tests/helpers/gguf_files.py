@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ def write_gguf(
     layers: int = 1,
     spoilt: float | None = None,
     width: int = WIDTH,
+    values: Mapping[str, int | float] | None = None,
 ) -> Path:
-    """Write a Llama at F16 without a vocabulary; ``spoilt`` takes the place of one weight."""
+    """Write a Llama at F16 without a vocabulary; ``spoilt`` takes the place of one weight; ``values`` are metadata."""
     from gguf import GGUFWriter
 
     writer = GGUFWriter(path, architecture)
@@ -30,6 +32,8 @@ def write_gguf(
     writer.add_head_count_kv(2)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_file_type(file_type)
+    for key, value in (values or {}).items():
+        writer.add_int32(key, value) if isinstance(value, int) else writer.add_float32(key, value)
     random = np.random.RandomState(0)
 
     def add(name: str, *shape: int) -> None:

@@ -1,0 +1,72 @@
+"""Presets: sampling by name, some for common tasks; and what was last chosen with each model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.chat.shelf import Shelf, fit_name
+from engine.chat.steering import sound
+from engine.errors import NotFound, Refused
+from engine.paths import folders
+
+Values = Mapping[str, Any]
+
+# Ours, per task. What a preset leaves out stays with the model's makers and the settings.
+BUNDLED: Mapping[str, Values] = {
+    "Precise": {"temperature": 0.2, "top_p": 0.9, "min_p": 0.1},
+    "Balanced": {"temperature": 0.7, "top_p": 0.95, "min_p": 0.05},
+    "Creative": {"temperature": 1.1, "top_p": 0.98, "min_p": 0.03},
+    "Code": {"temperature": 0.0, "repeat_penalty": 1.0},
+}
+
+
+class Presets:
+    """The bundled presets and those that a person saved, on the disk."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._shelf: Shelf[Values] = Shelf(file or folders().data / "presets.json", _values, dict)
+
+    def all(self) -> dict[str, Values]:
+        """Return the presets by name, the bundled ones first."""
+        return {**BUNDLED, **{name: values for name, values in self._shelf.all().items() if name not in BUNDLED}}
+
+    def named(self, name: str) -> Values:
+        """Return a preset, whatever its case. Raises :class:`NotFound` with the names there are."""
+        presets = self.all()
+        for known, values in presets.items():
+            if known.lower() == name.lower():
+                return values
+        raise NotFound(f"The preset “{name}”", hint=f"There are: {', '.join(presets)}.")
+
+    def put(self, name: str, values: Values) -> None:
+        """Keep a preset. Raises :class:`Refused` for a name that cannot be, a bundled one's among them."""
+        if fit_name(name).lower() in (bundled.lower() for bundled in BUNDLED):
+            raise Refused(f"“{name}” is the name of a preset that comes with Halfbyte.", "Give it another name.")
+        self._shelf.put(name, values)
+
+    def delete(self, name: str) -> None:
+        self._shelf.delete(name)
+
+
+class LastChosen:
+    """What was last chosen with each model, so that its next conversation begins with it."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._shelf: Shelf[Values] = Shelf(file or folders().data / "chosen.json", _values, dict)
+
+    def of(self, model: str) -> Values:
+        return self._shelf.all().get(fit_model(model), {})
+
+    def note(self, model: str, values: Values) -> None:
+        self._shelf.put(fit_model(model), values)
+
+
+def fit_model(model: str) -> str:
+    """Return a model's name as it is noted: the end of a long one, which tells it from others."""
+    return " ".join(model.split())[-60:].strip() or "model"
+
+
+def _values(record: Any) -> Values | None:
+    return sound(record) if isinstance(record, Mapping) else None

@@ -1,0 +1,30 @@
+"""The options that steer an answer reach the model; what is wrong with them is said before one is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.chat.presets import Presets
+from engine.cli import main
+from tests.helpers.scripts import recorded, script
+
+
+def test_options_come_before_a_preset_and_a_preset_before_the_settings(tmp_path: Path) -> None:
+    Presets().put("Mine", {"temperature": 0.3, "top_k": 5})
+    model = script(tmp_path, chunks=["Yes"])
+    asked = ["chat", str(model.path), "Well?", "--preset", "mine", "--top-k", "9", "--stop", "END", "--stop", "\n"]
+    assert main(asked) == 0
+    sampling = recorded(model)[0]["sampling"]
+    assert (sampling["temperature"], sampling["top_k"], sampling["stop"]) == (0.3, 9, ["END", "\n"])
+    assert sampling["top_p"] == 0.95
+
+
+def test_an_unknown_preset_tells_those_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["chat", str(script(tmp_path).path), "Well?", "--preset", "wild"]) == 1
+    assert "Precise, Balanced" in capsys.readouterr().err
+
+
+def test_a_value_out_of_range_is_a_wrong_command_line(tmp_path: Path) -> None:
+    assert main(["chat", str(script(tmp_path).path), "Well?", "--min-p", "2"]) == 2
