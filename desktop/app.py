@@ -29,6 +29,7 @@ from desktop.flows.machine import MachineFlow
 from desktop.flows.make_all import MakeAllFlow
 from desktop.flows.moving import MovingFlow
 from desktop.flows.state import State
+from desktop.flows.steering import SteeringFlow
 from desktop.flows.suggestion import SuggestionFlow
 from desktop.garbage import GarbageTime
 from desktop.instance import Instance
@@ -79,6 +80,7 @@ class App(QObject):
         self.moving_flow.start()
         self.downloads_flow.start()
         self.chat_flow.start()
+        self.steering_flow.start()
         self.machine_flow.look()
 
     @Slot()
@@ -123,6 +125,7 @@ class App(QObject):
         self.downloads.limit_changed.connect(self._on_limit)
         self.downloads.models_wanted.connect(self._on_models_wanted)
         self.chat_flow = ChatFlow(self.jobs, self.chat)
+        self.steering_flow = SteeringFlow(self.jobs, self.chat)
         self.convert_flow = ConvertFlow(self.state, self.convert)
         self.compare_flow = CompareFlow(self.state, self.compare, self.store)
         self.make_all_flow = MakeAllFlow(self.state, self.compare, self.compare_flow)

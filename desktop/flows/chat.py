@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QFileDialog
@@ -68,6 +69,10 @@ class ChatFlow(QObject):
         if self.store.writing:
             self.store.put(entry)
             self._panel.select(entry.id)
+
+    @Slot(object, dict)
+    def _on_steered(self, conversation_id: int, values: dict[str, Any]) -> None:
+        self.store.change(conversation_id, **values)
 
     # The person wants
 
@@ -177,6 +182,7 @@ class ChatFlow(QObject):
         page.room.began.connect(self._on_began)
         page.room.said.connect(store.touch)
         page.room.titled.connect(store.rename)
+        page.room.steered.connect(self._on_steered)
         page.undelete_wanted.connect(self._on_undo)
         panel.opened.connect(self._on_open)
         panel.search_wanted.connect(store.search)

@@ -12,15 +12,17 @@ from desktop.jobs import Call, Jobs, JobThread, Latest
 from desktop.models.aftercare import Aftercare
 from desktop.models.unkept import Unkept
 from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.generation import NOTHING, Recommended, read_recommended
 from engine.catalog.library import Library
 from engine.chat.asking import Asked, Asker, Keeper
 from engine.chat.conversation import Conversation, Message
 from engine.chat.fitting import first_words
 from engine.chat.history.rows import Entry
 from engine.chat.history.tree import Tree
+from engine.chat.steering import Choice, Steering
 from engine.errors import Cancelled, EngineError
 from engine.events import Notice, Progress, PromptRead
-from engine.runtime.options import LoadOptions, Sampling
+from engine.runtime.options import LoadOptions
 from engine.runtime.session import Session
 from engine.settings import Settings
 
@@ -33,7 +35,8 @@ class ChatRoom(QObject):
     ``changed`` tells of a new :attr:`state`. An answer comes as ``tokens`` and ends with ``answered`` (how it ended is
     in the message: stopped by the person as well) or with ``failed`` (the error, and what had come until then).
     ``began`` carries the entry of a conversation with its first question, ``said`` the id of one that something was
-    said in, ``titled`` (id, title, who made it).
+    said in, ``titled`` (id, title, who made it), ``steered`` (id, what changed of its entry). ``usual`` is what a new
+    conversation begins with.
     """
 
     changed = Signal()
@@ -48,6 +51,8 @@ class ChatRoom(QObject):
     began = Signal(Entry)
     said = Signal(object)
     titled = Signal(object, str, str)
+    model_opened = Signal(Checkpoint)
+    steered = Signal(object, dict)
 
     def __init__(self, jobs: Jobs, settings: Settings, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -55,7 +60,10 @@ class ChatRoom(QObject):
         self.state: State = "empty"
         self.entry: Entry | None = None  # of the conversation that is shown, once it has begun
         self.tree = Tree(0)
+        self.choice = self.usual = Choice()
+        self.recommended = NOTHING  # by the makers of the model
         self.put_away: tuple[Entry, Tree] | None = None
+        self._instructed: str | None = None  # the system prompt of a conversation that has not begun
         self.path: Path | None = None
         self._jobs = jobs
         self._session: Session | None = None
@@ -87,7 +95,7 @@ class ChatRoom(QObject):
         self._drop_session()
         self.path = path
         self._become("loading")
-        self._finding.start(Call(Library(self.settings.models_folder).find, str(path), doing="Opening the model"))
+        self._finding.start(Call(_found, Library(self.settings.models_folder), path, doing="Opening the model"))
 
     @Slot()
     def cancel_load(self) -> None:
@@ -154,13 +162,48 @@ class ChatRoom(QObject):
         self._leave()
         if self.entry:
             self.put_away = self.entry, self.tree
-        self.entry, self.tree = entry, tree
+        self._show(entry, tree)
 
     def bring_back(self) -> None:
         """Return to the conversation that was put away."""
         if self.put_away:
-            self.entry, self.tree = self.put_away
+            self._show(*self.put_away)
             self.put_away = None
+
+    # How it is answered
+
+    @property
+    def steering(self) -> Steering:
+        """What the next answer is made with."""
+        return Steering(self.choice, self.recommended, self.settings)
+
+    @property
+    def system_prompt(self) -> str:
+        if self.entry:
+            return self.tree.system_prompt
+        return self.settings["system_prompt"] if self._instructed is None else self._instructed
+
+    def steer(self, choice: Choice) -> None:
+        """Answer this conversation with other settings from now on."""
+        self.choice = choice
+        if self.entry:
+            self._change_entry(options={**self.entry.options, **choice.record()})
+
+    def instruct(self, system_prompt: str) -> None:
+        """Give this conversation another system prompt."""
+        self._instructed = system_prompt
+        if self.entry:
+            self.tree = replace(self.tree, system_prompt=system_prompt)
+            self._change_entry(system_prompt=system_prompt)
+
+    def _change_entry(self, **values: Any) -> None:
+        assert self.entry is not None
+        self.entry = replace(self.entry, **values)
+        self.steered.emit(self.entry.id, values)
+
+    def _show(self, entry: Entry | None, tree: Tree) -> None:
+        self.entry, self.tree, self._instructed = entry, tree, None
+        self.choice = Choice.of(entry.options) if entry else self.usual
 
     def forget(self) -> None:
         """Keep no cache of the conversation: it is deleted."""
@@ -210,13 +253,13 @@ class ChatRoom(QObject):
         assert self._session is not None
         self.put_away = None
         self._aftercare.before_question()
-        sampling = Sampling.from_settings(self.settings)
-        return Asker(self._keeper, self._session, sampling, self.settings["when_full"])
+        steering = self.steering
+        return Asker(self._keeper, self._session, steering.sampling(), steering.when_full)
 
     def _begin(self, question: Message) -> None:
         """Make the conversation, unless there is one."""
         if self.entry is None:
-            entry, _ = self._keeper.new(system_prompt=self.settings["system_prompt"])
+            entry, _ = self._keeper.new(self.system_prompt, **self.choice.record())
             self.entry, self.tree = entry, Tree(entry.id, entry.system_prompt)
             self.began.emit(entry)
             self.titled.emit(entry.id, first_words(Conversation((question,))), "words")
@@ -254,9 +297,11 @@ class ChatRoom(QObject):
         self._wires, self._thread, self._asked = [], None, None
 
     @Slot(object)
-    def _on_found(self, checkpoint: Checkpoint) -> None:
+    def _on_found(self, found: tuple[Checkpoint, Recommended]) -> None:
         if self.state != "loading":  # given up meanwhile
             return
+        checkpoint, self.recommended = found
+        self.model_opened.emit(checkpoint)
         try:
             self._session = Session(checkpoint, LoadOptions.from_settings(self.settings))
         except EngineError as error:
@@ -310,6 +355,11 @@ class ChatRoom(QObject):
             self._aftercare.after_answer(self._session, self.tree.conversation_id)
             if len(self.tree.branch) == 2 and answer.complete:
                 self._aftercare.suggest_title(self._session, self.tree.conversation_id, self.conversation)
+
+
+def _found(library: Library, path: Path) -> tuple[Checkpoint, Recommended]:
+    checkpoint = library.find(str(path))
+    return checkpoint, read_recommended(checkpoint.path)
 
 
 def _stopped(asked: Asked) -> Tree:

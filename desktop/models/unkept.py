@@ -20,9 +20,10 @@ class Unkept:
     def __init__(self) -> None:
         self._ids = itertools.count(_FIRST_ID)
 
-    def new(self, system_prompt: str = "") -> tuple[Entry, Future[None]]:
+    def new(self, system_prompt: str = "", folder: str = "", **options: Any) -> tuple[Entry, Future[None]]:
         now = time.time()
-        return Entry(self.new_id(), system_prompt=system_prompt, created_s=now, changed_s=now), _done()
+        entry = Entry(self.new_id(), "", "", system_prompt, folder, options=options, created_s=now, changed_s=now)
+        return entry, _done()
 
     def new_id(self) -> int:
         return next(self._ids)

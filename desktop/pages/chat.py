@@ -37,11 +37,13 @@ _OBSTACLES = {"empty": "Choose a model first", "loading": "The model is being lo
 class ChatPage(ChatFrame):
     """Show a :class:`ChatRoom`, and at its left the kept conversations, which :mod:`desktop.flows.chat` joins to it.
 
-    ``way_chosen`` tells a fault's button that leads to another page, ``undelete_wanted`` the wish to undo a deletion.
+    ``way_chosen`` tells a fault's button that leads to another page, ``undelete_wanted`` the wish to undo a deletion,
+    ``settings_wanted`` the one to see the settings of the conversation's answers.
     """
 
     way_chosen = Signal(object)
     undelete_wanted = Signal()
+    settings_wanted = Signal()
 
     def __init__(self, jobs: Jobs, settings: Settings) -> None:
         super().__init__(self._make_view)
@@ -86,6 +88,10 @@ class ChatPage(ChatFrame):
     def close_room(self) -> None:
         """End the model's process."""
         self.room.close()
+
+    @Slot()
+    def want_settings(self) -> None:
+        self.settings_wanted.emit()
 
     @Slot(str)
     def ask(self, question: str) -> None:
@@ -364,7 +370,7 @@ class ChatPage(ChatFrame):
         """Let the Tab key go through the messages from top to bottom, and then to the composer."""
         stops = [stop for view in self.transcript.views for stop in view.tab_stops()]
         for one, next_ in itertools.pairwise(
-            [self.new, *self.panel.stops, *stops, self.composer.field, self.composer.deed]
+            [self.new, *self.panel.stops, *stops, self.composer.field, self.composer.steer, self.composer.deed]
         ):
             QWidget.setTabOrder(one, next_)
 
@@ -392,6 +398,7 @@ class ChatPage(ChatFrame):
         self.strip.undo_wanted.connect(self.bring_back)
         self.welcome.asked.connect(self.ask)
         self.composer.asked.connect(self.ask)
+        self.composer.settings_wanted.connect(self.settings_wanted)
         self.transcript.views_changed.connect(self._on_views_changed)
         self.transcript.latest_wanted.connect(self.focus_first)
         self.composer.field.paged.connect(self.transcript.turn_page)
@@ -402,6 +409,7 @@ class ChatPage(ChatFrame):
             QShortcut(QKeySequence(keys), self, self.search, context=inside)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self, self.finder.open_it, context=inside)
         QShortcut(QKeySequence(Qt.Key.Key_Escape), self, room.stop, context=inside)
+        QShortcut(QKeySequence("Ctrl+Shift+M"), self, self.want_settings, context=inside)
 
 
 def _worded(progress: Progress) -> Progress:

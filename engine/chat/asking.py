@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.chat.context import WhenFull
 from engine.chat.conversation import Message
@@ -24,7 +24,7 @@ from engine.runtime.session import Session
 class Keeper(Protocol):
     """Where a conversation is kept: :class:`engine.chat.history.store.History` as far as asking needs it."""
 
-    def new(self, system_prompt: str = "") -> tuple[Entry, Future[None]]: ...
+    def new(self, system_prompt: str = "", folder: str = "", **options: Any) -> tuple[Entry, Future[None]]: ...
 
     def new_id(self) -> int: ...
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, 
 from desktop.theme import scale
 from desktop.theme.icons import icon
 from desktop.widgets.chat.gauge import ContextGauge
-from desktop.widgets.controls import button, label, restyle
+from desktop.widgets.controls import button, icon_button, label, restyle
 
 _MOST_LINES = 10
 _PAGES: dict[int, int] = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
@@ -73,10 +73,14 @@ class QuestionField(QPlainTextEdit):
 
 
 class Composer(QFrame):
-    """``asked`` carries a question, ``stop_wanted`` the wish to end the answer. One button does both."""
+    """``asked`` carries a question, ``stop_wanted`` the wish to end the answer. One button does both.
+
+    ``settings_wanted`` is the wish to see how answers are made.
+    """
 
     asked = Signal(str)
     stop_wanted = Signal()
+    settings_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -88,6 +92,8 @@ class Composer(QFrame):
         self.deed = button("Send", "primary", "send")
         self.deed.clicked.connect(self._on_deed)
         self.hint = label("", "caption", wraps=True)
+        self.steer = icon_button("settings", "Model settings (Ctrl+Shift+M)")
+        self.steer.clicked.connect(self.settings_wanted)
         self.gauge = ContextGauge()
         self._answering = False
         self._obstacle = ""
@@ -97,6 +103,7 @@ class Composer(QFrame):
         below.setSpacing(scale.M)
         below.addWidget(self.hint, 1)
         below.addWidget(self.gauge)
+        below.addWidget(self.steer)
         below.addWidget(self.deed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(scale.M, scale.S, scale.S, scale.S)

@@ -1,0 +1,146 @@
+"""The settings of one conversation's answers: what is changed here holds from the next answer on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
+
+from desktop.models.steering_words import inherited_words, preset_of, stops_of, stops_text
+from desktop.theme import scale
+from desktop.widgets.controls import add, button, label, paragraph, row
+from desktop.widgets.fields import Choice as Choices
+from desktop.widgets.scroll_column import ScrollColumn
+from desktop.widgets.setting_row import SettingRow
+from desktop.widgets.steering.shelf_bar import ShelfBar
+from desktop.widgets.steering.texts_row import TextsRow
+from engine.chat.context import WHEN_FULL
+from engine.chat.presets import BUNDLED
+from engine.chat.steering import NUMBERS, Choice, Steering
+from engine.errors import Refused
+from engine.settings import TABLE
+
+_PURPOSE = "They hold for this conversation, from the next answer on; new ones with this model begin with them."
+_STOPS_HELP = "The answer ends before the first of these. One a line; \\n is a line break within one."
+_SIZE = 560, 680
+
+
+class SettingsDialog(QDialog):
+    """``changed`` carries the :class:`Choice` at each change; the other signals a preset's name."""
+
+    changed = Signal(object)
+    save_wanted = Signal(str)
+    delete_wanted = Signal(str)
+    restore_wanted = Signal(str)
+
+    def __init__(self, steering: Steering, presets: Mapping[str, Mapping[str, Any]], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Model settings")
+        self.choice = steering.choice
+        self._steering = steering
+        self._presets = presets
+        self.bar = ShelfBar("&Preset", "No preset", BUNDLED)
+        self.bar.chosen.connect(self._on_preset)
+        self.bar.save_wanted.connect(self.save_wanted)
+        self.bar.delete_wanted.connect(self.delete_wanted)
+        self.bar.restore_wanted.connect(self.restore_wanted)
+        self.rows = {name: self._row(name) for name in NUMBERS}
+        self.stops = TextsRow("Stop strings", _STOPS_HELP, 3)
+        self.stops.changed.connect(self._on_stops)
+        self.when_full = self._make_when_full()
+        self.clear = button("Use the defaults", "quiet", "undo")
+        self.clear.clicked.connect(self._on_clear)
+        self.shut = button("Close", "primary")
+        self.shut.clicked.connect(self.accept)
+        self._lay_out()
+        self.show_choice(self.choice)
+
+    def show_choice(self, choice: Choice) -> None:
+        """Show values without telling of them."""
+        self.choice = choice
+        steering = replace(self._steering, choice=choice)
+        for name, line in self.rows.items():
+            line.show_value(steering.value(name))
+        self.stops.show_text(stops_text(choice.sampling.get("stop", ())))
+        self.when_full.setCurrentIndex(self.when_full.findData(choice.when_full))
+        self._show_state()
+
+    def show_presets(self, presets: Mapping[str, Mapping[str, Any]]) -> None:
+        self._presets = presets
+        self._show_state()
+
+    def done(self, result: int) -> None:
+        self.stops.settle()  # Escape leaves no field
+        super().done(result)
+
+    def _show_state(self) -> None:
+        self.bar.show_things(list(self._presets), preset_of(self._presets, self.choice.sampling))
+        self.clear.setEnabled(self.choice != Choice())
+
+    def _row(self, name: str) -> SettingRow:
+        """Return the row of a number, whose way back leads to what holds without a choice."""
+        inherited, _ = self._steering.inherited(name)
+        words = f"{TABLE[name].help} {inherited_words(self._steering, name)}"
+        line = SettingRow(replace(TABLE[name], default=inherited, help=words), inherited)
+        line.changed.connect(self._on_value)
+        return line
+
+    def _make_when_full(self) -> Choices:
+        made = Choices()
+        made.addItem(f"As in the settings: {WHEN_FULL[self._steering.settings['when_full']]}", "")
+        for way, words in WHEN_FULL.items():
+            made.addItem(words, way)
+        made.activated.connect(self._on_when_full)
+        return made
+
+    def _take(self, choice: Choice) -> None:
+        if choice != self.choice:
+            self.choice = choice
+            self._show_state()
+            self.changed.emit(choice)
+
+    @Slot(str, object)
+    def _on_value(self, name: str, value: Any) -> None:
+        same = value == self.rows[name].setting.default
+        self._take(self.choice.with_value(name, None if same else value))
+
+    @Slot(str)
+    def _on_stops(self, text: str) -> None:
+        try:
+            self._take(self.choice.with_value("stop", stops_of(text) or None))
+            self.stops.show_problem("")
+        except Refused as error:
+            self.stops.show_problem(error.message)
+
+    @Slot(int)
+    def _on_when_full(self, _index: int) -> None:
+        self._take(replace(self.choice, when_full=self.when_full.currentData()))
+
+    @Slot(str)
+    def _on_preset(self, name: str) -> None:
+        self._take(replace(self.choice, sampling=self._presets[name]))
+        self.show_choice(self.choice)
+
+    @Slot()
+    def _on_clear(self) -> None:
+        self._take(Choice())
+        self.show_choice(self.choice)
+        self.shut.setFocus()
+
+    def _lay_out(self) -> None:
+        self.resize(*_SIZE)
+        content = QWidget()
+        inner = QVBoxLayout(content)
+        inner.setContentsMargins(scale.XS, 0, scale.M, 0)
+        inner.setSpacing(scale.S)
+        full = label("When the context is full", buddy=self.when_full)
+        add(inner, [*self.rows.values(), self.stops, scale.S, full, self.when_full, None])
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(scale.XL, scale.XL, scale.XL, scale.L)
+        layout.setSpacing(scale.M)
+        add(layout, [label("Model settings", "heading"), paragraph(_PURPOSE), self.bar])
+        layout.addWidget(ScrollColumn(content, "Settings of the answers"), 1)
+        add(layout, [row(self.clear, None, self.shut)])

@@ -1,0 +1,128 @@
+"""The settings of a conversation's answers: chosen in a dialog, kept with the conversation, saved as presets."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+
+from desktop.flows.steering import SteeringFlow
+from desktop.models.steering_words import stops_of, stops_text
+from engine.chat.presets import BUNDLED, LastChosen, Presets
+from engine.chat.steering import Choice
+from tests.helpers.scripts import recorded
+
+
+@pytest.fixture
+def flow(page, qtbot):
+    flow = SteeringFlow(page.room._jobs, page)
+    flow.start()
+    qtbot.waitUntil(lambda: flow._presets is not BUNDLED)
+    return flow
+
+
+def opened(page, qtbot, flow):
+    """Open the dialog with the keyboard."""
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)
+    page.focus_first()
+    qtbot.keyClick(
+        page.composer.field, Qt.Key.Key_M, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    )
+    qtbot.waitUntil(lambda: flow.dialog is not None)
+    return flow.dialog
+
+
+def test_what_is_chosen_holds_for_the_next_answer_and_is_kept(page, talk, qtbot, flow):
+    talk.load(chunks=["Yes"])
+    steered = []
+    page.room.steered.connect(lambda *told: steered.append(told))
+    dialog = opened(page, qtbot, flow)
+    dialog.rows["temperature"].editor.setValue(0.25)
+    dialog.rows["seed"].editor.setValue(7)
+    dialog.stops.field.setPlainText("END\n\\n\\n")
+    dialog.accept()
+    talk.ask("Well?")
+    sampling = recorded(talk.model)[0]["sampling"]
+    assert (sampling["temperature"], sampling["seed"], sampling["stop"]) == (0.25, 7, ["END", "\n\n"])
+    assert sampling["top_k"] == 40
+    entry = page.room.entry
+    assert Choice.of(entry.options).sampling == {"temperature": 0.25, "seed": 7, "stop": ["END", "\n\n"]}
+    dialog = opened(page, qtbot, flow)
+    dialog.when_full.setCurrentIndex(dialog.when_full.findData("drop_oldest"))
+    dialog.when_full.activated.emit(dialog.when_full.currentIndex())
+    dialog.accept()
+    assert steered[-1][0] == entry.id
+    assert steered[-1][1]["options"]["when_full"] == "drop_oldest"
+    assert page.room.steering.when_full == "drop_oldest"
+
+
+def test_going_back_to_a_default_chooses_nothing(page, talk, qtbot, flow):
+    talk.load(chunks=["Yes"])
+    dialog = opened(page, qtbot, flow)
+    dialog.rows["top_k"].editor.setValue(3)
+    assert page.room.choice.sampling == {"top_k": 3}
+    dialog.rows["top_k"].reset.click()
+    assert page.room.choice == Choice()
+    assert not dialog.clear.isEnabled()
+    dialog.reject()
+
+
+def test_a_new_conversation_begins_with_what_was_last_chosen_but_the_seed(page, talk, qtbot, flow):
+    talk.load(chunks=["Yes"])
+    dialog = opened(page, qtbot, flow)
+    dialog.rows["temperature"].editor.setValue(0.25)
+    dialog.rows["seed"].editor.setValue(7)
+    dialog.accept()
+    talk.ask("Well?")
+    page.begin_anew()
+    assert page.room.choice.sampling == {"temperature": 0.25}
+    qtbot.waitUntil(lambda: LastChosen().of(talk.page.room._session.checkpoint.name) == {"temperature": 0.25})
+
+
+def test_a_model_loaded_again_begins_with_it_too(page, talk, qtbot, flow, tmp_path):
+    LastChosen().note(str(tmp_path / "model.script.json"), {"top_k": 5})
+    talk.load(chunks=["Yes"])
+    qtbot.waitUntil(lambda: page.room.choice.sampling == {"top_k": 5})
+
+
+def test_presets_are_saved_chosen_deleted_and_brought_back(page, talk, qtbot, flow):
+    dialog = opened(page, qtbot, flow)
+    dialog.rows["temperature"].editor.setValue(0.25)
+    dialog.bar.save.click()
+    qtbot.keyClicks(dialog.bar.name, "Mine")
+    qtbot.keyClick(dialog.bar.name, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: dialog.bar.list.currentText() == "Mine")
+    dialog.bar.list.setCurrentIndex(dialog.bar.list.findData("Code"))
+    dialog.bar.list.activated.emit(dialog.bar.list.currentIndex())
+    assert dialog.rows["temperature"].value == 0.0
+    assert dialog.choice.sampling == BUNDLED["Code"]
+    assert not dialog.bar.delete.isEnabled()
+    dialog.bar.list.setCurrentIndex(dialog.bar.list.findData("Mine"))
+    dialog.bar.list.activated.emit(dialog.bar.list.currentIndex())
+    dialog.bar.delete.click()
+    qtbot.waitUntil(lambda: dialog.bar.list.findData("Mine") < 0)
+    assert "Mine" not in Presets().all()
+    dialog.bar.note.ways[0].click()
+    qtbot.waitUntil(lambda: dialog.bar.list.currentText() == "Mine")
+    assert Presets().named("Mine") == {"temperature": 0.25}
+    dialog.reject()
+
+
+def test_a_bundled_name_is_refused_in_the_dialog(page, talk, qtbot, flow):
+    dialog = opened(page, qtbot, flow)
+    dialog.bar.save_wanted.emit("Precise")
+    qtbot.waitUntil(lambda: "comes with Halfbyte" in dialog.bar.note.words.text())
+    dialog.reject()
+
+
+def test_the_dialog_is_gone_when_it_is_closed(page, talk, qtbot, flow):
+    dialog = opened(page, qtbot, flow)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert flow.dialog is None
+    assert QApplication.activeModalWidget() is None
+
+
+@pytest.mark.parametrize("stops", [[], ["END"], ["\n\n", "a\\nb", "\t\\"], ["\\", " "]])
+def test_stop_strings_survive_their_field(stops):
+    assert stops_of(stops_text(stops)) == stops
