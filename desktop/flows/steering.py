@@ -1,4 +1,4 @@
-"""The chat page's settings of answers, and the presets on the disk."""
+"""How a conversation is answered: the dialogs of its settings and its system prompt, with presets and saved prompts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import Any
 from PySide6.QtCore import QObject, Slot
 
 from desktop.jobs import Call, Jobs, Latest
+from desktop.models.shelved import Shelved
 from desktop.pages.chat import ChatPage
+from desktop.widgets.steering.prompt_dialog import PromptDialog
 from desktop.widgets.steering.settings_dialog import SettingsDialog
+from desktop.widgets.steering.shelf_bar import ShelfBar
 from engine.catalog.checkpoint import Checkpoint
-from engine.chat.presets import BUNDLED, LastChosen, Presets
+from engine.chat.presets import LastChosen, presets
+from engine.chat.prompts import prompts
 from engine.chat.steering import Choice
 from engine.errors import EngineError
 
@@ -22,38 +26,91 @@ _NOT_USUAL = frozenset({"seed", "json_schema", "grammar", "logprobs"})
 
 
 class SteeringFlow(QObject):
-    """Call :meth:`start` once."""
+    """Call :meth:`start` once. ``dialog`` is the one that is open."""
 
     def __init__(self, jobs: Jobs, page: ChatPage) -> None:
         super().__init__(page)
+        self.presets = self._shelved(Shelved(jobs, presets, self))
+        self.prompts = self._shelved(Shelved(jobs, prompts, self))
+        self.dialog: SettingsDialog | PromptDialog | None = None
         self._jobs = jobs
         self._page = page
-        self._presets: Mapping[str, Values] = BUNDLED
         self._model = ""
-        self._deleted: tuple[str, Values] | None = None
-        self.dialog: SettingsDialog | None = None
-        self._reading = Latest(jobs)
-        self._reading.finished.connect(self._on_presets)
-        self._reading.failed.connect(self._on_failed)
         self._recalling = Latest(jobs)
         self._recalling.finished.connect(self._on_usual)
         page.settings_wanted.connect(self.open_settings)
+        page.prompt_wanted.connect(self.open_prompt)
         page.room.model_opened.connect(self._on_model)
 
     def start(self) -> None:
-        self._reading.start(Call(_read))
+        self.presets.read()
+        self.prompts.read()
 
     @Slot()
     def open_settings(self) -> None:
         """Show the settings of the conversation's answers."""
-        room = self._page.room
-        self.dialog = dialog = SettingsDialog(room.steering, self._presets, self._page)
-        dialog.changed.connect(room.steer)
-        dialog.save_wanted.connect(self._on_save)
-        dialog.delete_wanted.connect(self._on_delete)
-        dialog.restore_wanted.connect(self._on_restore)
+        dialog = SettingsDialog(self._page.room.steering, self.presets.things, self._page)
+        dialog.changed.connect(self._page.room.steer)
+        dialog.finished.connect(self._on_chosen)
+        self._open(dialog, self.presets)
+
+    @Slot()
+    def open_prompt(self) -> None:
+        """Show the conversation's system prompt."""
+        dialog = PromptDialog(self._page.room.system_prompt, self.prompts.things, self._page)
+        dialog.changed.connect(self._page.instruct)
+        self._open(dialog, self.prompts)
+
+    def _open(self, dialog: SettingsDialog | PromptDialog, shelf: Shelved) -> None:
+        self.dialog = dialog
+        bar: ShelfBar = dialog.bar
+        bar.save_wanted.connect(self._on_save)
+        bar.delete_wanted.connect(self._on_delete)
+        bar.restore_wanted.connect(shelf.restore)
         dialog.finished.connect(self._on_closed)
         dialog.open()
+
+    def _shelved(self, shelf: Shelved) -> Shelved:
+        shelf.changed.connect(self._on_shelf)
+        shelf.failed.connect(self._on_failed)
+        return shelf
+
+    @property
+    def _shelf(self) -> Shelved:
+        """The shelf of the open dialog."""
+        return self.prompts if isinstance(self.dialog, PromptDialog) else self.presets
+
+    @Slot(str)
+    def _on_save(self, name: str) -> None:
+        assert self.dialog is not None
+        self._shelf.put(name, self.dialog.thing)
+
+    @Slot(str)
+    def _on_delete(self, name: str) -> None:
+        assert self.dialog is not None
+        self._shelf.delete(name)
+        self.dialog.bar.show_deleted(name)
+
+    @Slot()
+    def _on_shelf(self) -> None:
+        if self.dialog and self.sender() is self._shelf:
+            self.dialog.show_things(self._shelf.things)
+
+    @Slot(Exception)
+    def _on_failed(self, error: Exception) -> None:
+        if self.dialog and isinstance(error, EngineError):
+            self.dialog.bar.show_problem(f"{error.message} {error.hint}".strip())
+        else:
+            self._page.show_error(error)
+
+    @Slot()
+    def _on_closed(self) -> None:
+        if self.dialog:
+            self.dialog.deleteLater()
+            self.dialog = None
+        self._page.focus_first()
+
+    # What is usual with a model
 
     @Slot(Checkpoint)
     def _on_model(self, checkpoint: Checkpoint) -> None:
@@ -70,62 +127,12 @@ class SteeringFlow(QObject):
             room.choice = room.usual
 
     @Slot()
-    def _on_closed(self) -> None:
-        assert self.dialog is not None
-        choice = self.dialog.choice
-        self.dialog.deleteLater()
-        self.dialog = None
-        values = {name: value for name, value in choice.sampling.items() if name not in _NOT_USUAL}
-        if self._model and values != self._page.room.usual.sampling:
-            self._page.room.usual = Choice(values)
+    def _on_chosen(self) -> None:
+        room = self._page.room
+        values = {name: value for name, value in room.choice.sampling.items() if name not in _NOT_USUAL}
+        if self._model and values != room.usual.sampling:
+            room.usual = Choice(values)
             self._jobs.start(Call(_note, self._model, values))
-        self._page.focus_first()
-
-    # Presets
-
-    @Slot(str)
-    def _on_save(self, name: str) -> None:
-        assert self.dialog is not None
-        self._reading.start(Call(_put, name, dict(self.dialog.choice.sampling)))
-
-    @Slot(str)
-    def _on_delete(self, name: str) -> None:
-        assert self.dialog is not None
-        self._deleted = name, self._presets[name]
-        self.dialog.bar.show_deleted(name)
-        self._reading.start(Call(_delete, name))
-
-    @Slot(str)
-    def _on_restore(self, _name: str) -> None:
-        if self._deleted:
-            self._reading.start(Call(_put, *self._deleted))
-
-    @Slot(object)
-    def _on_presets(self, presets: Mapping[str, Values]) -> None:
-        self._presets = presets
-        if self.dialog:
-            self.dialog.show_presets(presets)
-
-    @Slot(Exception)
-    def _on_failed(self, error: Exception) -> None:
-        if self.dialog and isinstance(error, EngineError):
-            self.dialog.bar.show_problem(f"{error.message} {error.hint}".strip())
-        else:
-            self._page.show_error(error)
-
-
-def _read() -> dict[str, Values]:
-    return Presets().all()
-
-
-def _put(name: str, values: Values) -> dict[str, Values]:
-    Presets().put(name, values)
-    return _read()
-
-
-def _delete(name: str) -> dict[str, Values]:
-    Presets().delete(name)
-    return _read()
 
 
 def _usual(model: str) -> Values:

@@ -38,12 +38,13 @@ class ChatPage(ChatFrame):
     """Show a :class:`ChatRoom`, and at its left the kept conversations, which :mod:`desktop.flows.chat` joins to it.
 
     ``way_chosen`` tells a fault's button that leads to another page, ``undelete_wanted`` the wish to undo a deletion,
-    ``settings_wanted`` the one to see the settings of the conversation's answers.
+    ``settings_wanted`` the one to see the settings of the conversation's answers, ``prompt_wanted`` its system prompt.
     """
 
     way_chosen = Signal(object)
     undelete_wanted = Signal()
     settings_wanted = Signal()
+    prompt_wanted = Signal()
 
     def __init__(self, jobs: Jobs, settings: Settings) -> None:
         super().__init__(self._make_view)
@@ -56,6 +57,7 @@ class ChatPage(ChatFrame):
         self._usable: list[Path] = []
         self._shown: list[int] = []  # the ids of the messages in the transcript
         self.finding = Finding(self.finder, self.transcript, lambda: self.room.conversation.messages)
+        self.instructed.show_prompt(self.room.system_prompt)
         self._wire()
         self._on_changed()
 
@@ -74,6 +76,7 @@ class ChatPage(ChatFrame):
     def show_settings(self, settings: Settings) -> None:
         """Take settings on: sampling holds from the next question on, how a model is loaded from its next loading."""
         self.room.settings = settings
+        self.instructed.show_prompt(self.room.system_prompt)
 
     @Slot(Path)
     def choose(self, path: Path) -> None:
@@ -92,6 +95,16 @@ class ChatPage(ChatFrame):
     @Slot()
     def want_settings(self) -> None:
         self.settings_wanted.emit()
+
+    @Slot()
+    def want_prompt(self) -> None:
+        self.prompt_wanted.emit()
+
+    @Slot(str)
+    def instruct(self, system_prompt: str) -> None:
+        """Give the conversation another system prompt."""
+        self.room.instruct(system_prompt)
+        self.instructed.show_prompt(system_prompt)
 
     @Slot(str)
     def ask(self, question: str) -> None:
@@ -153,6 +166,7 @@ class ChatPage(ChatFrame):
         """Show the room's conversation from its end."""
         branch = self.room.tree.branch
         self.strip.hide()
+        self.instructed.show_prompt(self.room.system_prompt)
         self._shown = [node.id for node in branch]
         self.transcript.show_messages([node.message for node in branch])
         self.answer = self._newest_answer()
@@ -370,7 +384,15 @@ class ChatPage(ChatFrame):
         """Let the Tab key go through the messages from top to bottom, and then to the composer."""
         stops = [stop for view in self.transcript.views for stop in view.tab_stops()]
         for one, next_ in itertools.pairwise(
-            [self.new, *self.panel.stops, *stops, self.composer.field, self.composer.steer, self.composer.deed]
+            [
+                self.new,
+                *self.panel.stops,
+                self.instructed,
+                *stops,
+                self.composer.field,
+                self.composer.steer,
+                self.composer.deed,
+            ]
         ):
             QWidget.setTabOrder(one, next_)
 
@@ -398,6 +420,7 @@ class ChatPage(ChatFrame):
         self.strip.undo_wanted.connect(self.bring_back)
         self.welcome.asked.connect(self.ask)
         self.composer.asked.connect(self.ask)
+        self.instructed.clicked.connect(self.want_prompt)
         self.composer.settings_wanted.connect(self.settings_wanted)
         self.transcript.views_changed.connect(self._on_views_changed)
         self.transcript.latest_wanted.connect(self.focus_first)
@@ -409,6 +432,7 @@ class ChatPage(ChatFrame):
             QShortcut(QKeySequence(keys), self, self.search, context=inside)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self, self.finder.open_it, context=inside)
         QShortcut(QKeySequence(Qt.Key.Key_Escape), self, room.stop, context=inside)
+        QShortcut(QKeySequence("Ctrl+Shift+P"), self, self.want_prompt, context=inside)
         QShortcut(QKeySequence("Ctrl+Shift+M"), self, self.want_settings, context=inside)
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.chat.shelf import Shelf, fit_name
+from engine.chat.shelf import NAME_LETTERS, Shelf
 from engine.chat.steering import sound
-from engine.errors import NotFound, Refused
 from engine.paths import folders
 
 Values = Mapping[str, Any]
@@ -22,39 +21,16 @@ BUNDLED: Mapping[str, Values] = {
 }
 
 
-class Presets:
-    """The bundled presets and those that a person saved, on the disk."""
-
-    def __init__(self, file: Path | None = None) -> None:
-        self._shelf: Shelf[Values] = Shelf(file or folders().data / "presets.json", _values, dict)
-
-    def all(self) -> dict[str, Values]:
-        """Return the presets by name, the bundled ones first."""
-        return {**BUNDLED, **{name: values for name, values in self._shelf.all().items() if name not in BUNDLED}}
-
-    def named(self, name: str) -> Values:
-        """Return a preset, whatever its case. Raises :class:`NotFound` with the names there are."""
-        presets = self.all()
-        for known, values in presets.items():
-            if known.lower() == name.lower():
-                return values
-        raise NotFound(f"The preset “{name}”", hint=f"There are: {', '.join(presets)}.")
-
-    def put(self, name: str, values: Values) -> None:
-        """Keep a preset. Raises :class:`Refused` for a name that cannot be, a bundled one's among them."""
-        if fit_name(name).lower() in (bundled.lower() for bundled in BUNDLED):
-            raise Refused(f"“{name}” is the name of a preset that comes with Halfbyte.", "Give it another name.")
-        self._shelf.put(name, values)
-
-    def delete(self, name: str) -> None:
-        self._shelf.delete(name)
+def presets(file: Path | None = None) -> Shelf[Values]:
+    """Return the bundled presets and those that a person saved."""
+    return Shelf(file or folders().data / "presets.json", "preset", _values, dict, BUNDLED)
 
 
 class LastChosen:
     """What was last chosen with each model, so that its next conversation begins with it."""
 
     def __init__(self, file: Path | None = None) -> None:
-        self._shelf: Shelf[Values] = Shelf(file or folders().data / "chosen.json", _values, dict)
+        self._shelf: Shelf[Values] = Shelf(file or folders().data / "chosen.json", "model", _values, dict)
 
     def of(self, model: str) -> Values:
         return self._shelf.all().get(fit_model(model), {})
@@ -65,7 +41,7 @@ class LastChosen:
 
 def fit_model(model: str) -> str:
     """Return a model's name as it is noted: the end of a long one, which tells it from others."""
-    return " ".join(model.split())[-60:].strip() or "model"
+    return " ".join(model.split())[-NAME_LETTERS:].strip() or "model"
 
 
 def _values(record: Any) -> Values | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from engine.catalog.state_file import StateFile
-from engine.errors import Refused
+from engine.errors import NotFound, Refused
 
 Thing = TypeVar("Thing")
 
@@ -16,22 +16,49 @@ KEPT = 500
 
 
 class Shelf(Generic[Thing]):
-    """Things by name, in the order in which they were put there. ``read`` returns a thing, or ``None`` for nonsense."""
+    """Things by name, the bundled ones first, then in the order in which they were put there.
 
-    def __init__(self, file: Path, read: Callable[[Any], Thing | None], write: Callable[[Thing], Any]) -> None:
+    ``read`` returns a thing from its JSON value, or ``None`` for nonsense. ``what`` is the word for a thing.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        what: str,
+        read: Callable[[Any], Thing | None],
+        write: Callable[[Thing], Any],
+        bundled: Mapping[str, Thing] | None = None,
+    ) -> None:
+        self.bundled = bundled or {}
         self._file = StateFile(file)
+        self._what = what
         self._read = read
         self._write = write
 
     def all(self) -> dict[str, Thing]:
         stored = self._file.read().get("things")
         found = stored.items() if isinstance(stored, Mapping) else ()
-        read = ((name, self._read(record)) for name, record in found)
-        return {name: thing for name, thing in read if thing is not None}
+        read = ((name, self._read(record)) for name, record in found if name not in self.bundled)
+        return {**self.bundled, **{name: thing for name, thing in read if thing is not None}}
+
+    def named(self, name: str) -> Thing:
+        """Return a thing, whatever the case of its name. Raises :class:`NotFound` with the names there are."""
+        things = self.all()
+        for known, thing in things.items():
+            if known.lower() == name.lower():
+                return thing
+        hint = f"There are: {', '.join(things)}." if things else "None is saved yet."
+        raise NotFound(f"The {self._what} “{name}”", hint=hint)
 
     def put(self, name: str, thing: Thing) -> None:
-        """Keep a thing, in place of the one of that name. Raises :class:`Refused` where it cannot be kept."""
-        self._change(lambda things: things | {fit_name(name): self._write(thing)})
+        """Keep a thing, in place of the one of that name.
+
+        Raises :class:`Refused` for a name that cannot be, a bundled thing's among them, and where it cannot be kept.
+        """
+        name = fit_name(name)
+        if name.lower() in (bundled.lower() for bundled in self.bundled):
+            raise Refused(f"“{name}” is the name of a {self._what} that comes with Halfbyte.", "Give it another name.")
+        self._change(lambda things: things | {name: self._write(thing)})
 
     def delete(self, name: str) -> None:
         """Take a thing away; to undo it, :meth:`put` it back."""

@@ -19,7 +19,7 @@ from engine.cli.measure import measure_command
 from engine.cli.run import finish
 from engine.cli.serve import serve_command
 from engine.cli.servers import find_model, servers_group
-from engine.cli.steering import steering_of, steering_options
+from engine.cli.steering import steering_of, steering_options, system_prompt_of
 from engine.machine.job import ProbeJob
 from engine.machine.probe import probe
 from engine.recommend.rules import recommend
@@ -72,7 +72,7 @@ def chat_command(model: str, prompt: str | None, as_json: bool, **given: Any) ->
 
     What is not chosen here comes from your settings, then from the model's makers, then from Halfbyte's defaults.
     """
-    named_settings = {"system_prompt": given.pop("system"), "context_tokens": given.pop("context")}
+    named_settings = {"system_prompt": system_prompt_of(given), "context_tokens": given.pop("context")}
     values = settings.load().changed(**{name: value for name, value in named_settings.items() if value is not None})
     checkpoint = find_model(model)
     steering = steering_of(checkpoint, values, given)

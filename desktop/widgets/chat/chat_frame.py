@@ -13,6 +13,7 @@ from desktop.widgets.chat.composer import Composer
 from desktop.widgets.chat.conversation_list import WIDTH as PANEL_WIDTH
 from desktop.widgets.chat.conversation_list import ConversationList
 from desktop.widgets.chat.find_bar import FindBar
+from desktop.widgets.chat.prompt_line import PromptLine
 from desktop.widgets.chat.transcript import MessageView, Transcript
 from desktop.widgets.chat.undo_strip import UndoStrip
 from desktop.widgets.chat.welcome import Welcome
@@ -109,6 +110,7 @@ class ChatFrame(QWidget):
         self.middle.addWidget(self.welcome)
         self.middle.addWidget(self.transcript)
         self.finder = FindBar()
+        self.instructed = PromptLine()
         self.strip = UndoStrip(PUT_AWAY)
         self.keeping = NoteStrip()
         self.panel = ConversationList()
@@ -134,6 +136,7 @@ class ChatFrame(QWidget):
         layout.setSpacing(0)
         layout.addLayout(top)
         layout.addWidget(line)
+        layout.addLayout(_centred(_alone(self.instructed, scale.L)))
         layout.addLayout(_centred(_alone(self.finder)))
         layout.addWidget(self.middle, 1)
         layout.addLayout(_centred(bottom))
@@ -145,9 +148,9 @@ class ChatFrame(QWidget):
         self.panel.raise_()
 
 
-def _alone(widget: QWidget) -> QVBoxLayout:
+def _alone(widget: QWidget, beside: int = 0) -> QVBoxLayout:
     made = QVBoxLayout()
-    made.setContentsMargins(0, 0, 0, 0)
+    made.setContentsMargins(beside, 0, beside, 0)
     made.addWidget(widget)
     return made
 

@@ -29,12 +29,9 @@ _SIZE = 560, 680
 
 
 class SettingsDialog(QDialog):
-    """``changed`` carries the :class:`Choice` at each change; the other signals a preset's name."""
+    """``changed`` carries the :class:`Choice` at each change."""
 
     changed = Signal(object)
-    save_wanted = Signal(str)
-    delete_wanted = Signal(str)
-    restore_wanted = Signal(str)
 
     def __init__(self, steering: Steering, presets: Mapping[str, Mapping[str, Any]], parent: QWidget) -> None:
         super().__init__(parent)
@@ -44,9 +41,6 @@ class SettingsDialog(QDialog):
         self._presets = presets
         self.bar = ShelfBar("&Preset", "No preset", BUNDLED)
         self.bar.chosen.connect(self._on_preset)
-        self.bar.save_wanted.connect(self.save_wanted)
-        self.bar.delete_wanted.connect(self.delete_wanted)
-        self.bar.restore_wanted.connect(self.restore_wanted)
         self.rows = {name: self._row(name) for name in NUMBERS}
         self.stops = TextsRow("Stop strings", _STOPS_HELP, 3)
         self.stops.changed.connect(self._on_stops)
@@ -68,7 +62,12 @@ class SettingsDialog(QDialog):
         self.when_full.setCurrentIndex(self.when_full.findData(choice.when_full))
         self._show_state()
 
-    def show_presets(self, presets: Mapping[str, Mapping[str, Any]]) -> None:
+    @property
+    def thing(self) -> dict[str, Any]:
+        """What is to be saved as a preset."""
+        return dict(self.choice.sampling)
+
+    def show_things(self, presets: Mapping[str, Mapping[str, Any]]) -> None:
         self._presets = presets
         self._show_state()
 

@@ -319,7 +319,7 @@ def test_the_tab_key_goes_from_top_to_bottom(talk, qtbot):
     talk.ask("first")
     answer = talk.page.answer
     talk.ask("second")
-    wanted = ["New conversation", "Search conversations", "More about"]
+    wanted = ["New conversation", "Search conversations", "More about", "No system prompt"]
     wanted += ["Edit question", "Copy question", "Your question", "Thought for", "Answer", "Copy python code"]
     wanted += ["Copy answer", "Answer again", "Edit question", "Copy question", "Your question", "Answer", "Dismiss"]
     wanted += ["Try again", "Copy details", "Details, closed", "Copy answer", "Answer again", "Continue the answer"]

@@ -13,6 +13,7 @@ from desktop.pages.chat import ChatPage
 from engine.chat.asking import cache_key
 from engine.chat.history.rows import Entry
 from engine.chat.history.store import History
+from engine.chat.steering import Choice
 from engine.runtime import kept_prompts
 from engine.runtime.session import Session
 from engine.settings import DEFAULTS
@@ -253,3 +254,15 @@ def test_a_narrow_page_shows_the_list_when_asked(stored, kept, qtbot):
     assert kept.page.composer.field.hasFocus()
     kept.page.resize(1000, 700)
     kept.until(lambda: kept.page.panel.isVisible())
+
+
+def test_settings_and_system_prompt_are_kept_with_the_conversation(stored, kept):
+    kept.open("Nibbles")
+    kept.page.room.steer(Choice({"temperature": 0.25}, "keep_ends"))
+    kept.page.instruct("Be brief.")
+    kept.restart()
+    kept.open("Nibbles")
+    assert kept.page.room.choice == Choice({"temperature": 0.25}, "keep_ends")
+    assert kept.page.instructed.accessibleName() == "System prompt: Be brief."
+    kept.open("Bytes")
+    assert kept.page.room.choice == Choice()

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QApplication
 
 from desktop.flows.steering import SteeringFlow
 from desktop.models.steering_words import stops_of, stops_text
-from engine.chat.presets import BUNDLED, LastChosen, Presets
+from engine.chat.presets import BUNDLED, LastChosen, presets
+from engine.chat.prompts import prompts
 from engine.chat.steering import Choice
 from tests.helpers.scripts import recorded
 
@@ -17,18 +18,17 @@ from tests.helpers.scripts import recorded
 def flow(page, qtbot):
     flow = SteeringFlow(page.room._jobs, page)
     flow.start()
-    qtbot.waitUntil(lambda: flow._presets is not BUNDLED)
+    qtbot.waitUntil(lambda: bool(flow.presets.things and flow.prompts.things))
     return flow
 
 
-def opened(page, qtbot, flow):
-    """Open the dialog with the keyboard."""
+def opened(page, qtbot, flow, key=Qt.Key.Key_M):
+    """Open a dialog with the keyboard."""
     page.activateWindow()
     qtbot.waitUntil(page.isActiveWindow)
     page.focus_first()
-    qtbot.keyClick(
-        page.composer.field, Qt.Key.Key_M, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
-    )
+    keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(page.composer.field, key, keys)
     qtbot.waitUntil(lambda: flow.dialog is not None)
     return flow.dialog
 
@@ -102,10 +102,10 @@ def test_presets_are_saved_chosen_deleted_and_brought_back(page, talk, qtbot, fl
     dialog.bar.list.activated.emit(dialog.bar.list.currentIndex())
     dialog.bar.delete.click()
     qtbot.waitUntil(lambda: dialog.bar.list.findData("Mine") < 0)
-    assert "Mine" not in Presets().all()
+    assert "Mine" not in presets().all()
     dialog.bar.note.ways[0].click()
     qtbot.waitUntil(lambda: dialog.bar.list.currentText() == "Mine")
-    assert Presets().named("Mine") == {"temperature": 0.25}
+    assert presets().named("Mine") == {"temperature": 0.25}
     dialog.reject()
 
 
@@ -126,3 +126,43 @@ def test_the_dialog_is_gone_when_it_is_closed(page, talk, qtbot, flow):
 @pytest.mark.parametrize("stops", [[], ["END"], ["\n\n", "a\\nb", "\t\\"], ["\\", " "]])
 def test_stop_strings_survive_their_field(stops):
     assert stops_of(stops_text(stops)) == stops
+
+
+def test_a_conversation_has_a_system_prompt_of_its_own(page, talk, qtbot, flow):
+    talk.load(chunks=["Yes"])
+    assert page.instructed.text() == "No system prompt"
+    dialog = opened(page, qtbot, flow, Qt.Key.Key_P)
+    qtbot.keyClicks(dialog.text.field, "Be brief & kind.")
+    dialog.accept()
+    assert page.instructed.accessibleName() == "System prompt: Be brief & kind."
+    talk.ask("Well?")
+    assert recorded(talk.model)[0]["messages"][0] == {"role": "system", "content": "Be brief & kind."}
+    assert page.room.entry.system_prompt == "Be brief & kind."
+    dialog = opened(page, qtbot, flow, Qt.Key.Key_P)
+    dialog.text.field.setPlainText("Be long.")
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    talk.ask("And now?")
+    assert recorded(talk.model)[1]["messages"][0]["content"] == "Be long."
+    page.begin_anew()
+    assert page.instructed.text() == "No system prompt"
+
+
+def test_prompts_are_saved_edited_deleted_and_brought_back(page, talk, qtbot, flow):
+    dialog = opened(page, qtbot, flow, Qt.Key.Key_P)
+    dialog.text.field.setPlainText("Speak like a pirate.")
+    dialog.bar.save_wanted.emit("Pirate")
+    qtbot.waitUntil(lambda: dialog.bar.list.currentText() == "Pirate")
+    dialog.text.field.setPlainText("Speak like an old pirate.")
+    dialog.text.settle()
+    assert dialog.bar.list.currentText() == "Not saved"
+    dialog.bar.save_wanted.emit("Pirate")
+    qtbot.waitUntil(lambda: dialog.bar.list.currentText() == "Pirate")
+    assert prompts().named("pirate") == "Speak like an old pirate."
+    dialog.bar.delete.click()
+    qtbot.waitUntil(lambda: dialog.bar.list.currentText() == "Not saved")
+    assert "Pirate" not in prompts().all()
+    dialog.bar.note.ways[0].click()
+    qtbot.waitUntil(lambda: dialog.bar.list.currentText() == "Pirate")
+    dialog.bar.chosen.emit("Teacher")
+    assert page.room.system_prompt.startswith("Explain step by step")
+    dialog.reject()

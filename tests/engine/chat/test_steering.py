@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.catalog.generation import NOTHING, Recommended, read_recommended
-from engine.chat.presets import BUNDLED, LastChosen, Presets
+from engine.chat.presets import BUNDLED, LastChosen, presets
 from engine.chat.steering import NUMBERS, STOPS_LIMIT, Choice, Steering, sound
 from engine.errors import NotFound, Refused
 from engine.runtime.options import Sampling
@@ -106,21 +106,21 @@ def test_a_gguf_file_says_it_in_its_metadata(tmp_path: Path) -> None:
 
 
 def test_presets_are_kept_beside_the_bundled_ones(tmp_path: Path) -> None:
-    presets = Presets(tmp_path / "presets.json")
-    presets.put("  My   own ", {"temperature": 0.4})
-    again = Presets(tmp_path / "presets.json")
+    kept = presets(tmp_path / "presets.json")
+    kept.put("  My   own ", {"temperature": 0.4})
+    again = presets(tmp_path / "presets.json")
     assert list(again.all()) == [*BUNDLED, "My own"]
     assert again.named("my OWN") == {"temperature": 0.4}
     again.delete("My own")
-    assert list(presets.all()) == list(BUNDLED)
+    assert list(kept.all()) == list(BUNDLED)
     with pytest.raises(NotFound, match="My own"):
-        presets.named("My own")
+        kept.named("My own")
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 61, "precise"])
 def test_some_names_cannot_be(tmp_path: Path, name: str) -> None:
     with pytest.raises(Refused):
-        Presets(tmp_path / "presets.json").put(name, {})
+        presets(tmp_path / "presets.json").put(name, {})
 
 
 def test_every_bundled_preset_is_sound() -> None:
@@ -131,7 +131,7 @@ def test_every_bundled_preset_is_sound() -> None:
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Refused, match="cannot be written"):
-        Presets(tmp_path / "file" / "presets.json").put("Mine", {})
+        presets(tmp_path / "file" / "presets.json").put("Mine", {})
 
 
 def test_each_model_has_what_was_last_chosen_with_it(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.chat.presets import Presets
+from engine.chat.presets import presets
+from engine.chat.prompts import prompts
 from engine.cli import main
 from tests.helpers.scripts import recorded, script
 
 
 def test_options_come_before_a_preset_and_a_preset_before_the_settings(tmp_path: Path) -> None:
-    Presets().put("Mine", {"temperature": 0.3, "top_k": 5})
+    presets().put("Mine", {"temperature": 0.3, "top_k": 5})
     model = script(tmp_path, chunks=["Yes"])
     asked = ["chat", str(model.path), "Well?", "--preset", "mine", "--top-k", "9", "--stop", "END", "--stop", "\n"]
     assert main(asked) == 0
@@ -28,3 +29,10 @@ def test_an_unknown_preset_tells_those_there_are(tmp_path: Path, capsys: pytest.
 
 def test_a_value_out_of_range_is_a_wrong_command_line(tmp_path: Path) -> None:
     assert main(["chat", str(script(tmp_path).path), "Well?", "--min-p", "2"]) == 2
+
+
+def test_a_saved_system_prompt_is_chosen_by_name(tmp_path: Path) -> None:
+    prompts().put("Pirate", "Speak like a pirate.")
+    model = script(tmp_path, chunks=["Arr"])
+    assert main(["chat", str(model.path), "Well?", "--saved-prompt", "pirate"]) == 0
+    assert recorded(model)[0]["messages"][0] == {"role": "system", "content": "Speak like a pirate."}
