@@ -93,6 +93,7 @@ ROWS: Mapping[str, _Row] = {
     "DriverProblem": _Row("The GPU driver does not fit", (Button(Do.MACHINE, "See this machine"),), "warning"),
     "NotFound": _Row("Not found", (Button(Do.LIBRARY, "Open the library"),)),
     "Refused": _Row("That does not work", (), "warning"),
+    "InvalidForm": _Row("The answer's form is wrong", (), "warning"),
     "Cancelled": _Row("Stopped", (), "info"),
 }
 

@@ -209,6 +209,24 @@ class Refused(EngineError):
         self.details = {"reason": reason, "hint": hint}
 
 
+class InvalidForm(EngineError):
+    """Say that the form an answer shall have is wrong; ``line`` and ``column`` count from 1, 0 where it is not known.
+
+    ``what`` is “grammar” or “JSON schema”.
+    """
+
+    def __init__(self, what: str, reason: str, line: int = 0, column: int = 0) -> None:
+        where = f" in line {line}, column {column}" if line else ""
+        super().__init__(
+            f"The {what} is wrong{where}: {reason.rstrip('.')}.",
+            "Correct it, or ask without it.",
+            what=what,
+            reason=reason,
+            line=line,
+            column=column,
+        )
+
+
 class Cancelled(EngineError):
     """Say that the person stopped a job."""
 

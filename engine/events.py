@@ -6,9 +6,9 @@ A job is anything that can be iterated over for events and cancelled from anothe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,31 @@ class PromptRead:
     seconds: float
 
 
+class Odds(NamedTuple):
+    """How likely a token was: its natural logarithm, and the likeliest tokens at its place with theirs."""
+
+    text: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+    @classmethod
+    def of(cls, record: Sequence[Any]) -> Odds:
+        """Rebuild from JSON, which has lists for tuples."""
+        text, logprob, top = record
+        return cls(text, logprob, tuple((other, its) for other, its in top))
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of an answer: text of one or more tokens; ``part`` tells thinking from the answer proper."""
+    """A piece of an answer: text of one or more tokens; ``part`` tells thinking from the answer proper.
+
+    ``odds`` has one entry a token where that was asked for.
+    """
 
     text: str
     part: Literal["answer", "thinking"] = "answer"
     ids: tuple[int, ...] = ()
+    odds: tuple[Odds, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,14 @@ from typing import Any, Literal
 
 from engine.catalog.generation import NOTHING, Recommended
 from engine.chat.context import WHEN_FULL, WhenFull
-from engine.errors import Refused
+from engine.errors import InvalidForm, Refused
+from engine.runtime.forms import LARGEST_FORM, schema_of
 from engine.runtime.options import Sampling
 from engine.settings import DEFAULTS, TABLE, Settings
 
 NUMBERS = ("temperature", "top_p", "top_k", "min_p", "repeat_penalty", "seed", "max_tokens")
 STOPS_LIMIT = 16
+LOGPROBS_LIMIT = 20  # what servers of OpenAI's protocol allow
 
 Source = Literal["conversation", "settings", "model", "halfbyte"]
 SOURCES: dict[Source, str] = {
@@ -95,6 +97,12 @@ def checked(name: str, value: Any) -> Any:
         return TABLE[name].checked(value)
     if name == "stop":
         return _stops(value)
+    if name in ("json_schema", "grammar"):
+        return _form(name, value)
+    if name == "logprobs":
+        if type(value) is not int or not 0 <= value <= LOGPROBS_LIMIT:
+            raise Refused(f"Token probabilities: {value!r} is not a number from 0 to {LOGPROBS_LIMIT}.")
+        return value
     raise Refused(f"“{name}” is no setting of an answer.")
 
 
@@ -104,9 +112,17 @@ def sound(values: Any) -> dict[str, Any]:
     for name, value in values.items() if isinstance(values, Mapping) else ():
         try:
             kept[name] = checked(name, value)
-        except Refused:
+        except (Refused, InvalidForm):
             continue
     return kept
+
+
+def _form(name: str, value: Any) -> str:
+    if not isinstance(value, str) or len(value) > LARGEST_FORM:
+        raise Refused("The form of an answer is a text of moderate length.")
+    if name == "json_schema" and value.strip():
+        schema_of(value)
+    return value if value.strip() else ""
 
 
 def _stops(value: Any) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 from engine.catalog.checkpoint import Checkpoint
 from engine.chat.conversation import Conversation, Message
 from engine.chat.export.markdown import left_out_words
@@ -10,7 +13,7 @@ from engine.chat.turn import Turn
 from engine.cli import show
 from engine.cli.run import events_of, finish, print_json_line
 from engine.errors import Cancelled, EngineError
-from engine.events import Notice, Token
+from engine.events import Notice, Odds, Token
 from engine.runtime.options import LoadOptions
 from engine.runtime.session import Session
 
@@ -57,7 +60,9 @@ def _question() -> str | None:
 
 
 def _answer(turn: Turn, as_json: bool) -> None:
+    odds: list[Odds] = []
     for event in events_of(turn):
+        odds += event.odds if isinstance(event, Token) else ()
         if as_json:
             print_json_line(event)
         elif isinstance(event, Token):
@@ -70,7 +75,16 @@ def _answer(turn: Turn, as_json: bool) -> None:
         show.output.print()
         if words := left_out_words(answer):
             show.errors.print(words, soft_wrap=True, highlight=False)
+        for one in odds:
+            show.errors.print(odds_words(one), soft_wrap=True, markup=False, highlight=False)
         show.errors.print(summary(answer), style="dim", soft_wrap=True)
+
+
+def odds_words(odds: Odds) -> str:
+    """Return “ 73.1 %  "Paris"   or " the" 12.0 %, …”."""
+    others = [f"{json.dumps(text, ensure_ascii=False)} {math.exp(log):.1%}" for text, log in odds.top]
+    own = json.dumps(odds.text, ensure_ascii=False)
+    return f"{math.exp(odds.logprob):6.1%}  {own:14} of {', '.join(others)}"
 
 
 def summary(answer: Message) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -12,11 +13,13 @@ from engine.catalog.generation import read_recommended
 from engine.chat.context import WHEN_FULL, WhenFull
 from engine.chat.presets import presets
 from engine.chat.prompts import prompts
-from engine.chat.steering import Choice, Steering
+from engine.chat.steering import LOGPROBS_LIMIT, Choice, Steering
+from engine.errors import Refused
 from engine.settings import TABLE, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_TEXT_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NUMBERS = {
     "temperature": "0 always takes the likeliest token.",
     "top_p": TABLE["top_p"].help,
@@ -35,6 +38,13 @@ def steering_options(command: Command) -> Command:
         click.option("--saved-prompt", help="A system prompt that you saved, by name."),
         *(_number(name, words) for name, words in _NUMBERS.items()),
         click.option("--stop", "stops", multiple=True, help="End the answer before this text; may be repeated."),
+        click.option("--json-schema", type=_TEXT_FILE, help="Hold the answer to the JSON schema of this file."),
+        click.option("--grammar", type=_TEXT_FILE, help="Hold the answer to the grammar (GBNF) of this file."),
+        click.option(
+            "--logprobs",
+            type=click.IntRange(0, LOGPROBS_LIMIT),
+            help="Tell how likely each token was, and so many of the likeliest.",
+        ),
         click.option("--when-full", type=click.Choice(list(WHEN_FULL)), help="What happens when the context is full."),
     ]
     for option in reversed(options):
@@ -50,8 +60,12 @@ def steering_of(checkpoint: Checkpoint, settings: Settings, given: dict[str, Any
     for name in _NUMBERS:
         value = given.pop(name)
         choice = choice if value is None else choice.with_value(name, value)
-    if stops := given.pop("stops"):
-        choice = choice.with_value("stop", list(stops))
+    for name, value in (("stop", list(given.pop("stops"))), ("logprobs", given.pop("logprobs"))):
+        choice = choice.with_value(name, value or None)
+    for name in ("json_schema", "grammar"):
+        if path := given.pop(name):
+            choice = choice.with_value(name, _read(path))
+    _one_form(choice)
     return Steering(choice, read_recommended(checkpoint.path), settings)
 
 
@@ -59,6 +73,18 @@ def system_prompt_of(given: dict[str, Any]) -> str | None:
     """Take the system prompt out of what the command line gave; ``None`` for the setting's."""
     saved, text = given.pop("saved_prompt"), given.pop("system")
     return prompts().named(saved) if saved and text is None else text
+
+
+def _one_form(choice: Choice) -> None:
+    if choice.sampling.get("json_schema") and choice.sampling.get("grammar"):
+        raise Refused("An answer has one form: a JSON schema or a grammar, not both.")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"{path} cannot be read: {error}.") from error
 
 
 def _when_full(given: WhenFull | None) -> Any:

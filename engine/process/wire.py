@@ -18,7 +18,7 @@ import dataclasses
 import json
 from typing import Any
 
-from engine.events import Event, Finished, Notice, Progress, PromptRead, Token
+from engine.events import Event, Finished, Notice, Odds, Progress, PromptRead, Token
 
 EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Progress, Notice, PromptRead, Token, Finished)}
 
@@ -26,6 +26,8 @@ EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Progress, Not
 def event_record(event: Event) -> dict[str, Any]:
     """Return an event as JSON values; a dataclass as ``Finished.value`` becomes a dictionary."""
     fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+    if isinstance(event, Token) and not event.odds:
+        del fields["odds"]
     if isinstance(event, Finished) and dataclasses.is_dataclass(event.value):
         fields["value"] = dataclasses.asdict(event.value)  # type: ignore[arg-type]
     return {"event": type(event).__name__, **fields}
@@ -37,6 +39,8 @@ def event_of(record: dict[str, Any]) -> Event:
     fields = {name: value for name, value in record.items() if name not in ("event", "to")}
     if kind is Token and "ids" in fields:
         fields["ids"] = tuple(fields["ids"])
+    if kind is Token and "odds" in fields:
+        fields["odds"] = tuple(map(Odds.of, fields["odds"]))
     return kind(**fields)
 
 

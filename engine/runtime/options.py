@@ -42,6 +42,8 @@ class Sampling:
 
     ``temperature`` 0 takes the likeliest token. ``seed`` -1 draws a new one, which the answer's usage tells.
     ``max_tokens`` 0 means: until the model ends or the context is full. The answer ends before the first of ``stop``.
+    ``json_schema`` or ``grammar`` (GBNF), as text, is the form that the answer is held to. ``logprobs`` is how many of
+    the likeliest tokens are told with each token; 0: nothing is.
     """
 
     temperature: float = 0.7
@@ -52,6 +54,9 @@ class Sampling:
     seed: int = -1
     max_tokens: int = 0
     stop: tuple[str, ...] = ()
+    json_schema: str = ""
+    grammar: str = ""
+    logprobs: int = 0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Sampling:

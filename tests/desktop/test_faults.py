@@ -27,6 +27,7 @@ EXAMPLES = {
     "DriverProblem": errors.DriverProblem("470", "525"),
     "NotFound": errors.NotFound("smollm", "the library"),
     "Refused": errors.Refused("The target is the source.", "Choose another folder."),
+    "InvalidForm": errors.InvalidForm("grammar", "expecting ')'", 2, 7),
     "Cancelled": errors.Cancelled("The conversion"),
 }
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import errors
-from engine.events import Finished, Notice, Progress, PromptRead, Token
+from engine.events import Finished, Notice, Odds, Progress, PromptRead, Token
 from engine.pace import Pace
 from engine.process import wire
 from engine.quantities import duration, size
@@ -29,6 +29,8 @@ SAMPLES = [
     errors.DriverProblem("470", "525"),
     errors.NotFound("The model x", "/models", "Near names: y."),
     errors.Refused("No.", "Do this."),
+    errors.InvalidForm("grammar", "expecting ')'", 2, 7),
+    errors.InvalidForm("JSON schema", "it cannot become a grammar."),
     errors.Cancelled("Loading"),
 ]
 
@@ -57,6 +59,7 @@ def test_an_unknown_kind_keeps_its_words() -> None:
         st.builds(Notice, st.text()),
         st.builds(PromptRead, st.integers(0), st.integers(0), st.floats(0, 1e6)),
         st.builds(Token, st.text(), st.sampled_from(["answer", "thinking"]), st.lists(st.integers()).map(tuple)),
+        st.builds(Token, st.text(), odds=st.just((Odds("a", -0.5, (("a", -0.5), ("b", -1.5))),))),
         st.builds(Finished, st.dictionaries(st.text(), st.integers() | st.text() | st.none())),
     )
 )

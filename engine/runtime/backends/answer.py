@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from engine.events import Event, Notice, PromptRead, Token
+from engine.events import Event, Notice, Odds, PromptRead, Token
 from engine.pace import Pace
 from engine.process.peak import peak_resident_bytes
 from engine.runtime.backends.stream import TextStream
@@ -87,6 +87,20 @@ class Samples(Protocol):
     def sample(self) -> int: ...
 
 
+@runtime_checkable
+class Telling(Protocol):
+    """What a sampler may do besides: tell how likely a token was among the ``count`` likeliest."""
+
+    def odds(self, token: int, count: int) -> Odds: ...
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """What a sampler may do besides: hold an answer to a form, from here on."""
+
+    def answer_begins(self) -> None: ...
+
+
 MakeSampler = Callable[[Sampling, int, Sequence[int]], AbstractContextManager[Samples]]
 
 
@@ -123,6 +137,7 @@ class Answer:
         self._stream = TextStream((*sampling.stop, *model.stops))
         self._splitter = ThinkingSplitter(model.template.tags, is_open=prompt.thinking_is_open)
         self._unshown: list[int] = []
+        self._odds: list[Odds] = []
         self._count = 0
         self._sampled = 0
         self._first_s = self._last_s = 0.0
@@ -131,10 +146,16 @@ class Answer:
     def events(self) -> Iterator[Event]:
         model = self._model
         with self._make_sampler(self._sampling, self._seed, self._prompt.tokens) as sampler:
+            holding = sampler if isinstance(sampler, Holding) and self._has_form else None
+            telling = sampler if isinstance(sampler, Telling) and self._sampling.logprobs else None
             while True:
+                if holding and self._splitter.awaits_answer:
+                    holding.answer_begins()
                 token = self._next(sampler)
                 if model.vocabulary.ends(token):
                     break
+                if telling:
+                    self._odds.append(telling.odds(token, self._sampling.logprobs))
                 piece = model.vocabulary.piece(token)
                 model.transcript.add(token, piece)
                 self._count += 1
@@ -160,6 +181,10 @@ class Answer:
             seed=self._seed,
         )
 
+    @property
+    def _has_form(self) -> bool:
+        return bool(self._sampling.json_schema or self._sampling.grammar)
+
     def _next(self, sampler: Samples) -> int:
         token = sampler.sample()
         self._last_s = time.perf_counter()
@@ -180,15 +205,16 @@ class Answer:
 
     def _show(self, parts: Iterator[tuple[Any, str]]) -> Iterator[Event]:
         for part, text in parts:
-            yield Token(text, part, tuple(self._unshown))
+            yield Token(text, part, tuple(self._unshown), tuple(self._odds))
             self._unshown.clear()
+            self._odds.clear()
 
     def _rest(self) -> Iterator[Event]:
         """Show what was held back."""
         yield from self._show(self._splitter.feed(self._stream.finish()))
         yield from self._show(self._splitter.finish())
         if self._unshown:  # tokens without a text of their own
-            yield Token("", "answer", tuple(self._unshown))
+            yield Token("", "answer", tuple(self._unshown), tuple(self._odds))
         if self._reason == "context":
             limit = f"{self._model.context_tokens:,}"
             text = f"The context of {limit} tokens is full, and the answer breaks off here. Load a larger context."

@@ -13,6 +13,7 @@ from engine.errors import ContextTooLong, Refused
 from engine.events import Event, Finished
 from engine.runtime.backends.answer import Answer, read_prompt
 from engine.runtime.backends.llama import loading
+from engine.runtime.backends.llama.grammar import grammar_of
 from engine.runtime.backends.llama.model import Model
 from engine.runtime.backends.llama.sampler import Sampler
 from engine.runtime.options import LoadOptions, Sampling
@@ -36,12 +37,13 @@ class LlamaCpp:
         model = self._model
         if model is None:
             raise Refused("No model is loaded.", "Load a model, then ask again.")
+        form = grammar_of(sampling, model.vocabulary.handle)
         prompt = model.prompt(messages, continue_last=continue_last)
         if len(prompt.tokens) >= model.context_tokens:
             raise ContextTooLong(len(prompt.tokens), model.context_tokens)
         model.prepare(prompt)
         read = yield from read_prompt(model, prompt, self._stop)
-        answer = Answer(model, prompt, sampling, partial(Sampler, model))
+        answer = Answer(model, prompt, sampling, partial(Sampler, model, form=form))
         yield from answer.events()
         yield Finished(answer.usage(read, asked_s))
 

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.events import Event, Notice, Progress, PromptRead, Token
+from engine.events import Event, Notice, Odds, Progress, PromptRead, Token
 from engine.process.peak import peak_resident_bytes
 from engine.runtime.backends.remote_stream import Chunk
 from engine.runtime.backends.stream import TextStream
-from engine.runtime.backends.thinking import ThinkingSplitter, tags_of
+from engine.runtime.backends.thinking import Part, ThinkingSplitter, tags_of
 from engine.runtime.options import Sampling
 from engine.runtime.results import FinishReason, Usage
 
@@ -32,6 +32,7 @@ class RemoteAnswer:
         self._asked_s = time.perf_counter()
         self._first_s = self._last_s = 0.0
         self._pieces = 0
+        self._odds: list[Odds] = []  # of what is not shown yet
         self._read: tuple[int, int] | None = None  # tokens of the prompt, and those of them that were cached
         self._told: Mapping[str, Any] = {}
         self._timings: Mapping[str, Any] = {}
@@ -48,8 +49,9 @@ class RemoteAnswer:
         if chunk.thinking or chunk.answer:
             yield from self._begin()
             self._pieces += 1
+        self._odds += chunk.odds
         if chunk.thinking:
-            yield Token(chunk.thinking, "thinking")
+            yield self._token(chunk.thinking, "thinking")
         if chunk.answer:
             yield from self._split(self._stream.feed(chunk.answer.encode("utf-8", "replace")))
         self.reason = chunk.finish_reason or self.reason
@@ -60,7 +62,7 @@ class RemoteAnswer:
         """Show what was held back, and say what a person should know of the end."""
         yield from self._split(self._stream.finish())
         for part, text in self._splitter.finish():
-            yield Token(text, part)
+            yield self._token(text, part)
         if self.reason == "content_filter":
             yield Notice("The server's filter ended this answer.", "warning")
         if self._finish_reason() == "context":
@@ -93,7 +95,11 @@ class RemoteAnswer:
 
     def _split(self, text: str) -> Iterator[Event]:
         for part, shown in self._splitter.feed(text):
-            yield Token(shown, part)
+            yield self._token(shown, part)
+
+    def _token(self, text: str, part: Part) -> Token:
+        odds, self._odds = tuple(self._odds), []
+        return Token(text, part, (), odds)
 
     def _answer_tokens(self) -> int:
         return _count(self._told.get("completion_tokens"), self._pieces)

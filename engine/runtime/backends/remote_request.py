@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import Refused
+from engine.runtime.forms import refuse_form, schema_of
 from engine.runtime.options import Sampling
 
 Messages = Sequence[Mapping[str, Any]]
@@ -17,7 +18,7 @@ class Dialect:
     """What a server understands beyond OpenAI's own parameters.
 
     ``names`` are its words for sampling that OpenAI lacks, by ours. ``thinking`` is the field of a message that has
-    the thinking. ``progress``: it tells how far the prompt is.
+    the thinking. ``progress``: it tells how far the prompt is. ``grammar`` is where a grammar goes, key in key.
     """
 
     title: str
@@ -25,6 +26,7 @@ class Dialect:
     thinking: str = ""
     continues: bool = False
     progress: bool = False
+    grammar: tuple[str, ...] = ()
 
 
 # By the “owned_by” of a model's entry. Sources: llama.cpp 0c1e57098, tools/server/server-schema.cpp;
@@ -36,12 +38,14 @@ DIALECTS = {
         "reasoning_content",
         continues=True,
         progress=True,
+        grammar=("grammar",),
     ),
     "vllm": Dialect(
         "vLLM",
         {"top_k": "top_k", "min_p": "min_p", "repeat_penalty": "repetition_penalty"},
         "reasoning",
         continues=True,
+        grammar=("structured_outputs", "grammar"),
     ),
 }
 PLAIN = Dialect("a server of OpenAI's protocol", {})
@@ -54,7 +58,11 @@ def dialect_of(owner: str) -> Dialect:
 def body_of(
     dialect: Dialect, model: str, messages: Messages, sampling: Sampling, seed: int, *, continue_last: bool
 ) -> dict[str, Any]:
-    """Return the request. Raises :class:`Refused` where the server cannot write on an answer that broke off."""
+    """Return the request.
+
+    Raises :class:`Refused` where the server cannot write on an answer that broke off or follow a grammar, and
+    :class:`InvalidForm` for a schema that is none.
+    """
     body: dict[str, Any] = {
         "model": model,
         "messages": [_told(message, dialect.thinking) for message in messages],
@@ -69,14 +77,32 @@ def body_of(
         body["max_tokens"] = sampling.max_tokens
     if sampling.stop:
         body["stop"] = list(sampling.stop)
+    if sampling.logprobs:
+        body |= {"logprobs": True, "top_logprobs": sampling.logprobs}
     if dialect.progress:
         body["return_progress"] = True
+    body |= _form(dialect, sampling)
     if continue_last:
         if not dialect.continues:
             reason = "This server cannot write on where an answer broke off."
             raise Refused(reason, "Ask again in place of continuing.")
         body |= {"continue_final_message": True, "add_generation_prompt": False}
     return body
+
+
+def _form(dialect: Dialect, sampling: Sampling) -> dict[str, Any]:
+    """Return what holds the answer to its form. Raises :class:`Refused` for a grammar that the server cannot take."""
+    if sampling.json_schema:
+        schema = {"name": "answer", "schema": schema_of(sampling.json_schema), "strict": True}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    if not sampling.grammar:
+        return {}
+    if not dialect.grammar:
+        refuse_form(sampling, "This server")
+    value: Any = sampling.grammar
+    for key in reversed(dialect.grammar):
+        value = {key: value}
+    return value
 
 
 def _told(message: Mapping[str, Any], thinking: str) -> dict[str, Any]:

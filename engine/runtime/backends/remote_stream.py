@@ -6,6 +6,7 @@ Source: WHATWG HTML, section 9.2 (server-sent events); OpenAI's API reference, t
 from __future__ import annotations
 
 import json
+import math
 import queue
 import socket
 import threading
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import Cancelled, EngineError, Offline
+from engine.events import Odds
 from engine.quantities import duration
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Chunk:
     timings: Mapping[str, Any] = field(default_factory=dict)
     read: tuple[int, int, int] | None = None
     error: Any = None
+    odds: tuple[Odds, ...] = ()
 
 
 class Incoming:
@@ -150,6 +153,7 @@ def chunk_of(data: str) -> Chunk | None:
         _mapping(value.get("timings")),
         _progress(_mapping(value.get("prompt_progress"))),
         value.get("error"),
+        _odds(_mapping(choice.get("logprobs")).get("content")),
     )
 
 
@@ -158,6 +162,24 @@ def _progress(told: Mapping[str, Any]) -> tuple[int, int, int] | None:
     counts = [told.get(name) for name in ("total", "cache", "processed")]
     total, cached, processed = (count if isinstance(count, int) else -1 for count in counts)
     return (total, cached, processed) if 0 <= cached <= total >= processed >= 0 else None
+
+
+def _odds(told: Any) -> tuple[Odds, ...]:
+    """Read OpenAI's ``logprobs.content``; what has not its form tells nothing."""
+    found = []
+    for entry in told if isinstance(told, list) else ():
+        own, others = _odd(entry), _mapping(entry).get("top_logprobs")
+        if own:
+            top = [odd for other in (others if isinstance(others, list) else ()) if (odd := _odd(other))]
+            found.append(Odds(*own, tuple(top)))
+    return tuple(found)
+
+
+def _odd(entry: Any) -> tuple[str, float] | None:
+    text, logprob = _mapping(entry).get("token"), _mapping(entry).get("logprob")
+    if not isinstance(text, str) or isinstance(logprob, bool) or not isinstance(logprob, int | float):
+        return None
+    return (text, float(logprob)) if math.isfinite(logprob) else None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ For tests of the whole app, the worker process included. The script, ``<name>.sc
       "prompt_tokens_s": 1000,                        one word of the prompt is one token; absent: at once
       "context_tokens": 4096,
       "load_s": 0.5, "load_fail": "memory",           how long loading takes and how it fails
+      "odds": [[["Hel", -0.1, [["Hel", -0.1]]]], …],  how likely each chunk's tokens were, if that is asked for
       "fail": "crash", "after": 3,                    how an answer fails, after so many chunks
       "turns": [{…}, {…}]                             other values for the first, second, … question; the last repeats
     }
@@ -33,7 +34,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from engine.errors import Cancelled, ContextTooLong, DamagedFile
-from engine.events import Event, Finished, Progress, PromptRead, Token
+from engine.events import Event, Finished, Odds, Progress, PromptRead, Token
 from engine.runtime.options import LoadOptions, Sampling
 from engine.runtime.registry import SCRIPT_ENDING
 from engine.runtime.results import FinishReason, Loaded, Usage
@@ -87,7 +88,10 @@ class Scripted:
         for count, chunk in enumerate(chunks):
             self._wait_until(asked_s + prompt_s + count / (turn.get("tokens_per_s") or 1e9))
             first_s = first_s or time.perf_counter() - asked_s
-            yield Token(chunk, "answer") if isinstance(chunk, str) else Token(chunk["thinking"], "thinking")
+            odds = turn.get("odds", [])[count : count + 1] if sampling.logprobs else []
+            told = tuple(Odds.of(record) for records in odds for record in records)
+            part, text = ("answer", chunk) if isinstance(chunk, str) else ("thinking", chunk["thinking"])
+            yield Token(text, part, (), told)
             if count + 1 == turn.get("after"):
                 _fail(turn.get("fail"), self._stop)
         decode_s = time.perf_counter() - asked_s - first_s

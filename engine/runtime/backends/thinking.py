@@ -78,6 +78,12 @@ class ThinkingSplitter:
         self._held = ""
         self._begun = False  # whether thinking that is not white space was seen
 
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the next text is the answer's, as far as it can be told: thinking and its end are over."""
+        headless = self._tags is None or not self._tags.heads
+        return self._state in ("start", "answer") or (self._state == "head" and headless)
+
     def feed(self, text: str) -> Iterator[tuple[Part, str]]:
         """Yield what is now certain, as (part, text) with no empty text."""
         self._held += text

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import ContextTooLong, PackageMissing, Refused
-from engine.events import Event, Finished
+from engine.events import Event, Finished, Notice
 from engine.runtime.backends.answer import Answer, read_prompt
+from engine.runtime.forms import refuse_form
 from engine.runtime.options import LoadOptions, Sampling
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ class Transformers:
         model = self._model
         if model is None:
             raise Refused("No model is loaded.", "Load a model, then ask again.")
+        refuse_form(sampling, "This back end (PyTorch)")
+        if sampling.logprobs:
+            yield Notice("This back end (PyTorch) does not tell how likely tokens were.")
         prompt = model.prompt(messages, continue_last=continue_last)
         if len(prompt.tokens) >= model.context_tokens:
             raise ContextTooLong(len(prompt.tokens), model.context_tokens)

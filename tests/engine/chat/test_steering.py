@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.catalog.generation import NOTHING, Recommended, read_recommended
 from engine.chat.presets import BUNDLED, LastChosen, presets
 from engine.chat.steering import NUMBERS, STOPS_LIMIT, Choice, Steering, sound
-from engine.errors import NotFound, Refused
+from engine.errors import InvalidForm, NotFound, Refused
 from engine.runtime.options import Sampling
 from engine.settings import DEFAULTS, TABLE
 from tests.helpers.gguf_files import write_gguf
@@ -43,7 +43,17 @@ def test_a_choice_is_taken_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("temperature", 3.0), ("top_k", "7"), ("stop", "END"), ("stop", [1]), ("colour", 1)]
+    ("name", "value"),
+    [
+        ("temperature", 3.0),
+        ("top_k", "7"),
+        ("stop", "END"),
+        ("stop", [1]),
+        ("colour", 1),
+        ("logprobs", 21),
+        ("logprobs", True),
+        ("grammar", 3),
+    ],
 )
 def test_a_wrong_value_is_refused(name: str, value: object) -> None:
     with pytest.raises(Refused):
@@ -63,7 +73,7 @@ def test_a_choice_survives_the_store() -> None:
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=3)))
 def test_nonsense_of_a_file_never_reaches_an_answer(value: object) -> None:
-    kept = sound(dict.fromkeys((*NUMBERS, "stop", "other"), value))
+    kept = sound(dict.fromkeys((*NUMBERS, "stop", "json_schema", "grammar", "logprobs", "other"), value))
     Steering(Choice(kept)).sampling()
     assert all(TABLE[name].checked(kept[name]) == kept[name] for name in kept.keys() & set(NUMBERS))
     assert Choice.of({"sampling": value, "when_full": value}).when_full == ""
@@ -139,3 +149,11 @@ def test_each_model_has_what_was_last_chosen_with_it(tmp_path: Path) -> None:
     chosen.note("publisher/" + "very-long-name" * 10, {"temperature": 0.1, "nonsense": 3})
     assert chosen.of("publisher/" + "very-long-name" * 10) == {"temperature": 0.1}
     assert chosen.of("another") == {}
+
+
+def test_a_form_is_checked_as_far_as_that_needs_no_model() -> None:
+    with pytest.raises(InvalidForm, match="line 1, column 2"):
+        Choice().with_value("json_schema", "{nonsense}")
+    choice = Choice().with_value("json_schema", '{"type": "object"}').with_value("logprobs", 3)
+    assert Steering(choice).sampling() == Sampling(json_schema='{"type": "object"}', logprobs=3)
+    assert sound({"json_schema": "{nonsense}", "grammar": "root ::= word"}) == {"grammar": "root ::= word"}

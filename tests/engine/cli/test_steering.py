@@ -36,3 +36,35 @@ def test_a_saved_system_prompt_is_chosen_by_name(tmp_path: Path) -> None:
     model = script(tmp_path, chunks=["Arr"])
     assert main(["chat", str(model.path), "Well?", "--saved-prompt", "pirate"]) == 0
     assert recorded(model)[0]["messages"][0] == {"role": "system", "content": "Speak like a pirate."}
+
+
+def test_a_form_is_read_from_its_file(tmp_path: Path) -> None:
+    (tmp_path / "schema.json").write_text('{"type": "object"}')
+    model = script(tmp_path, chunks=["{}"])
+    assert main(["chat", str(model.path), "Well?", "--json-schema", str(tmp_path / "schema.json")]) == 0
+    assert recorded(model)[0]["sampling"]["json_schema"] == '{"type": "object"}'
+
+
+def test_a_wrong_schema_tells_its_place_before_a_model_is_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "schema.json").write_text('{"type":\n object}')
+    model = script(tmp_path, load_fail="error")
+    assert main(["chat", str(model.path), "Well?", "--json-schema", str(tmp_path / "schema.json")]) == 1
+    assert "line 2, column 2" in capsys.readouterr().err
+
+
+def test_two_forms_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "form").write_text("{}")
+    both = ["--json-schema", str(tmp_path / "form"), "--grammar", str(tmp_path / "form")]
+    assert main(["chat", str(script(tmp_path).path), "Well?", *both]) == 1
+    assert "not both" in capsys.readouterr().err
+
+
+def test_the_odds_of_each_token_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odds = [[["Par", -0.1, [["Par", -0.1], ["Lon", -2.5]]]]]
+    model = script(tmp_path, chunks=["Paris"], odds=odds)
+    assert main(["chat", str(model.path), "Well?", "--logprobs", "2"]) == 0
+    assert '90.5%  "Par"' in capsys.readouterr().err
+    assert main(["chat", str(model.path), "Well?", "--logprobs", "2", "--json"]) == 0
+    assert '"odds": [["Par", -0.1, [["Par", -0.1], ["Lon", -2.5]]]]' in capsys.readouterr().out

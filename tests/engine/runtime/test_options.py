@@ -23,6 +23,10 @@ def test_a_value_out_of_range_never_becomes_an_option():
         DEFAULTS.changed(context_tokens=1)
 
 
+def test_what_an_older_version_kept_is_read():
+    assert Sampling.from_record({"temperature": 0.3, "stop": ["a"]}) == Sampling(temperature=0.3, stop=("a",))
+
+
 def test_sampling_crosses_the_wire():
     sampling = Sampling(stop=("a", "b"), seed=3)
     record = dataclasses.asdict(sampling)

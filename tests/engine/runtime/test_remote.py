@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.catalog.servers.listing import Servers
-from engine.errors import Cancelled, ContextTooLong, EngineError, NotFound, Offline, Refused
-from engine.events import Event, Finished, Notice, PromptRead, Token
+from engine.errors import Cancelled, ContextTooLong, EngineError, InvalidForm, NotFound, Offline, Refused
+from engine.events import Event, Finished, Notice, Odds, PromptRead, Token
 from engine.runtime.backends.remote import Remote
 from engine.runtime.backends.remote_stream import Patience, chunk_of, events_in
 from engine.runtime.options import LoadOptions, Sampling
@@ -84,6 +84,34 @@ def test_each_server_is_asked_in_its_own_words(script: Script) -> None:
         shared = {"model", "messages", "stream", "stream_options", "temperature", "top_p", "seed", "max_tokens", "stop"}
         assert {name: value for name, value in asked.items() if name not in shared} == own
         assert (asked["seed"], asked["max_tokens"], asked["stop"]) == (5, 9, ["END"])
+
+
+def test_a_form_and_the_odds_are_asked_for_as_each_server_takes_them(script: Script) -> None:
+    script.events = words("x")
+    schema = {"type": "object"}
+    grammar = {"grammar": "root ::= [x]"}
+    for owner, own in {"vllm": {"structured_outputs": grammar}, "llamacpp": grammar}.items():
+        script.owner = owner
+        answered(script, Sampling(grammar="root ::= [x]", logprobs=3))
+        asked = script.asked[-1]
+        assert {name: asked.get(name) for name in own} == own
+        assert (asked["logprobs"], asked["top_logprobs"]) == (True, 3)
+        answered(script, Sampling(json_schema='{"type": "object"}'))
+        assert script.asked[-1]["response_format"]["json_schema"]["schema"] == schema
+        assert "logprobs" not in script.asked[-1]
+    script.owner = "someone"
+    with pytest.raises(Refused, match="cannot hold an answer to a grammar"):
+        answered(script, Sampling(grammar="root ::= [x]"))
+    with pytest.raises(InvalidForm, match="line 1, column 2"):
+        answered(script, Sampling(json_schema="{x}"))
+
+
+def test_the_odds_that_a_server_tells_come_with_its_words(script: Script) -> None:
+    told = {"token": "Par", "logprob": -0.1, "top_logprobs": [{"token": "Par", "logprob": -0.1}, {"token": 3}]}
+    chunk = {"delta": {"content": "Par"}, "logprobs": {"content": [told, {"token": "?"}, None, {"logprob": "much"}]}}
+    script.events = [{"choices": [chunk]}, *words("is")]
+    events = list(loaded(script).generate(ASKED, Sampling(logprobs=2)))
+    assert [event.odds for event in events if isinstance(event, Token)] == [(Odds("Par", -0.1, (("Par", -0.1),)),), ()]
 
 
 def test_a_new_seed_is_drawn_and_told(script: Script) -> None:

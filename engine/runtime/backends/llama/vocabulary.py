@@ -38,6 +38,20 @@ class Vocabulary:
         self._eos: Any = binding.llama_vocab_eos(self._vocab)
 
     @property
+    def handle(self) -> Any:
+        """llama.cpp's own vocabulary."""
+        return self._vocab
+
+    @property
+    def end(self) -> int:
+        """The token that ends an answer."""
+        return int(self._eos)
+
+    def told(self, token: int) -> str:
+        """Return a token's text for people: control tokens by name, and bytes that are no whole letter as such."""
+        return self._piece(token, special=True).decode("utf-8", "backslashreplace")
+
+    @property
     def bos(self) -> str:
         """The text of the token that begins a text, "" if there is none."""
         return self._text(self._bos)
