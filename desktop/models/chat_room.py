@@ -21,10 +21,12 @@ from engine.chat.history.rows import Entry
 from engine.chat.history.tree import Tree
 from engine.chat.steering import Choice, Steering
 from engine.errors import Cancelled, EngineError
-from engine.events import Notice, Progress, PromptRead
+from engine.events import Notice, Odds, Progress, PromptRead
 from engine.runtime.options import LoadOptions
 from engine.runtime.session import Session
 from engine.settings import Settings
+
+_ODDS_KEPT = 50  # answers: each token with its alternatives takes about a kilobyte
 
 State = Literal["empty", "loading", "ready", "answering"]
 
@@ -70,6 +72,7 @@ class ChatRoom(QObject):
         self._keeper: Keeper = Unkept()
         self._keeps = False
         self._awaited = False  # the store is being opened
+        self._odds: dict[int, tuple[Odds, ...]] = {}
         self._asked: Asked | None = None
         self._thread: JobThread | None = None
         self._left: JobThread | None = None
@@ -176,6 +179,10 @@ class ChatRoom(QObject):
     def steering(self) -> Steering:
         """What the next answer is made with."""
         return Steering(self.choice, self.recommended, self.settings)
+
+    def odds(self, answer_id: int) -> tuple[Odds, ...]:
+        """Return how likely an answer's tokens were: of the latest answers, where that was asked for."""
+        return self._odds.get(answer_id, ())
 
     @property
     def system_prompt(self) -> str:
@@ -345,6 +352,8 @@ class ChatRoom(QObject):
         """Take what has come of the answer, and return it."""
         assert self._asked is not None
         answer_id, self.tree = self._asked.answer_id, self._asked.ended()
+        if odds := tuple(self._asked.turn.odds):
+            self._odds = dict([*self._odds.items(), (answer_id, odds)][-_ODDS_KEPT:])
         self._let_go()
         self._become("ready")
         return self.tree[answer_id].message

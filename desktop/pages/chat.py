@@ -15,6 +15,7 @@ from desktop.faults import Button, Do, fault_of
 from desktop.jobs import Jobs
 from desktop.models.chat_room import ChatRoom
 from desktop.widgets.chat.answer import Answer
+from desktop.widgets.chat.answer_dialog import AnswerDialog
 from desktop.widgets.chat.chat_frame import PUT_AWAY, ChatFrame
 from desktop.widgets.chat.finding import Finding
 from desktop.widgets.chat.link_dialog import LinkDialog
@@ -317,6 +318,13 @@ class ChatPage(ChatFrame):
             self.room.go_on(answer_id)
             self._begin_answer()
 
+    @Slot()
+    def _on_about(self) -> None:
+        answer_id = self._id_of(self.sender())
+        dialog = AnswerDialog(self.room.tree[answer_id].message, self.room.odds(answer_id), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
     @Slot(int)
     def _on_version(self, step: int) -> None:
         """Go over to another version of a message, which stays where the eye is, its buttons under the fingers."""
@@ -368,6 +376,7 @@ class ChatPage(ChatFrame):
         answer.link_wanted.connect(self._on_link)
         answer.again_wanted.connect(self._on_again)
         answer.more_wanted.connect(self._on_more)
+        answer.about_wanted.connect(self._on_about)
         answer.version_wanted.connect(self._on_version)
         return answer
 

@@ -115,7 +115,8 @@ class Fitting(_Asking):
     def _summary(self, filling: Filling, left_out: LeftOut, before: LeftOut | None) -> Generator[Event, None, str]:
         """Summarise part after part, each with the summary of what went before; an earlier answer's is gone on from."""
         most = context.summary_tokens(filling.window)
-        sampling = replace(self._sampling, temperature=0.0, max_tokens=most, stop=())
+        plain = replace(self._sampling, stop=(), json_schema="", grammar="", logprobs=0)
+        sampling = replace(plain, temperature=0.0, max_tokens=most)
         summary, begin = (before.summary, before.first + before.count) if before and before.summary else ("", 0)
         for part in context.parts(filling, begin, left_out.first + left_out.count):
             question = context.summary_question(self._conversation.messages[part], summary)

@@ -13,7 +13,7 @@ from engine.chat.context import Fitted, WhenFull, fitted
 from engine.chat.conversation import Conversation, Ending, Message, Origin
 from engine.chat.fitting import Fitting
 from engine.errors import Cancelled
-from engine.events import Event, Finished, Job, Token
+from engine.events import Event, Finished, Job, Odds, Token
 from engine.runtime.options import Sampling
 from engine.runtime.results import Usage
 from engine.runtime.session import Session
@@ -59,6 +59,7 @@ class Turn:
         self._thinking: list[str] = [self._begun.thinking]
         self._ending: Ending = ""
         self._usage: Usage | None = None
+        self.odds: list[Odds] = []  # of the tokens that came, where that was asked for
         self._cancelled = False
         self._job: Job | None = None
         shortens = when_full != "stop" and begun is None
@@ -128,6 +129,7 @@ class Turn:
         return job
 
     def _take(self, token: Token) -> None:
+        self.odds += token.odds
         if token.part == "answer":
             self._answer.append(token.text)
         else:

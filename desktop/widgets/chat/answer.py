@@ -32,13 +32,15 @@ _PROGRESS_WIDTH = 360
 class Answer(QWidget):
     """Grow by :meth:`append` until :meth:`end`. ``way_chosen`` tells a fault's button.
 
-    ``again_wanted`` asks for another answer, ``more_wanted`` for the rest of this one; ``version_wanted``: -1 or 1.
+    ``again_wanted`` asks for another answer, ``more_wanted`` for the rest of this one, ``about_wanted`` for what is
+    known of it; ``version_wanted``: -1 or 1.
     """
 
     way_chosen = Signal(object)
     link_wanted = Signal(str)
     again_wanted = Signal()
     more_wanted = Signal()
+    about_wanted = Signal()
     version_wanted = Signal(int)
 
     def __init__(self, press: Press, parent: QWidget | None = None) -> None:
@@ -60,6 +62,8 @@ class Answer(QWidget):
         self.again.clicked.connect(self.again_wanted)
         self.more = icon_button("play", "Continue the answer")
         self.more.clicked.connect(self.more_wanted)
+        self.about = icon_button("info", "About this answer")
+        self.about.clicked.connect(self.about_wanted)
         self.versions = Versions("answer")
         self.versions.stepped.connect(self.version_wanted)
         self._ended: Message | None = None
@@ -113,6 +117,7 @@ class Answer(QWidget):
         self.words.setText(footer_words(message.ending, message.usage))
         restyle(self.words, role="warning" if message.ending in ("cancelled", "failed", "context") else "caption")
         self.copy.setVisible(bool(message.content))
+        self.about.setVisible(message.origin is not None)
         self._ended = message
         self._footer.show()
 
@@ -152,7 +157,7 @@ class Answer(QWidget):
             stops += self.fault.findChildren(QAbstractButton)
         if self.details:
             stops += [self.details.button, self.details.content]
-        return [*stops, *self.versions.stops, self.copy, self.again, self.more]
+        return [*stops, *self.versions.stops, self.copy, self.again, self.more, self.about]
 
     def show_place(self, number: int, count: int, *, idle: bool, askable: bool, last: bool) -> None:
         """Show which version this is, and what can be done with it now; only a ``last`` one can be continued."""
@@ -196,11 +201,11 @@ class Answer(QWidget):
         footer = QHBoxLayout(self._footer)
         footer.setContentsMargins(scale.XS, 0, 0, 0)
         footer.setSpacing(scale.S)
-        for part in (self.versions, self.copy, self.again, self.more):
+        for part in (self.versions, self.copy, self.again, self.more, self.about):
             footer.addWidget(part)
         footer.addWidget(self.words)
         footer.addStretch(1)
-        for part in (self.copy, self.again, self.more):
+        for part in (self.copy, self.again, self.more, self.about):
             part.hide()
         self._footer.hide()
         self._body = QVBoxLayout()

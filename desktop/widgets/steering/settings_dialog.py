@@ -15,17 +15,27 @@ from desktop.widgets.controls import add, button, label, paragraph, row
 from desktop.widgets.fields import Choice as Choices
 from desktop.widgets.scroll_column import ScrollColumn
 from desktop.widgets.setting_row import SettingRow
+from desktop.widgets.steering.form_row import FormRow
 from desktop.widgets.steering.shelf_bar import ShelfBar
 from desktop.widgets.steering.texts_row import TextsRow
 from engine.chat.context import WHEN_FULL
 from engine.chat.presets import BUNDLED
-from engine.chat.steering import NUMBERS, Choice, Steering
-from engine.errors import Refused
-from engine.settings import TABLE
+from engine.chat.steering import LOGPROBS_LIMIT, NUMBERS, Choice, Steering
+from engine.errors import InvalidForm, Refused
+from engine.settings import TABLE, Setting
 
 _PURPOSE = "They hold for this conversation, from the next answer on; new ones with this model begin with them."
 _STOPS_HELP = "The answer ends before the first of these. One a line; \\n is a line break within one."
 _SIZE = 560, 680
+_ODDS = Setting(
+    "logprobs",
+    0,
+    "Token probabilities",
+    "Keep how likely each token was, and so many of the likeliest. “About this answer” shows them. 0: off.",
+    (),
+    0,
+    LOGPROBS_LIMIT,
+)
 
 
 class SettingsDialog(QDialog):
@@ -44,6 +54,10 @@ class SettingsDialog(QDialog):
         self.rows = {name: self._row(name) for name in NUMBERS}
         self.stops = TextsRow("Stop strings", _STOPS_HELP, 3)
         self.stops.changed.connect(self._on_stops)
+        self.form = FormRow()
+        self.form.changed.connect(self._on_form)
+        self.odds = SettingRow(_ODDS, 0)
+        self.odds.changed.connect(self._on_odds)
         self.when_full = self._make_when_full()
         self.clear = button("Use the defaults", "quiet", "undo")
         self.clear.clicked.connect(self._on_clear)
@@ -59,6 +73,9 @@ class SettingsDialog(QDialog):
         for name, line in self.rows.items():
             line.show_value(steering.value(name))
         self.stops.show_text(stops_text(choice.sampling.get("stop", ())))
+        kind = next((kind for kind in ("json_schema", "grammar") if choice.sampling.get(kind)), "")
+        self.form.show_form(kind, choice.sampling.get(kind, ""))
+        self.odds.show_value(choice.sampling.get("logprobs", 0))
         self.when_full.setCurrentIndex(self.when_full.findData(choice.when_full))
         self._show_state()
 
@@ -72,7 +89,8 @@ class SettingsDialog(QDialog):
         self._show_state()
 
     def done(self, result: int) -> None:
-        self.stops.settle()  # Escape leaves no field
+        for texts in (self.stops, self.form.text):
+            texts.settle()  # Escape leaves no field
         super().done(result)
 
     def _show_state(self) -> None:
@@ -114,6 +132,22 @@ class SettingsDialog(QDialog):
         except Refused as error:
             self.stops.show_problem(error.message)
 
+    @Slot(str, str)
+    def _on_form(self, kind: str, text: str) -> None:
+        """Take a form; one that is wrong leaves the answers without any until it is right."""
+        choice = self.choice.with_value("json_schema", None).with_value("grammar", None)
+        problem = ""
+        try:
+            self._take(choice.with_value(kind, text) if text.strip() else choice)
+        except InvalidForm as error:
+            self._take(choice)
+            problem = f"{error.message} It is not used."
+        self.form.text.show_problem(problem)
+
+    @Slot(str, object)
+    def _on_odds(self, _name: str, count: int) -> None:
+        self._take(self.choice.with_value("logprobs", count or None))
+
     @Slot(int)
     def _on_when_full(self, _index: int) -> None:
         self._take(replace(self.choice, when_full=self.when_full.currentData()))
@@ -136,7 +170,7 @@ class SettingsDialog(QDialog):
         inner.setContentsMargins(scale.XS, 0, scale.M, 0)
         inner.setSpacing(scale.S)
         full = label("When the context is full", buddy=self.when_full)
-        add(inner, [*self.rows.values(), self.stops, scale.S, full, self.when_full, None])
+        add(inner, [*self.rows.values(), self.stops, self.form, self.odds, scale.S, full, self.when_full, None])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(scale.XL, scale.XL, scale.XL, scale.L)
         layout.setSpacing(scale.M)

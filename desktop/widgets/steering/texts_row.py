@@ -25,11 +25,10 @@ class TextsRow(QWidget):
         self.field.setAccessibleName(title.replace("&", ""))
         self.field.setAccessibleDescription(help_words)
         self.field.installEventFilter(self)
+        self.help = label(help_words, "caption", wraps=True)
         self.problem = label("", "bad", wraps=True)
         self.problem.hide()
-        self.setLayout(
-            column(label(title, buddy=self.field), self.field, label(help_words, "caption", wraps=True), self.problem)
-        )
+        self.setLayout(column(label(title, buddy=self.field), self.field, self.help, self.problem))
         self._told = ""
 
     @property
@@ -42,10 +41,14 @@ class TextsRow(QWidget):
         if text != self.text:
             self.field.setPlainText(text)
 
+    def show_help(self, words: str) -> None:
+        self.help.setText(words)
+        self.field.setAccessibleDescription(words)
+
     def show_problem(self, words: str) -> None:
         self.problem.setText(words)
         self.problem.setVisible(bool(words))
-        self.field.setAccessibleDescription(words)
+        self.field.setAccessibleDescription(words or self.help.text())
 
     def settle(self) -> None:
         if self.text != self._told:

@@ -38,6 +38,9 @@ class LlamaCpp:
         if model is None:
             raise Refused("No model is loaded.", "Load a model, then ask again.")
         form = grammar_of(sampling, model.vocabulary.handle)
+        if form and continue_last:
+            reason = "An answer that follows a schema or grammar cannot be continued in the middle."
+            raise Refused(reason, "Ask for another answer, and allow it to become longer.")
         prompt = model.prompt(messages, continue_last=continue_last)
         if len(prompt.tokens) >= model.context_tokens:
             raise ContextTooLong(len(prompt.tokens), model.context_tokens)

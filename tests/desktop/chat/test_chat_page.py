@@ -321,8 +321,25 @@ def test_the_tab_key_goes_from_top_to_bottom(talk, qtbot):
     talk.ask("second")
     wanted = ["New conversation", "Search conversations", "More about", "No system prompt"]
     wanted += ["Edit question", "Copy question", "Your question", "Thought for", "Answer", "Copy python code"]
-    wanted += ["Copy answer", "Answer again", "Edit question", "Copy question", "Your question", "Answer", "Dismiss"]
-    wanted += ["Try again", "Copy details", "Details, closed", "Copy answer", "Answer again", "Continue the answer"]
+    wanted += [
+        "Copy answer",
+        "Answer again",
+        "About this answer",
+        "Edit question",
+        "Copy question",
+        "Your question",
+        "Answer",
+        "Dismiss",
+    ]
+    wanted += [
+        "Try again",
+        "Copy details",
+        "Details, closed",
+        "Copy answer",
+        "Answer again",
+        "Continue the answer",
+        "About this answer",
+    ]
     wanted += ["Your question"]
     assert answer is not talk.page.answer
     reached = [talk.page.new]

@@ -166,3 +166,24 @@ def test_prompts_are_saved_edited_deleted_and_brought_back(page, talk, qtbot, fl
     dialog.bar.chosen.emit("Teacher")
     assert page.room.system_prompt.startswith("Explain step by step")
     dialog.reject()
+
+
+def test_a_form_is_used_once_it_is_right(page, talk, qtbot, flow):
+    talk.load(chunks=["{}"])
+    dialog = opened(page, qtbot, flow)
+    kinds = dialog.form.kinds
+    kinds.setCurrentIndex(kinds.findData("json_schema"))
+    kinds.activated.emit(kinds.currentIndex())
+    assert '"type": "object"' in page.room.choice.sampling["json_schema"]
+    dialog.form.text.field.setPlainText('{"type": x}')
+    dialog.form.text.settle()
+    assert "line 1, column 10" in dialog.form.text.problem.text()
+    assert "json_schema" not in page.room.choice.sampling
+    dialog.form.text.field.setPlainText('{"type": "array"}')
+    dialog.odds.editor.setValue(4)
+    dialog.accept()
+    talk.ask("Well?")
+    sampling = recorded(talk.model)[0]["sampling"]
+    assert (sampling["json_schema"], sampling["logprobs"]) == ('{"type": "array"}', 4)
+    page.begin_anew()
+    assert page.room.choice == Choice()

@@ -101,3 +101,13 @@ def test_what_is_put_together_comes_apart_again(thought, answer, is_open):
 def test_a_closing_tag_alone_tells_of_thinking_but_an_end_of_turn_does_not():
     assert tags_of("{{ content.split('</think>')[-1] }}") == THINK
     assert tags_of("{{ '<|user|>' + content + '<|end|>' }}") is None
+
+
+def test_an_answer_is_awaited_before_and_after_thinking_and_not_within():
+    splitter = ThinkingSplitter(tags_of("<think></think>"), is_open=True)
+    told = []
+    for piece in ("Hm", ".</th", "ink>", "\n\nYes"):
+        told.append(splitter.awaits_answer)
+        list(splitter.feed(piece))
+    assert [*told, splitter.awaits_answer] == [False, False, False, True, True]
+    assert ThinkingSplitter(None).awaits_answer

@@ -1,0 +1,119 @@
+"""An answer token by token, each on a ground that tells how likely it was; the likeliest others of the chosen one."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QColor, QKeyEvent, QTextCharFormat, QTextCursor
+from PySide6.QtWidgets import QListWidget, QTextEdit, QWidget
+
+from desktop.theme.colours import current
+from desktop.widgets.controls import column, label
+from engine.events import Odds
+
+_LIKELY, _POSSIBLE = 0.8, 0.3
+_STEPS: dict[int, int] = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+_LINES, _OTHERS = 7, 6
+_HELP = (
+    "Green: likely (80 % and more). Yellow: possible (30 % and more). Red: unlikely. Left and Right go token by token."
+)
+_VISIBLE = str.maketrans({"\n": "⏎", "\t": "⇥"})
+
+
+class TokensText(QTextEdit):
+    """The text; ``picked`` tells the number of the token that the cursor is in."""
+
+    picked = Signal(int)
+
+    def __init__(self, odds: Sequence[Odds]) -> None:
+        super().__init__()
+        self.setReadOnly(True)
+        self.setTabChangesFocus(True)
+        self.setAccessibleName("Tokens of the answer")
+        flags = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        self.setTextInteractionFlags(flags)
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._show(odds)
+        self.setFixedHeight(self.fontMetrics().lineSpacing() * _LINES + 24)
+        self.cursorPositionChanged.connect(self._on_moved)
+
+    @property
+    def token(self) -> int:
+        """The number of the token that the cursor is in."""
+        return max(bisect_right(self._starts, self.textCursor().position()) - 1, 0)
+
+    def go_to(self, token: int) -> None:
+        cursor = self.textCursor()
+        cursor.setPosition(self._starts[token])
+        self.setTextCursor(cursor)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        step = _STEPS.get(event.key())
+        if step and not event.modifiers():
+            self.go_to(min(max(self.token + step, 0), len(self._starts) - 1))
+        else:
+            super().keyPressEvent(event)
+
+    def _show(self, odds: Sequence[Odds]) -> None:
+        cursor = QTextCursor(self.document())
+        for one in odds:
+            self._starts.append(cursor.position())
+            cursor.insertText(one.text, _ground(one))
+            self._ends.append(cursor.position())
+        cursor.movePosition(QTextCursor.MoveOperation.Start)
+        self.setTextCursor(cursor)
+
+    @Slot()
+    def _on_moved(self) -> None:
+        """Mark the token, besides telling it."""
+        cursor = QTextCursor(self.document())
+        cursor.setPosition(self._starts[self.token])
+        cursor.setPosition(self._ends[self.token], QTextCursor.MoveMode.KeepAnchor)
+        mark = QTextEdit.ExtraSelection()
+        mark.cursor = cursor  # type: ignore[attr-defined]
+        mark.format.setBackground(QColor(current().accent))  # type: ignore[attr-defined]
+        mark.format.setForeground(QColor(current().on_accent))  # type: ignore[attr-defined]
+        self.setExtraSelections([mark])
+        self.picked.emit(self.token)
+
+
+class TokensView(QWidget):
+    """The text with the alternatives of the chosen token below it."""
+
+    def __init__(self, odds: Sequence[Odds]) -> None:
+        super().__init__()
+        self._odds = odds
+        self.text = TokensText(odds)
+        self.chosen = label("", "strong", wraps=True)
+        self.others = QListWidget()
+        self.others.setAccessibleName("Likeliest tokens at this place")
+        self.others.setFixedHeight(self.others.fontMetrics().lineSpacing() * 2 * _OTHERS)
+        self.setLayout(column(self.text, label(_HELP, "caption", wraps=True), self.chosen, self.others))
+        self.text.picked.connect(self.show_token)
+        self.show_token(0)
+
+    @Slot(int)
+    def show_token(self, number: int) -> None:
+        odds = self._odds[number]
+        self.chosen.setText(f"Token {number + 1} of {len(self._odds)}: {odds_words(odds.text, odds.logprob)}")
+        self.text.setAccessibleDescription(self.chosen.text())
+        self.others.clear()
+        self.others.addItems([odds_words(text, logprob) for text, logprob in odds.top])
+
+
+def odds_words(text: str, logprob: float) -> str:
+    """Return “73.1 %  “ Paris””, with what cannot be seen made visible."""
+    return f"{math.exp(logprob):.1%}  “{text.translate(_VISIBLE)}”"
+
+
+def _ground(odds: Odds) -> QTextCharFormat:
+    colours, share = current(), math.exp(odds.logprob)
+    ground = colours.good_soft if share >= _LIKELY else colours.warning_soft if share >= _POSSIBLE else colours.bad_soft
+    made = QTextCharFormat()
+    made.setBackground(QColor(ground))
+    made.setToolTip("\n".join(odds_words(text, logprob) for text, logprob in odds.top))
+    return made
