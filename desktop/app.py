@@ -18,6 +18,7 @@ from desktop.crashes import CrashReports
 from desktop.faults import Button, Do, versions
 from desktop.flows.chat import ChatFlow
 from desktop.flows.compare import CompareFlow
+from desktop.flows.context import ContextFlow
 from desktop.flows.convert import ConvertFlow
 from desktop.flows.discover import DiscoverFlow
 from desktop.flows.downloads import DownloadsFlow
@@ -126,6 +127,7 @@ class App(QObject):
         self.downloads.models_wanted.connect(self._on_models_wanted)
         self.chat_flow = ChatFlow(self.jobs, self.chat)
         self.steering_flow = SteeringFlow(self.jobs, self.chat)
+        self.context_flow = ContextFlow(self.jobs, self.chat)
         self.convert_flow = ConvertFlow(self.state, self.convert)
         self.compare_flow = CompareFlow(self.state, self.compare, self.store)
         self.make_all_flow = MakeAllFlow(self.state, self.compare, self.compare_flow)

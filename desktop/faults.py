@@ -32,6 +32,7 @@ class Do(Enum):
     LIBRARY = "library"
     MACHINE = "machine"
     NEW_CHAT = "new chat"
+    MAKE_ROOM = "make room"
     TOKEN = "token"
     OPEN_FOLDER = "open folder"
     OPEN_ADDRESS = "open address"
@@ -85,7 +86,7 @@ ROWS: Mapping[str, _Row] = {
     "UnsupportedModel": _Row("This model cannot be used that way", (Button(Do.SUGGESTION, "See other formats"),)),
     "ContextTooLong": _Row(
         "The conversation is too long",
-        (Button(Do.NEW_CHAT, "New conversation"), Button(Do.SETTINGS, "Change the context")),
+        (Button(Do.MAKE_ROOM, "Make room…"), Button(Do.NEW_CHAT, "New conversation")),
     ),
     "WorkerCrashed": _Row("The engine stopped", (_RETRY, Button(Do.COPY, "Copy details")), log="log"),
     "Offline": _Row("No connection", (_RETRY, Button(Do.LIBRARY, "Open the library")), "warning"),
@@ -96,6 +97,14 @@ ROWS: Mapping[str, _Row] = {
     "InvalidForm": _Row("The answer's form is wrong", (), "warning"),
     "Cancelled": _Row("Stopped", (), "info"),
 }
+
+
+BROKEN_OFF = Fault(
+    "The context is full",
+    "The answer breaks off here. With more room it can go on.",
+    (Button(Do.MAKE_ROOM, "Make room…"),),
+    "warning",
+)
 
 
 def fault_of(error: BaseException) -> Fault:

@@ -130,8 +130,7 @@ class ContextTooLong(EngineError):
     def __init__(self, used: int, limit: int) -> None:
         super().__init__(
             f"The conversation takes {used:,} tokens; the context window holds {limit:,}.",
-            "Begin a new conversation, or choose in the settings: a larger context, or what to leave out. "
-            "Nothing was cut.",
+            "Choose a larger context or what to leave out, or begin a new conversation. Nothing was cut.",
             used=used,
             limit=limit,
         )

@@ -16,7 +16,7 @@ from engine.catalog.generation import NOTHING, Recommended, read_recommended
 from engine.catalog.library import Library
 from engine.chat.asking import Asked, Asker, Keeper
 from engine.chat.conversation import Conversation, Message
-from engine.chat.fitting import first_words
+from engine.chat.fitting import Filled, first_words
 from engine.chat.history.rows import Entry
 from engine.chat.history.tree import Tree
 from engine.chat.steering import Choice, Steering
@@ -72,6 +72,7 @@ class ChatRoom(QObject):
         self._keeper: Keeper = Unkept()
         self._keeps = False
         self._awaited = False  # the store is being opened
+        self._enlarged = 0  # the context that was chosen in place of the setting's, tokens
         self._odds: dict[int, tuple[Odds, ...]] = {}
         self._asked: Asked | None = None
         self._thread: JobThread | None = None
@@ -96,9 +97,30 @@ class ChatRoom(QObject):
         """Load a model in place of the one before; the conversation stays."""
         self.stop()
         self._drop_session()
+        self._enlarged = self._enlarged if path == self.path else 0
         self.path = path
         self._become("loading")
         self._finding.start(Call(_found, Library(self.settings.models_folder), path, doing="Opening the model"))
+
+    def enlarge(self, context_tokens: int) -> None:
+        """Load the model again with another context, until another model is chosen."""
+        if self.path:
+            self._enlarged = context_tokens
+            self.open(self.path)
+
+    @property
+    def loading(self) -> LoadOptions:
+        """How the model is loaded."""
+        chosen = LoadOptions.from_settings(self.settings)
+        return replace(chosen, context_tokens=self._enlarged) if self._enlarged else chosen
+
+    def counting(self, question: str = "") -> Filled | None:
+        """Return a job that counts what fills the window, a question to come included; ``None`` if it cannot now."""
+        if self._session is None or self.state != "ready":
+            return None
+        told = replace(self.conversation, system_prompt=self.system_prompt)
+        told = told.asking(question) if question else told
+        return Filled(self._session, told, self.steering.sampling())
 
     @Slot()
     def cancel_load(self) -> None:
@@ -310,7 +332,7 @@ class ChatRoom(QObject):
         checkpoint, self.recommended = found
         self.model_opened.emit(checkpoint)
         try:
-            self._session = Session(checkpoint, LoadOptions.from_settings(self.settings))
+            self._session = Session(checkpoint, self.loading)
         except EngineError as error:
             self._on_not_opened(error)
         else:

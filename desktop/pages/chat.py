@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QWidget
 
-from desktop.faults import Button, Do, fault_of
+from desktop.faults import BROKEN_OFF, Button, Do, fault_of
 from desktop.jobs import Jobs
 from desktop.models.chat_room import ChatRoom
 from desktop.widgets.chat.answer import Answer
@@ -39,13 +39,15 @@ class ChatPage(ChatFrame):
     """Show a :class:`ChatRoom`, and at its left the kept conversations, which :mod:`desktop.flows.chat` joins to it.
 
     ``way_chosen`` tells a fault's button that leads to another page, ``undelete_wanted`` the wish to undo a deletion,
-    ``settings_wanted`` the one to see the settings of the conversation's answers, ``prompt_wanted`` its system prompt.
+    ``settings_wanted`` the one to see the settings of the conversation's answers, ``prompt_wanted`` its system prompt,
+    ``context_wanted`` what fills its context.
     """
 
     way_chosen = Signal(object)
     undelete_wanted = Signal()
     settings_wanted = Signal()
     prompt_wanted = Signal()
+    context_wanted = Signal()
 
     def __init__(self, jobs: Jobs, settings: Settings) -> None:
         super().__init__(self._make_view)
@@ -55,6 +57,7 @@ class ChatPage(ChatFrame):
         self.answer: Answer | None = None  # the newest
         self._rate = LiveRate()
         self._used_tokens = 0
+        self._goes_on = False  # once the model is loaded
         self._usable: list[Path] = []
         self._shown: list[int] = []  # the ids of the messages in the transcript
         self.finding = Finding(self.finder, self.transcript, lambda: self.room.conversation.messages)
@@ -100,6 +103,37 @@ class ChatPage(ChatFrame):
     @Slot()
     def want_prompt(self) -> None:
         self.prompt_wanted.emit()
+
+    @property
+    def failed_for_room(self) -> bool:
+        """Whether the newest answer failed because the context was full."""
+        fault = self.answer.fault.fault if self.answer and self.answer.fault else None
+        return fault is not None and any(way.do is Do.MAKE_ROOM for way in fault.buttons)
+
+    @Slot()
+    def want_context(self) -> None:
+        self.context_wanted.emit()
+
+    def enlarge(self, context_tokens: int) -> None:
+        """Load the model with a larger context, and then go on with what broke off for want of it."""
+        self._goes_on = self.failed_for_room
+        self.progress.restart("Opening the model…")
+        self.room.enlarge(context_tokens)
+
+    def ask_again(self) -> None:
+        """Answer the last question anew."""
+        if self.room.state == "ready" and self.answer:
+            self.room.ask_again()
+            self._begin_answer()
+
+    def _go_on(self) -> None:
+        """Go on with what broke off for want of room, or begin it anew."""
+        leaf = self.room.tree.leaf
+        if leaf and leaf.message.ending == "context" and leaf.message.content:
+            self.room.go_on(leaf.id)
+            self._begin_answer()
+        else:
+            self.ask_again()
 
     @Slot(str)
     def instruct(self, system_prompt: str) -> None:
@@ -193,6 +227,9 @@ class ChatPage(ChatFrame):
         known = self.room.record.get("template_known", True)
         self.note.setText("" if known else "This model brings no chat template; a plain one stands in.")
         self.note.setVisible(not known)
+        goes_on, self._goes_on = self._goes_on and state == "ready", self._goes_on and state == "loading"
+        if goes_on:
+            self._go_on()
 
     @Slot(Progress)
     def _on_load_progress(self, progress: Progress) -> None:
@@ -231,6 +268,9 @@ class ChatPage(ChatFrame):
         self._on_views_changed()
         if message.usage:
             self._show_use(message.usage.prompt_tokens + message.usage.answer_tokens)
+        if message.ending == "context":
+            self.answer.show_fault(BROKEN_OFF)
+            self._order_tabs()
 
     @Slot(Exception, Message)
     def _on_failed(self, error: Exception, message: Message) -> None:
@@ -255,6 +295,8 @@ class ChatPage(ChatFrame):
             self._retry()
         elif way.do is Do.NEW_CHAT:
             self.begin_anew()
+        elif way.do is Do.MAKE_ROOM:
+            self.context_wanted.emit()
         else:
             self.way_chosen.emit(way)
 
@@ -270,9 +312,8 @@ class ChatPage(ChatFrame):
             self.choose(self._usable[0])
 
     def _retry(self) -> None:
-        if self.room.state == "ready" and self.answer:
-            self.room.ask_again()
-            self._begin_answer()
+        if self.room.state == "ready":
+            self.ask_again()
         elif self.room.state == "empty" and self.room.path:
             self._open(self.room.path)
 
@@ -393,15 +434,7 @@ class ChatPage(ChatFrame):
         """Let the Tab key go through the messages from top to bottom, and then to the composer."""
         stops = [stop for view in self.transcript.views for stop in view.tab_stops()]
         for one, next_ in itertools.pairwise(
-            [
-                self.new,
-                *self.panel.stops,
-                self.instructed,
-                *stops,
-                self.composer.field,
-                self.composer.steer,
-                self.composer.deed,
-            ]
+            [self.new, *self.panel.stops, self.instructed, *stops, *self.composer.stops]
         ):
             QWidget.setTabOrder(one, next_)
 
@@ -430,6 +463,7 @@ class ChatPage(ChatFrame):
         self.welcome.asked.connect(self.ask)
         self.composer.asked.connect(self.ask)
         self.instructed.clicked.connect(self.want_prompt)
+        self.composer.gauge.clicked.connect(self.want_context)
         self.composer.settings_wanted.connect(self.settings_wanted)
         self.transcript.views_changed.connect(self._on_views_changed)
         self.transcript.latest_wanted.connect(self.focus_first)

@@ -112,6 +112,11 @@ class Composer(QFrame):
         layout.addLayout(below)
         self._show_state()
 
+    @property
+    def stops(self) -> list[QWidget]:
+        """What the Tab key goes through."""
+        return [self.field, self.gauge, self.steer, self.deed]
+
     def set_answering(self, answering: bool) -> None:
         """Make the button stop the answer, or send again."""
         self._answering = answering

@@ -12,13 +12,12 @@ from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 from desktop.models.steering_words import inherited_words, preset_of, stops_of, stops_text
 from desktop.theme import scale
 from desktop.widgets.controls import add, button, label, paragraph, row
-from desktop.widgets.fields import Choice as Choices
 from desktop.widgets.scroll_column import ScrollColumn
 from desktop.widgets.setting_row import SettingRow
 from desktop.widgets.steering.form_row import FormRow
 from desktop.widgets.steering.shelf_bar import ShelfBar
 from desktop.widgets.steering.texts_row import TextsRow
-from engine.chat.context import WHEN_FULL
+from desktop.widgets.steering.when_full_field import WhenFullField
 from engine.chat.presets import BUNDLED
 from engine.chat.steering import LOGPROBS_LIMIT, NUMBERS, Choice, Steering
 from engine.errors import InvalidForm, Refused
@@ -58,7 +57,8 @@ class SettingsDialog(QDialog):
         self.form.changed.connect(self._on_form)
         self.odds = SettingRow(_ODDS, 0)
         self.odds.changed.connect(self._on_odds)
-        self.when_full = self._make_when_full()
+        self.when_full = WhenFullField(steering.settings["when_full"])
+        self.when_full.changed.connect(self._on_when_full)
         self.clear = button("Use the defaults", "quiet", "undo")
         self.clear.clicked.connect(self._on_clear)
         self.shut = button("Close", "primary")
@@ -76,7 +76,7 @@ class SettingsDialog(QDialog):
         kind = next((kind for kind in ("json_schema", "grammar") if choice.sampling.get(kind)), "")
         self.form.show_form(kind, choice.sampling.get(kind, ""))
         self.odds.show_value(choice.sampling.get("logprobs", 0))
-        self.when_full.setCurrentIndex(self.when_full.findData(choice.when_full))
+        self.when_full.show_way(choice.when_full)
         self._show_state()
 
     @property
@@ -104,14 +104,6 @@ class SettingsDialog(QDialog):
         line = SettingRow(replace(TABLE[name], default=inherited, help=words), inherited)
         line.changed.connect(self._on_value)
         return line
-
-    def _make_when_full(self) -> Choices:
-        made = Choices()
-        made.addItem(f"As in the settings: {WHEN_FULL[self._steering.settings['when_full']]}", "")
-        for way, words in WHEN_FULL.items():
-            made.addItem(words, way)
-        made.activated.connect(self._on_when_full)
-        return made
 
     def _take(self, choice: Choice) -> None:
         if choice != self.choice:
@@ -148,9 +140,9 @@ class SettingsDialog(QDialog):
     def _on_odds(self, _name: str, count: int) -> None:
         self._take(self.choice.with_value("logprobs", count or None))
 
-    @Slot(int)
-    def _on_when_full(self, _index: int) -> None:
-        self._take(replace(self.choice, when_full=self.when_full.currentData()))
+    @Slot(str)
+    def _on_when_full(self, way: Any) -> None:
+        self._take(replace(self.choice, when_full=way))
 
     @Slot(str)
     def _on_preset(self, name: str) -> None:

@@ -118,11 +118,11 @@ def test_what_was_left_out_is_said_above_the_answer(talk):
 
 
 def test_a_way_to_another_page_is_told(talk, qtbot):
-    talk.load(context_tokens=3, chunks=["x"])
+    talk.load(chunks=["x"], fail="memory", after=1)
     talk.ask("one two three four")
     with qtbot.waitSignal(talk.page.way_chosen) as told:
-        talk.choose(talk.page.answer.fault, "Change the context")
-    assert told.args[0].do is Do.SETTINGS
+        talk.choose(talk.page.answer.fault, "See what fits")
+    assert told.args[0].do is Do.SUGGESTION
 
 
 def test_thoughts_stand_apart_and_open_on_demand(talk):

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from engine.chat import context
 from engine.chat.context import Counts, Filling, Fitted
 from engine.chat.conversation import Conversation, LeftOut, Message
+from engine.chat.enlarging import offered_enlargement
 from engine.chat.fitting import Filled, Fitting, Titling, cleaned, first_words
 from engine.errors import ContextTooLong
 from engine.events import Finished
 from engine.runtime.backends.base import guessed_tokens
 from engine.runtime.options import LoadOptions, Sampling
 from engine.runtime.session import Session
+from tests.helpers.gguf_files import write_gguf
 from tests.helpers.models import facts_of
 from tests.helpers.scripts import recorded, script
 
@@ -190,3 +192,13 @@ def test_first_words() -> None:
 def test_a_guess_is_not_too_small() -> None:
     assert guessed_tokens("four words are here") >= 4
     assert guessed_tokens("") == 0
+
+
+def test_a_larger_window_is_offered_from_the_models_own_file(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "m.gguf")  # trained on 512 tokens
+    offer = offered_enlargement(path, LoadOptions(), 300, 256, on_gpu=False)
+    assert offer is not None
+    assert (offer.context_tokens, offer.fits) == (512, True)
+    assert offer.extra_bytes > 0
+    assert offered_enlargement(path, LoadOptions(), 600, 512, on_gpu=False) is None
+    assert offered_enlargement(tmp_path / "none.server.json", LoadOptions(), 600, 512, on_gpu=False) is None

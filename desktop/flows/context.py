@@ -1,0 +1,100 @@
+"""The context of the conversation: what fills it, what happens when it is full, and a larger one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Slot
+
+from desktop.jobs import Call, Jobs, Latest
+from desktop.pages.chat import ChatPage
+from desktop.widgets.chat.context_dialog import ContextDialog
+from engine.chat.context import Enlargement, Filling
+from engine.chat.enlarging import offered_enlargement
+from engine.errors import EngineError
+
+
+class ContextFlow(QObject):
+    """``dialog`` is there while it is open."""
+
+    def __init__(self, jobs: Jobs, page: ChatPage) -> None:
+        super().__init__(page)
+        self.dialog: ContextDialog | None = None
+        self._page = page
+        self._asking = False  # whether what is written is counted too
+        self._retries = False  # whether an answer failed for want of room
+        self._counting = self._latest(jobs, self._on_counted)
+        self._offering = self._latest(jobs, self._on_offered)
+        page.context_wanted.connect(self.open)
+
+    @Slot()
+    def open(self) -> None:
+        """Show what fills the context, with the question that is being written."""
+        room = self._page.room
+        written = self._page.composer.field.toPlainText().strip()
+        self._asking, self._retries = bool(written), self._page.failed_for_room
+        counting = room.counting(written)
+        steering = room.steering
+        self.dialog = dialog = ContextDialog(
+            room.choice.when_full, steering.settings["when_full"], self._page, counting=counting is not None
+        )
+        dialog.when_full_changed.connect(self._on_when_full)
+        dialog.enlarge_wanted.connect(self._on_enlarge)
+        dialog.finished.connect(self._on_closed)
+        dialog.open()
+        if counting:
+            self._counting.start(counting)
+
+    def _latest(self, jobs: Jobs, hears: Any) -> Latest:
+        made = Latest(jobs)
+        made.finished.connect(hears)
+        made.failed.connect(self._on_failed)
+        return made
+
+    @Slot(object)
+    def _on_counted(self, filling: Filling) -> None:
+        room = self._page.room
+        if self.dialog and room.path:
+            self.dialog.show_filling(filling, asking=self._asking)
+            needed = max(filling.window + 1, filling.used + filling.answer_room)
+            on_gpu = room.record.get("gpu_layers", 0) > 0
+            self._offering.start(Call(_offer, room.path, room.loading, needed, filling.window, on_gpu))
+
+    @Slot(object)
+    def _on_offered(self, offer: Enlargement | None) -> None:
+        if self.dialog:
+            self.dialog.show_offer(offer)
+
+    @Slot(Exception)
+    def _on_failed(self, error: Exception) -> None:
+        if self.dialog and isinstance(error, EngineError):
+            self.dialog.show_problem(f"{error.message} {error.hint}".strip())
+        elif not isinstance(error, EngineError):
+            self._page.show_error(error)
+
+    @Slot(str)
+    def _on_when_full(self, way: Any) -> None:
+        room = self._page.room
+        room.steer(replace(room.choice, when_full=way))
+        if self._retries and room.steering.when_full != "stop":
+            self._retries = False
+            assert self.dialog is not None
+            self.dialog.accept()
+            self._page.ask_again()
+
+    @Slot(int)
+    def _on_enlarge(self, tokens: int) -> None:
+        self._page.enlarge(tokens)
+
+    @Slot()
+    def _on_closed(self) -> None:
+        if self.dialog:
+            self.dialog.deleteLater()
+            self.dialog = None
+        self._page.focus_first()
+
+
+def _offer(path: Path, loading: Any, needed: int, window: int, on_gpu: bool) -> Enlargement | None:
+    return offered_enlargement(path, loading, needed, window, on_gpu=on_gpu)

@@ -1,0 +1,71 @@
+"""What fills the context, what happens when it is full, and a larger one with what it costs."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
+
+from desktop.models.context_words import enlargement_words, filling_words, shares
+from desktop.theme import scale
+from desktop.widgets.chat.filling_bar import FillingBar
+from desktop.widgets.controls import add, button, label, paragraph, row
+from desktop.widgets.steering.when_full_field import WhenFullField
+from engine.chat.context import Enlargement, Filling, WhenFull
+
+_COUNTING = "Counting…"
+_NOT_NOW = "It is counted when a model is loaded and no answer comes."
+_WIDTH = 520
+
+
+class ContextDialog(QDialog):
+    """``when_full_changed`` carries what was chosen, ``enlarge_wanted`` the tokens of the larger window."""
+
+    when_full_changed = Signal(str)
+    enlarge_wanted = Signal(int)
+
+    def __init__(self, when_full: str, inherited: WhenFull, parent: QWidget, *, counting: bool) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Context")
+        self.offer: Enlargement | None = None
+        self.words = paragraph(_COUNTING if counting else _NOT_NOW)
+        self.bar = FillingBar()
+        self.bar.hide()
+        self.when_full = WhenFullField(inherited)
+        self.when_full.show_way(when_full)
+        self.when_full.changed.connect(self.when_full_changed)
+        self.cost = paragraph("")
+        self.enlarge = button("Enlarge the context")
+        self.enlarge.clicked.connect(self._on_enlarge)
+        self.shut = button("Close", "primary")
+        self.shut.clicked.connect(self.accept)
+        self.setMinimumWidth(min(_WIDTH, parent.window().width() - 2 * scale.XL))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(scale.XL, scale.XL, scale.XL, scale.L)
+        layout.setSpacing(scale.M)
+        add(layout, [label("Context", "heading"), self.words, self.bar, scale.S])
+        add(layout, [label("When it is full, for this conversation", buddy=self.when_full), self.when_full, scale.S])
+        add(layout, [self.cost, row(self.enlarge, None, self.shut)])
+        self.enlarge.setEnabled(False)
+        self.shut.setFocus()
+
+    def show_filling(self, filling: Filling, *, asking: bool) -> None:
+        self.words.setText(filling_words(filling))
+        self.bar.show_shares(shares(filling, asking=asking))
+        self.bar.show()
+
+    def show_problem(self, words: str) -> None:
+        self.words.setText(words)
+
+    def show_offer(self, offer: Enlargement | None) -> None:
+        self.offer = offer
+        self.cost.setText(enlargement_words(offer))
+        self.enlarge.setEnabled(offer is not None and offer.fits)
+        if offer:
+            self.enlarge.setText(f"Enlarge to {offer.context_tokens:,} tokens")
+            self.enlarge.setAccessibleName(f"{self.enlarge.text()}. {self.cost.text()}")
+
+    @Slot()
+    def _on_enlarge(self) -> None:
+        assert self.offer
+        self.accept()
+        self.enlarge_wanted.emit(self.offer.context_tokens)
