@@ -38,16 +38,11 @@ _OBSTACLES = {"empty": "Choose a model first", "loading": "The model is being lo
 class ChatPage(ChatFrame):
     """Show a :class:`ChatRoom`, and at its left the kept conversations, which :mod:`desktop.flows.chat` joins to it.
 
-    ``way_chosen`` tells a fault's button that leads to another page, ``undelete_wanted`` the wish to undo a deletion,
-    ``settings_wanted`` the one to see the settings of the conversation's answers, ``prompt_wanted`` its system prompt,
-    ``context_wanted`` what fills its context.
+    ``way_chosen`` tells a fault's button that leads to another page, ``undelete_wanted`` the wish to undo a deletion.
     """
 
     way_chosen = Signal(object)
     undelete_wanted = Signal()
-    settings_wanted = Signal()
-    prompt_wanted = Signal()
-    context_wanted = Signal()
 
     def __init__(self, jobs: Jobs, settings: Settings) -> None:
         super().__init__(self._make_view)
@@ -96,23 +91,11 @@ class ChatPage(ChatFrame):
         """End the model's process."""
         self.room.close()
 
-    @Slot()
-    def want_settings(self) -> None:
-        self.settings_wanted.emit()
-
-    @Slot()
-    def want_prompt(self) -> None:
-        self.prompt_wanted.emit()
-
     @property
     def failed_for_room(self) -> bool:
         """Whether the newest answer failed because the context was full."""
         fault = self.answer.fault.fault if self.answer and self.answer.fault else None
         return fault is not None and any(way.do is Do.MAKE_ROOM for way in fault.buttons)
-
-    @Slot()
-    def want_context(self) -> None:
-        self.context_wanted.emit()
 
     def enlarge(self, context_tokens: int) -> None:
         """Load the model with a larger context, and then go on with what broke off for want of it."""
@@ -296,7 +279,7 @@ class ChatPage(ChatFrame):
         elif way.do is Do.NEW_CHAT:
             self.begin_anew()
         elif way.do is Do.MAKE_ROOM:
-            self.context_wanted.emit()
+            self.want_context()
         else:
             self.way_chosen.emit(way)
 
@@ -462,9 +445,6 @@ class ChatPage(ChatFrame):
         self.strip.undo_wanted.connect(self.bring_back)
         self.welcome.asked.connect(self.ask)
         self.composer.asked.connect(self.ask)
-        self.instructed.clicked.connect(self.want_prompt)
-        self.composer.gauge.clicked.connect(self.want_context)
-        self.composer.settings_wanted.connect(self.settings_wanted)
         self.transcript.views_changed.connect(self._on_views_changed)
         self.transcript.latest_wanted.connect(self.focus_first)
         self.composer.field.paged.connect(self.transcript.turn_page)
@@ -475,8 +455,6 @@ class ChatPage(ChatFrame):
             QShortcut(QKeySequence(keys), self, self.search, context=inside)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self, self.finder.open_it, context=inside)
         QShortcut(QKeySequence(Qt.Key.Key_Escape), self, room.stop, context=inside)
-        QShortcut(QKeySequence("Ctrl+Shift+P"), self, self.want_prompt, context=inside)
-        QShortcut(QKeySequence("Ctrl+Shift+M"), self, self.want_settings, context=inside)
 
 
 def _worded(progress: Progress) -> Progress:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.theme import scale
@@ -32,7 +32,15 @@ _PANEL_FROM = 820  # a narrower page shows the conversations only when they are 
 
 
 class ChatFrame(QWidget):
-    """The conversations at the left, where there is room; else over the conversation, when they are asked for."""
+    """The conversations at the left, where there is room; else over the conversation, when they are asked for.
+
+    ``settings_wanted`` is the wish to see how the conversation is answered, ``prompt_wanted`` its system prompt,
+    ``context_wanted`` what fills its context.
+    """
+
+    settings_wanted = Signal()
+    prompt_wanted = Signal()
+    context_wanted = Signal()
 
     def __init__(self, make_view: Callable[[Message], MessageView]) -> None:
         super().__init__()
@@ -40,6 +48,19 @@ class ChatFrame(QWidget):
         self._was_wide: bool | None = None  # not known before the first size: it may be a narrow one
         self._make_parts(make_view)
         self._lay_out()
+        self._wire_wishes()
+
+    @Slot()
+    def want_settings(self) -> None:
+        self.settings_wanted.emit()
+
+    @Slot()
+    def want_prompt(self) -> None:
+        self.prompt_wanted.emit()
+
+    @Slot()
+    def want_context(self) -> None:
+        self.context_wanted.emit()
 
     @Slot()
     def focus_first(self) -> None:
@@ -117,6 +138,14 @@ class ChatFrame(QWidget):
         self.toggle = icon_button("panel", "Conversations")
         self.composer = Composer()
         self.setFocusProxy(self.composer.field)
+
+    def _wire_wishes(self) -> None:
+        self.instructed.clicked.connect(self.want_prompt)
+        self.composer.gauge.clicked.connect(self.want_context)
+        self.composer.settings_wanted.connect(self.want_settings)
+        inside = Qt.ShortcutContext.WidgetWithChildrenShortcut
+        QShortcut(QKeySequence("Ctrl+Shift+M"), self, self.want_settings, context=inside)
+        QShortcut(QKeySequence("Ctrl+Shift+P"), self, self.want_prompt, context=inside)
 
     def _lay_out(self) -> None:
         head = row(self.toggle, self.picker, self.new, spacing=scale.M)

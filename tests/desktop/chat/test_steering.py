@@ -7,10 +7,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
 from desktop.flows.steering import SteeringFlow
-from desktop.models.steering_words import stops_of, stops_text
+from desktop.models.steering_words import inherited_words, stops_of, stops_text
+from engine.catalog.generation import Recommended
 from engine.chat.presets import BUNDLED, LastChosen, presets
 from engine.chat.prompts import prompts
-from engine.chat.steering import Choice
+from engine.chat.steering import Choice, Steering
+from engine.settings import DEFAULTS
 from tests.helpers.scripts import recorded
 
 
@@ -187,3 +189,12 @@ def test_a_form_is_used_once_it_is_right(page, talk, qtbot, flow):
     assert (sampling["json_schema"], sampling["logprobs"]) == ('{"type": "array"}', 4)
     page.begin_anew()
     assert page.room.choice == Choice()
+
+
+def test_each_default_says_where_it_comes_from():
+    steering = Steering(
+        Choice(), Recommended({"temperature": 0.6}, "generation_config.json"), DEFAULTS.changed(top_k=9)
+    )
+    assert inherited_words(steering, "temperature") == "0.6 is from the model (generation_config.json)."
+    assert inherited_words(steering, "top_k") == "9 is from your settings."
+    assert inherited_words(steering, "top_p") == "0.95 is Halfbyte's default."
