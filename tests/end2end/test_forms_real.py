@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from engine.catalog.checkpoint import Checkpoint
-from engine.errors import InvalidForm
+from engine.errors import InvalidForm, Refused
 from engine.events import Event, Odds, Token
 from engine.runtime.options import LoadOptions, Sampling
 from engine.runtime.session import Session
@@ -68,6 +68,7 @@ def test_the_same_seed_gives_the_same_answer_in_its_form(session: Session) -> No
     ("grammar", "line", "column", "reason"),
     [
         ('root ::= "a"\nb ::= ("c"', 2, 11, "expecting '\\)'"),
+        ('root ::= [a]\nb ::= "c', 2, 9, "end of input"),
         ("root ::= word", 1, 10, "no rule “word”"),
         ("top ::= [a-z]", 0, 0, "root"),
         ("root ::= root | [a]", 0, 0, "left recursion"),
@@ -83,6 +84,12 @@ def test_a_wrong_grammar_says_where(session: Session, grammar: str, line: int, c
 def test_a_wrong_schema_is_said(session: Session, schema: str) -> None:
     with pytest.raises(InvalidForm, match="JSON schema"):
         list(session.generate(QUESTION, Sampling(json_schema=schema)))
+
+
+def test_an_answer_in_a_form_is_not_continued_in_the_middle(session: Session) -> None:
+    begun = [*QUESTION, {"role": "assistant", "content": '{"name":'}]
+    with pytest.raises(Refused, match="cannot be continued"):
+        list(session.generate(begun, Sampling(json_schema="{}"), continue_last=True))
 
 
 def test_the_likeliest_tokens_are_told_and_the_greedy_one_is_the_first(session: Session) -> None:

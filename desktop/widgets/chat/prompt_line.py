@@ -24,7 +24,7 @@ class PromptLine(QPushButton):
         self.setIcon(icon("edit"))
         self.setIconSize(QSize(scale.ICON, scale.ICON))
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setStyleSheet("text-align: left;")
+        self.setProperty("align", "left")
         self.show_prompt("")
 
     def show_prompt(self, text: str) -> None:

@@ -29,6 +29,7 @@ class ShelfBar(QWidget):
         super().__init__()
         self._none_words = none_words
         self._fixed = fixed
+        self._latest = ""  # the name of what was there last, to save a changed one under it again
         self._what = title.replace("&", "").lower()
         self.list = Choice()
         self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -59,6 +60,7 @@ class ShelfBar(QWidget):
 
     def show_things(self, names: Sequence[str], current: str) -> None:
         """List the saved things; ``current`` is what is there now, empty for none of them."""
+        self._latest = current or self._latest
         self.list.clear()
         for name in names:
             self.list.addItem(name, name)
@@ -81,8 +83,7 @@ class ShelfBar(QWidget):
 
     @Slot()
     def _on_save(self) -> None:
-        current = self.list.currentData()
-        self.name.setText("" if current in self._fixed else current)
+        self.name.setText("" if self._latest in self._fixed else self._latest)
         self.name.selectAll()
         self._on_name()
         self._naming.show()

@@ -33,6 +33,8 @@ def record(entry: Entry, tree: Tree) -> dict[str, Any]:
 
 def conversation(record: Mapping[str, Any]) -> tuple[Entry, Tree]:
     """Rebuild a conversation, numbered 0. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for what is none."""
+    if not isinstance(record["options"], Mapping):
+        raise TypeError("the options are no object")
     entry = Entry(0, **{name: record[name] for name in _ENTRY})
     nodes = tuple(_node(item) for item in record["messages"])
     return entry, Tree(0, entry.system_prompt, nodes)

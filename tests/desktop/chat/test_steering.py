@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication
 
 from desktop.flows.steering import SteeringFlow
@@ -13,6 +14,7 @@ from engine.chat.presets import BUNDLED, LastChosen, presets
 from engine.chat.prompts import prompts
 from engine.chat.steering import Choice, Steering
 from engine.settings import DEFAULTS
+from tests.desktop.test_accessibility import controls
 from tests.helpers.scripts import recorded
 
 
@@ -157,7 +159,9 @@ def test_prompts_are_saved_edited_deleted_and_brought_back(page, talk, qtbot, fl
     dialog.text.field.setPlainText("Speak like an old pirate.")
     dialog.text.settle()
     assert dialog.bar.list.currentText() == "Not saved"
-    dialog.bar.save_wanted.emit("Pirate")
+    dialog.bar.save.click()
+    assert dialog.bar.name.text() == "Pirate"
+    qtbot.keyClick(dialog.bar.name, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: dialog.bar.list.currentText() == "Pirate")
     assert prompts().named("pirate") == "Speak like an old pirate."
     dialog.bar.delete.click()
@@ -189,6 +193,16 @@ def test_a_form_is_used_once_it_is_right(page, talk, qtbot, flow):
     assert (sampling["json_schema"], sampling["logprobs"]) == ('{"type": "array"}', 4)
     page.begin_anew()
     assert page.room.choice == Choice()
+
+
+def test_every_control_of_the_dialogs_has_a_name(page, talk, qtbot, flow):
+    talk.load(chunks=["Yes"])
+    for key in (Qt.Key.Key_M, Qt.Key.Key_P):
+        dialog = opened(page, qtbot, flow, key)
+        found = controls(dialog)
+        assert len(found) > 5
+        assert [one for one in found if not QAccessible.queryAccessibleInterface(one).text(QAccessible.Name)] == []
+        dialog.reject()
 
 
 def test_each_default_says_where_it_comes_from():

@@ -144,7 +144,9 @@ def test_the_gauge_counts_in_the_worker(session: Session) -> None:
 @scripted(context_tokens=300, chunks=["They ", "counted."])
 def test_the_model_itself_summarises(session: Session) -> None:
     told = talk(20)
-    fitted: Fitted = value_of(Fitting(session, told, "summarise", Sampling(temperature=1.0)))
+    fitted: Fitted = value_of(
+        Fitting(session, told, "summarise", Sampling(temperature=1.0, json_schema="{}", logprobs=3))
+    )
     assert fitted.left_out is not None
     assert fitted.left_out.summary == "They counted."
     first, *others = [line["messages"][0]["content"] for line in recorded(session.checkpoint)]
@@ -154,7 +156,8 @@ def test_the_model_itself_summarises(session: Session) -> None:
     assert all("Summary so far: They counted." in other for other in others)
     told_all = " ".join([first, *others])
     assert all(f"w{number} " in told_all for number in range(fitted.left_out.count // 2))
-    assert recorded(session.checkpoint)[0]["sampling"]["temperature"] == 0.0
+    sampling = recorded(session.checkpoint)[0]["sampling"]
+    assert (sampling["temperature"], sampling["json_schema"], sampling["logprobs"]) == (0.0, "", 0)
 
 
 @scripted(context_tokens=120)

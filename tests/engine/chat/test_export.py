@@ -155,6 +155,13 @@ def test_one_unreadable_conversation_does_not_keep_the_others_out(history: Histo
     assert [entry.title for entry in history.entries()] == ["Capital cities"]
 
 
+def test_options_that_are_none_leave_the_conversation_out(tmp_path: Path) -> None:
+    record = json.loads(as_json([(Entry(0), grown(line("q", "a")))]))
+    record["conversations"][0]["options"] = ["temperature"]
+    (tmp_path / "x.json").write_text(json.dumps(record))
+    assert read_file(tmp_path / "x.json") == []
+
+
 def test_a_tree_that_breaks_the_rules_is_left_out(tmp_path: Path) -> None:
     record = json.loads(as_json([(Entry(0), grown(line("q", "a")))]))
     record["conversations"][0]["messages"][0]["parent_id"] = 2  # a circle

@@ -22,6 +22,7 @@ ROOT = b"root"
 _SAID = re.compile(r"error parsing grammar: (?P<reason>.*)", re.DOTALL)
 _AT = " at "
 _RULE = re.compile(r"rule identifier '(?P<name>[^']+)'")
+_CUT_OFF = "unexpected end of input"
 _REASON_LETTERS = 200
 
 
@@ -67,7 +68,8 @@ def _wrong(grammar: str, said: str, logged: Any) -> InvalidForm:
         return InvalidForm("grammar", reason, *place_of(grammar, len(grammar) - len(rest)))
     if (rule := _RULE.search(told)) and (where := re.search(rf"(?<![\w-]){re.escape(rule['name'])}(?![\w-])", grammar)):
         return InvalidForm("grammar", f"there is no rule “{rule['name']}”", *place_of(grammar, where.start()))
-    return InvalidForm("grammar", told[:_REASON_LETTERS])
+    place = place_of(grammar, len(grammar)) if told == _CUT_OFF else ()
+    return InvalidForm("grammar", told[:_REASON_LETTERS], *place)
 
 
 def _with_stderr(call: Callable[[], Any]) -> tuple[Any, str]:
