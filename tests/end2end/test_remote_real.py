@@ -5,6 +5,7 @@ Needs llama-server: the environment variable HALFBYTE_LLAMA_SERVER has its path,
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -14,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from engine.catalog.servers.listing import Servers
 from engine.chat.conversation import Conversation
 from engine.chat.turn import Turn
 from engine.errors import Cancelled, ContextTooLong, Refused
-from engine.events import Event, PromptRead, Token
+from engine.events import Event, Odds, PromptRead, Token
 from engine.runtime.options import LoadOptions, Sampling
 from engine.runtime.session import Session
 
@@ -85,6 +86,10 @@ def text(events: list[Event]) -> str:
     return "".join(event.text for event in events if isinstance(event, Token))
 
 
+def odds(events: list[Event]) -> list[Odds]:
+    return [one for event in events if isinstance(event, Token) for one in event.odds]
+
+
 def asked(question: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": question}]
 
@@ -102,6 +107,28 @@ def test_greedy_answers_equal_those_of_the_local_back_end(remote: Session, start
             assert 0 < told["first_token_s"] < 60
     assert remote.record["context_tokens"] == CONTEXT
     assert remote.record["sends_to"] == ""
+
+
+def test_forms_are_followed_there_too(remote: Session) -> None:
+    schema = '{"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"]}'
+    answer = text(list(remote.generate(asked(QUESTIONS[0]), replace(GREEDY, max_tokens=80, json_schema=schema))))
+    assert list(json.loads(answer)) == ["city"]
+    grammar = 'root ::= "It is " ("red" | "green") "."'
+    assert text(list(remote.generate(asked(QUESTIONS[2]), replace(GREEDY, grammar=grammar)))) in (
+        "It is red.",
+        "It is green.",
+    )
+
+
+def test_tokens_are_as_likely_there_as_here(remote: Session, starter: Checkpoint) -> None:
+    sampling = replace(GREEDY, max_tokens=8, logprobs=3)
+    with Session(starter, LoadOptions(context_tokens=CONTEXT, threads=1)) as local:
+        here, there = (odds(list(session.generate(asked(QUESTIONS[0]), sampling))) for session in (local, remote))
+    assert len(here) == len(there) == 8
+    for one, other in zip(here, there, strict=True):
+        assert one.text == other.text
+        assert one.logprob == pytest.approx(other.logprob, abs=0.05)
+        assert [word for word, _ in one.top] == [word for word, _ in other.top]
 
 
 def test_a_second_turn_reuses_the_first(remote: Session) -> None:
