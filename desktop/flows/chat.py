@@ -72,7 +72,7 @@ class ChatFlow(QObject):
 
     @Slot(object, dict)
     def _on_steered(self, conversation_id: int, values: dict[str, Any]) -> None:
-        self.store.change(conversation_id, **values)
+        self.store.keep(conversation_id, **values)
 
     # The person wants
 

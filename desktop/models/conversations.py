@@ -153,6 +153,12 @@ class Conversations(QObject):
             self.history.change(entry.id, **values)
             self.put(replace(entry, **values))
 
+    def keep(self, conversation_id: int, **values: Any) -> None:
+        """Change what the list does not show, such as ``options`` and ``system_prompt``: nothing is listed anew."""
+        if (entry := self._changeable(conversation_id)) and self.history:
+            self.history.change(entry.id, **values)
+            self._entries[entry.id] = replace(entry, **values)
+
     def delete(self, conversation_id: int) -> None:
         """Delete a conversation; :meth:`undelete` brings it back for 30 days."""
         if (entry := self._changeable(conversation_id)) and self.history:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QColor, QKeyEvent, QTextCharFormat, QTextCursor
-from PySide6.QtWidgets import QListWidget, QTextEdit, QWidget
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QTextCharFormat, QTextCursor
+from PySide6.QtWidgets import QListWidget, QTextEdit, QToolTip, QWidget
 
 from desktop.theme.colours import current
 from desktop.widgets.controls import column, label
@@ -35,6 +36,7 @@ class TokensText(QTextEdit):
         self.setAccessibleName("Tokens of the answer")
         flags = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         self.setTextInteractionFlags(flags)
+        self._odds = odds
         self._starts: list[int] = []
         self._ends: list[int] = []
         self._show(odds)
@@ -44,7 +46,7 @@ class TokensText(QTextEdit):
     @property
     def token(self) -> int:
         """The number of the token that the cursor is in."""
-        return max(bisect_right(self._starts, self.textCursor().position()) - 1, 0)
+        return self._token_at(self.textCursor().position())
 
     def go_to(self, token: int) -> None:
         cursor = self.textCursor()
@@ -58,12 +60,26 @@ class TokensText(QTextEdit):
         else:
             super().keyPressEvent(event)
 
+    def viewportEvent(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            odds = self._odds[self._token_at(self.cursorForPosition(event.pos()).position())]
+            words = "\n".join(odds_words(text, logprob) for text, logprob in odds.top)
+            QToolTip.showText(event.globalPos(), html.escape(words).replace("\n", "<br>"), self)
+            return True
+        return super().viewportEvent(event)
+
+    def _token_at(self, position: int) -> int:
+        return max(bisect_right(self._starts, position) - 1, 0)
+
     def _show(self, odds: Sequence[Odds]) -> None:
         cursor = QTextCursor(self.document())
+        cursor.beginEditBlock()
+        grounds = {colour: _ground(colour) for colour in _colours()}
         for one in odds:
             self._starts.append(cursor.position())
-            cursor.insertText(one.text, _ground(one))
+            cursor.insertText(one.text, grounds[_colour(one)])
             self._ends.append(cursor.position())
+        cursor.endEditBlock()
         cursor.movePosition(QTextCursor.MoveOperation.Start)
         self.setTextCursor(cursor)
 
@@ -110,10 +126,18 @@ def odds_words(text: str, logprob: float) -> str:
     return f"{math.exp(logprob):.1%}  “{text.translate(_VISIBLE)}”"
 
 
-def _ground(odds: Odds) -> QTextCharFormat:
-    colours, share = current(), math.exp(odds.logprob)
-    ground = colours.good_soft if share >= _LIKELY else colours.warning_soft if share >= _POSSIBLE else colours.bad_soft
+def _colours() -> tuple[str, str, str]:
+    colours = current()
+    return colours.good_soft, colours.warning_soft, colours.bad_soft
+
+
+def _colour(odds: Odds) -> str:
+    likely, possible, unlikely = _colours()
+    share = math.exp(odds.logprob)
+    return likely if share >= _LIKELY else possible if share >= _POSSIBLE else unlikely
+
+
+def _ground(colour: str) -> QTextCharFormat:
     made = QTextCharFormat()
-    made.setBackground(QColor(ground))
-    made.setToolTip("\n".join(odds_words(text, logprob) for text, logprob in odds.top))
+    made.setBackground(QColor(colour))
     return made

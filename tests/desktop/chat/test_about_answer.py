@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QHelpEvent
+from PySide6.QtWidgets import QApplication, QToolTip
 
 from desktop.models.answer_facts import answer_facts
 from desktop.widgets.chat.answer_dialog import AnswerDialog
@@ -55,6 +57,13 @@ def test_each_token_lies_on_the_colour_of_its_share(view):
         cursor.setPosition(view.text._ends[number])
         colours.add(cursor.charFormat().background().color().name())
     assert len(colours) == 3
+
+
+def test_the_mouse_over_a_token_tells_its_alternatives(view):
+    place = view.text.viewport().rect().topLeft() + QPoint(8, 8)
+    QApplication.sendEvent(view.text.viewport(), QHelpEvent(QEvent.Type.ToolTip, place, view.text.mapToGlobal(place)))
+    assert QToolTip.text() == "90.5%  “Par”<br>8.2%  “Lon”"
+    QToolTip.hideText()
 
 
 def test_the_page_keeps_the_odds_that_were_asked_for(talk):
