@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
+from engine.convert.card import agreement_words
 from engine.convert.plan import Plan, plan
 from engine.quantities import duration, size
 
@@ -57,6 +58,8 @@ def _made(made: Checkpoint, record: Any) -> Iterator[tuple[str, str]]:
     yield "Size", size(made.size_bytes)
     if bits := record.get("bits_per_weight"):
         yield "Width", f"{bits:.2f} bits for each weight"
+    if found := record.get("agreement"):
+        yield "Beside the original", agreement_words(found)
     if seconds := record.get("seconds"):
         yield "Took", duration(sum(seconds.values()))
     if memory_bytes := record.get("peak_memory_bytes"):

@@ -50,6 +50,12 @@ COMPUTED = "auto"
     metavar="WHAT[=TYPE]",
     help="Keep embeddings, output, attention or tensors of a name at a better type: embeddings, ffn_down=Q6_K.",
 )
+@click.option(
+    "--compare",
+    is_flag=True,
+    help="Compare the result's answers with the original's, also where that needs a file of all its precision for a "
+    "while. [always done for GGUF sources and with --imatrix auto]",
+)
 @json_option
 def convert_command(
     folder: Path,
@@ -58,6 +64,7 @@ def convert_command(
     imatrix: str | None,
     calibrate_on: tuple[Path, ...],
     keep: tuple[str, ...],
+    compare: bool,
     as_json: bool,
 ) -> None:
     """Make GGUF files of a Hugging Face model FOLDER (or of a GGUF file, at other levels).
@@ -67,7 +74,7 @@ def convert_command(
     if output and len(formats) > 1:
         raise click.UsageError("--output names one file; several formats go into the library.")
     library, format_ids = open_library(), [_format_id(name) for name in formats]
-    options = _options(imatrix, calibrate_on, keep)
+    options = _options(imatrix, calibrate_on, keep, compare)
     source = _here(library, folder)
     if source is None:
         if output or options != PLAIN:
@@ -115,13 +122,15 @@ def _from_hub(name: str, format_ids: list[str], library: Library, as_json: bool)
     return finish(FromHub(fetched, format_ids, hub, library), as_json)
 
 
-def _options(imatrix: str | None, calibrate_on: tuple[Path, ...], keep: tuple[str, ...]) -> Options:
+def _options(
+    imatrix: str | None, calibrate_on: tuple[Path, ...], keep: tuple[str, ...], compare: bool = False
+) -> Options:
     if calibrate_on and imatrix not in (None, COMPUTED):
         raise click.UsageError("--calibrate-on is for an importance matrix that is computed: --imatrix auto.")
     given = Path(imatrix).expanduser().absolute() if imatrix and imatrix != COMPUTED else None
     computes = imatrix == COMPUTED or bool(calibrate_on)
     texts = tuple(text.expanduser().absolute() for text in calibrate_on)
-    return Options(given, computes, texts, tuple(map(override, keep)))
+    return Options(given, computes, texts, tuple(map(override, keep)), compare)
 
 
 def _format_id(name: str) -> str:

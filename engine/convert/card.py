@@ -43,13 +43,22 @@ def _rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("importance matrix", _importance(record["importance"])))
     if recipe["overrides"]:
         rows.append(("kept at another type", ", ".join(f"{name} → {kind}" for name, kind in recipe["overrides"])))
-    rows += [("verified", found) for found in record.get("verified", ())]
+    if record.get("agreement"):
+        rows.append(("beside the original", agreement_words(record["agreement"])))
     rows += [
         ("made", f"{record['made_at']} in {duration(sum(record['seconds'].values()))}"),
         ("with", ", ".join(f"{name} {version}" for name, version in versions.items() if version)),
         ("sha256", f"`{record['sha256']}`"),
     ]
     return rows
+
+
+def agreement_words(found: Mapping[str, Any]) -> str:
+    """Return how far a result agrees with its original, as a record has it."""
+    return (
+        f"next token the same at {found['same']} of {found['tokens']} places, "
+        f"divergence {found['divergence']:.4f} ± {found['error']:.4f} nats"
+    )
 
 
 def _importance(importance: Mapping[str, Any]) -> str:

@@ -39,6 +39,7 @@ COMMON_WEIGHTS_S = 65e6
 CAST_BYTES_S = 200e6  # reading, casting and writing, bytes written a second
 HASH_BYTES_S = 900e6
 IMPORTANCE_TOKENS = 20_480
+COMPARED_TOKENS = 2 * 128  # of the original and of the result
 FLOPS_OF_A_THREAD = 60e9
 START_S = 2.5  # two processes, the imports, the tokenizer
 
@@ -59,20 +60,32 @@ class Needs:
 
 
 def needs(
-    facts: ModelFacts, recipe: Recipe, output_type: str, threads: int, source_bytes: int, vocabulary_bytes: int
+    facts: ModelFacts,
+    recipe: Recipe,
+    output_type: str,
+    threads: int,
+    source_bytes: int,
+    vocabulary_bytes: int,
+    *,
+    compares: bool = False,
 ) -> Needs:
-    """Return what making ``recipe`` takes; ``output_type`` is what the converter writes, "" if it has no part in it."""
+    """Return what making ``recipe`` takes; ``output_type`` is what the converter writes, "" if it has no part in it.
+
+    With ``compares`` the original is made into a file that can be run, too.
+    """
     header_bytes = min(2 * vocabulary_bytes, VOCABULARY_BYTES) + (1 << 20)
     made = _tensors_at(facts, recipe.level)
     result_bytes = _bytes(made) + header_bytes
     quantizes = bool(recipe.intermediate) or not output_type
-    runs = recipe.imatrix == "computed"
+    computes = recipe.imatrix == "computed"
+    runs = computes or compares
     cast_bytes = _bytes(tensors_at(facts, output_type.upper())) + header_bytes if output_type else 0
     seconds = START_S + (source_bytes + result_bytes) / HASH_BYTES_S
     if quantizes:
         seconds += sum(_quantizing_s(tensor) for tensor in made) / threads
     if runs:
-        seconds += 2 * facts.parameters * IMPORTANCE_TOKENS / (FLOPS_OF_A_THREAD * threads)
+        read_tokens = (IMPORTANCE_TOKENS if computes else 0) + COMPARED_TOKENS
+        seconds += 2 * facts.parameters * read_tokens / (FLOPS_OF_A_THREAD * threads)
     if runs or not quantizes:
         seconds += cast_bytes / CAST_BYTES_S
     largest_bytes = _computed_bytes(facts.tensors) + threads * SLAB_BYTES

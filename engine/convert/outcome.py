@@ -18,8 +18,8 @@ def record_of(plan: Plan, results: Mapping[str, Any], seconds: Mapping[str, floa
     """Return the record of a file that was made and checked."""
     assert plan.recipe is not None
     check = results["check"]
-    runs_on = next((result["runs_on"] for result in results.values() if result.get("runs_on")), "")
-    peaks = (result["peak_memory_bytes"] for result in results.values() if "peak_memory_bytes" in result)
+    runs_on = next((result["runs_on"] for result in _records(results) if result.get("runs_on")), "")
+    peaks = (result["peak_memory_bytes"] for result in _records(results) if "peak_memory_bytes" in result)
     return {
         "format_id": plan.recipe.format_id,
         "sha256": check["sha256"],
@@ -31,6 +31,7 @@ def record_of(plan: Plan, results: Mapping[str, Any], seconds: Mapping[str, floa
         },
         "recipe": dataclasses.asdict(plan.recipe),
         "importance": results.get("importance") or ({"file": str(plan.imatrix)} if plan.imatrix else {}),
+        "agreement": results.get("agreement", {}),
         "versions": {"halfbyte": __version__, **toolchain.versions(), "cast_on": runs_on},
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": dict(seconds),
@@ -38,6 +39,10 @@ def record_of(plan: Plan, results: Mapping[str, Any], seconds: Mapping[str, floa
         "tensor_types": check["tensor_types"],
         "bits_per_weight": check["bits_per_weight"],
     }
+
+
+def _records(results: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    return [result for result in results.values() if isinstance(result, Mapping)]
 
 
 def explained(error: EngineError, plan: Plan, unfinished: Iterable[Path]) -> EngineError:

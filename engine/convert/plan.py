@@ -33,12 +33,14 @@ class Options:
 
     ``imatrix`` is an importance matrix that is there; with ``computes_importance`` one is computed, on the texts
     ``calibration`` or, where there are none, on those that come with Halfbyte. ``overrides`` are those of a recipe.
+    ``compares`` asks for the comparison with the original also where that takes a file of all its precision.
     """
 
     imatrix: Path | None = None
     computes_importance: bool = False
     calibration: tuple[Path, ...] = ()
     overrides: tuple[tuple[str, str], ...] = ()
+    compares: bool = False
 
 
 PLAIN = Options()
@@ -82,6 +84,11 @@ class Plan:
         return self.options.computes_importance and self.quantizes
 
     @property
+    def compares(self) -> bool:
+        """Whether result and original read a text: always where the original is, or is made into, a file that runs."""
+        return self.quantizes and (self.options.compares or self.source.is_gguf or self.computes_importance)
+
+    @property
     def quantizes(self) -> bool:
         """Whether the quantizer has a part in it."""
         return self.recipe is not None and (bool(self.recipe.intermediate) or self.source.is_gguf)
@@ -112,7 +119,13 @@ def plan(source: Path, format_id: str, target: Path, library: Library | None = N
     problems += _option_problems(recipe, options, looked_at)
     if recipe and looked_at.facts:
         needed = estimates.needs(
-            looked_at.facts, recipe, output_type, threads, looked_at.size_bytes, _vocabulary_bytes(looked_at)
+            looked_at.facts,
+            recipe,
+            output_type,
+            threads,
+            looked_at.size_bytes,
+            _vocabulary_bytes(looked_at),
+            compares=options.compares,
         )
         problems += _same_level(looked_at, recipe)
         problems += _room_problems(needed, target)

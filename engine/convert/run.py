@@ -112,6 +112,7 @@ class Conversions:
         plan = makings[0].plan
         if not plan.computes_importance:
             yield from self._make(makings, imatrix=plan.imatrix)
+            yield from self._compare(makings)
             return
         source = plan.source.path
         if not plan.source.is_gguf:
@@ -131,6 +132,30 @@ class Conversions:
         )
         self._end_worker()
         yield from self._make(makings, source, imatrix)
+        yield from self._compare(makings, source)
+
+    def _compare(self, makings: Sequence[_Making], original: Path | None = None) -> Iterator[Event]:
+        """Let the original, as a file that can be run, and the results read the same text; refuse what is too far."""
+        plan = makings[0].plan
+        if not plan.compares:
+            return
+        if original is None and plan.source.is_gguf:
+            original = plan.source.path
+        if original is None:
+            runnable = self._runnable(plan)
+            yield from self._make([runnable])
+            original = runnable.file
+        yield from self._step(
+            makings,
+            "compare",
+            original=str(original),
+            files=[str(making.file) for making in makings],
+            format_ids=[making.plan.recipe.format_id for making in makings if making.plan.recipe],
+            threads=plan.threads,
+        )
+        self._end_worker()
+        for making, found in zip(makings, makings[0].results["compare"], strict=False):
+            making.results["agreement"] = found
 
     def _runnable(self, plan: Plan) -> _Making:
         """Return what is made of a folder so that llama.cpp can run it: all of its precision, for a while."""

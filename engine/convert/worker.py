@@ -2,12 +2,14 @@
 
 ``make``      a folder or a GGUF file → GGUF files, several in one pass
 ``importance`` runs a model over text → its importance matrix
+``compare``   runs the original and what was made of it over a text → how far they agree
 ``check``     opens a finished file as the runtime will
 ``hash``      SHA-256 of files
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import queue
 import threading
@@ -18,8 +20,10 @@ from typing import Any, Literal
 
 from engine.catalog import records
 from engine.catalog.facts import read_facts
+from engine.convert.recipes import FOR_FEW_VALUES
 from engine.errors import DamagedFile
 from engine.events import Event, Finished, Notice
+from engine.formats import format_named
 from engine.pace import Pace
 from engine.process.child import Handlers, serve
 from engine.process.peak import peak_resident_bytes
@@ -30,7 +34,7 @@ CASTING = "Reading and casting"
 
 def make_handlers(stop: threading.Event) -> Handlers:
     del stop  # native code polls nothing: the host ends this process
-    return {"make": _make, "importance": _importance, "check": _check, "hash": _hash}
+    return {"make": _make, "importance": _importance, "compare": _compare, "check": _check, "hash": _hash}
 
 
 def _make(
@@ -82,6 +86,25 @@ def _importance(model: str, texts: list[str], target: str, threads: int) -> Iter
             "datasets": list(matrix.datasets),
             "peak_memory_bytes": peak_resident_bytes(),
         }
+
+    return _watched(work)
+
+
+def _compare(original: str, files: list[str], format_ids: list[str], threads: int) -> Iterator[Event]:
+    """Compare ``files`` with the original GGUF file; the result is empty for models that continue no text."""
+
+    def work(emit: Emit) -> list[dict[str, Any]]:
+        from engine.convert.methods import agreement
+        from engine.texts import named
+
+        meter = _meter("Comparing with the original", emit, "tokens")
+        paths = [Path(file) for file in files]
+        found = agreement.agreements(Path(original), paths, named("prose").read(), threads, meter)
+        for one, format_id in zip(found or (), format_ids, strict=False):
+            made = format_named(format_id)
+            if made and made.label not in FOR_FEW_VALUES:
+                agreement.refuse_strangers(one, made.label, made.bits)
+        return [dataclasses.asdict(one) for one in found or ()]
 
     return _watched(work)
 

@@ -182,3 +182,7 @@ def test_a_16_bit_file_is_quantized_as_the_folder_is(
     made = list(Conversion(planned))[-1]
     assert isinstance(made, Finished)
     assert made.value.record["sha256"] == small[2].record["sha256"]
+    beside = made.value.record["agreement"]
+    assert beside["tokens"] == 128
+    assert beside["same"] > 100
+    assert 0 < beside["divergence"] < 0.2

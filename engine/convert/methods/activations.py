@@ -8,7 +8,6 @@ Source: llama.cpp 0c1e57098, tools/imatrix/imatrix.cpp (``collect_imatrix``, ``c
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ from numpy.typing import NDArray
 
 from engine.convert.methods.importance import Importance, Sums
 from engine.convert.methods.kernels import base_library
-from engine.convert.methods.native import NativeLog, library, reason
-from engine.errors import NotEnoughMemory, Refused
+from engine.convert.methods.native import library
+from engine.convert.methods.running import Running, opened
+from engine.errors import Refused
 
 CHUNK_TOKENS = 512
 MOST_CHUNKS = 40  # 20,480 tokens: more changes little and takes long
@@ -153,67 +153,25 @@ def collect(
     ``on_tokens`` is told how many tokens are read and how many will be. Raises :class:`Refused` for too little text,
     :class:`NotEnoughMemory`, and what llama.cpp has against the model.
     """
-    binding = library()
-    log = NativeLog(binding)
-    collector = Collector(binding)
-    parameters = binding.llama_model_default_params()
-    parameters.n_gpu_layers = 0
-    model = binding.llama_model_load_from_file(os.fsencode(model_file), parameters)
-    if not model:
-        raise reason(log.errors, model_file)
-    try:
-        chunks = list(_chunks(binding, model, texts))
+    collector = Collector(library())
+    with opened(model_file, threads, CHUNK_TOKENS, collector.callback) as running:
+        chunks = list(_chunks(running, texts))
         if len(chunks) < LEAST_CHUNKS:
             raise Refused(
                 f"The text is too short to learn from: {len(chunks)} × {CHUNK_TOKENS} tokens.",
                 "Give a longer text; some hundred kilobytes are good.",
             )
-        context = _context(binding, model, collector, threads)
-        try:
-            for number, chunk in enumerate(chunks):
-                on_tokens(number * CHUNK_TOKENS, len(chunks) * CHUNK_TOKENS)
-                _run(binding, context, chunk)
-        finally:
-            binding.llama_free(context)
-    finally:
-        binding.llama_model_free(model)
+        for number, chunk in enumerate(chunks):
+            on_tokens(number * CHUNK_TOKENS, len(chunks) * CHUNK_TOKENS)
+            running.run(chunk)
     on_tokens(len(chunks) * CHUNK_TOKENS, len(chunks) * CHUNK_TOKENS)
     return Importance(collector.sums(), tuple(name for name, _ in texts), len(chunks), CHUNK_TOKENS)
 
 
-def _context(binding: Any, model: Any, collector: Collector, threads: int) -> Any:
-    parameters = binding.llama_context_default_params()
-    parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = CHUNK_TOKENS
-    parameters.n_threads = parameters.n_threads_batch = threads
-    parameters.cb_eval = collector.callback
-    parameters.op_offload = False
-    context = binding.llama_init_from_model(model, parameters)
-    if not context:
-        raise NotEnoughMemory(0, 0)
-    return context
-
-
-def _run(binding: Any, context: Any, tokens: Sequence[int]) -> None:
-    """Run one chunk. Every token asks for logits: else the last layer computes only one of them."""
-    binding.llama_memory_clear(binding.llama_get_memory(context), True)
-    batch = binding.llama_batch_init(len(tokens), 0, 1)
-    try:
-        batch.n_tokens = len(tokens)
-        for position, token in enumerate(tokens):
-            batch.token[position], batch.pos[position] = token, position
-            batch.n_seq_id[position], batch.seq_id[position][0] = 1, 0
-            batch.logits[position] = True
-        if binding.llama_decode(context, batch):
-            raise Refused("The model cannot be run on this text.", "Check the model by chatting with it.")
-    finally:
-        binding.llama_batch_free(batch)
-
-
-def _chunks(binding: Any, model: Any, texts: Sequence[tuple[str, str]]) -> Iterator[list[int]]:
+def _chunks(running: Running, texts: Sequence[tuple[str, str]]) -> Iterator[list[int]]:
     """Yield chunks of tokens, a chunk of each text in turn, each begun as the model begins a text."""
-    vocabulary = binding.llama_model_get_vocab(model)
-    begin = binding.llama_vocab_bos(vocabulary) if binding.llama_vocab_get_add_bos(vocabulary) else None
-    tokens = [_tokens(binding, vocabulary, text) for _, text in texts]
+    begin = running.begin
+    tokens = [running.tokens(text) for _, text in texts]
     given = 0
     for number in range(max((len(row) // CHUNK_TOKENS for row in tokens), default=0)):
         for row in tokens:
@@ -221,13 +179,6 @@ def _chunks(binding: Any, model: Any, texts: Sequence[tuple[str, str]]) -> Itera
             if len(chunk) == CHUNK_TOKENS and given < MOST_CHUNKS:
                 given += 1
                 yield chunk if begin is None else [begin, *chunk[1:]]
-
-
-def _tokens(binding: Any, vocabulary: Any, text: str) -> list[int]:
-    data = text.encode()
-    room = (binding.llama_token * (len(data) + 8))()
-    count = binding.llama_tokenize(vocabulary, data, len(data), room, len(room), True, False)
-    return list(room[:count])
 
 
 def _operation(base: Any, name: bytes) -> int:
