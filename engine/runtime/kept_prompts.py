@@ -14,7 +14,9 @@ from pathlib import Path
 from engine.paths import folders
 
 LIMIT_BYTES = 4 * 1024**3
-_LEAST_FREE = 0.1  # of the disk: a cache is never worth the last of it
+# A cache is never worth the last of a disk: what stays free of a small one, and of any.
+_LEAST_FREE = 0.1
+_LEAST_FREE_BYTES = 5 * 1024**3
 
 
 def file_for(key: str) -> Path:
@@ -50,7 +52,8 @@ def touch(file: Path) -> None:
 def make_room(file: Path, needed_bytes: int, limit_bytes: int = LIMIT_BYTES) -> bool:
     """Remove what was not used for longest until ``file`` may be written; return false if it is too large."""
     disk = shutil.disk_usage(file.parent)
-    if needed_bytes > min(limit_bytes, disk.free - disk.total * _LEAST_FREE):
+    left_bytes = min(disk.total * _LEAST_FREE, _LEAST_FREE_BYTES)
+    if needed_bytes > min(limit_bytes, disk.free - left_bytes):
         return False
     others = [(other.stat().st_mtime, other) for other in file.parent.glob("*.kv") if other != file]
     taken = sum(other.stat().st_size for _, other in others)
