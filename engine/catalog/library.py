@@ -15,7 +15,7 @@ from engine.catalog.removal import remove_for_good
 from engine.catalog.summaries import Summaries
 from engine.catalog.tree import Find, finds
 from engine.errors import NotFound, Refused
-from engine.formats import format_named
+from engine.formats import Family, format_named
 
 
 class Library:
@@ -79,13 +79,18 @@ class Library:
         return self.folder / publisher / repository / file
 
     def target(self, source: Checkpoint, format_id: str) -> Path:
-        """Return where a format made from ``source`` belongs: ``publisher/repository-GGUF/model-Q4_K_M.gguf``."""
+        """Return where a format made from ``source`` belongs: ``publisher/repository-GGUF/model-Q4_K_M.gguf``.
+
+        Formats that are folders lie beside the original: ``publisher/repository-NF4``.
+        """
         made = format_named(format_id)
         if made is None:
             raise Refused(f"“{format_id}” is no format.")
         folder = source.path if source.path.is_dir() else source.path.parent
         publisher = folder.parent.name if self.folder.absolute() in folder.absolute().parents else "local"
         repository = folder.name.removesuffix("-GGUF")
+        if made.family is not Family.GGUF:
+            return self.place(publisher, f"{repository}-{made.label.replace(' ', '-')}", "config.json").parent
         level = source.format.label if source.format else ""
         stem = source.title.removesuffix(level).rstrip("-.") or source.title
         return self.place(publisher, f"{repository}-GGUF", f"{stem}-{made.label}.gguf")

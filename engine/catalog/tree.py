@@ -60,7 +60,10 @@ def files_together(files: Iterable[Path]) -> Iterator[Find]:
 
 
 def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each folder with the names of its files; hidden folders are left out, links to folders are followed."""
+    """Yield each folder with the names of its files; links to folders are followed.
+
+    Hidden folders are left out, and what is half-made (``*.part``).
+    """
     waiting, entered = [(root, 0)], set()
     while waiting and len(entered) < FOLDER_LIMIT:
         folder, depth = waiting.pop()
@@ -71,7 +74,10 @@ def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
         folders, files = _listed(folder)
         yield folder, files
         if depth < DEPTH_LIMIT:
-            waiting += [(folder / name, depth + 1) for name in reversed(folders) if not name.startswith(".")]
+            entered_later = [
+                name for name in reversed(folders) if not name.startswith(".") and not name.endswith(".part")
+            ]
+            waiting += [(folder / name, depth + 1) for name in entered_later]
 
 
 def _listed(folder: Path) -> tuple[list[str], list[str]]:

@@ -14,6 +14,9 @@ from engine.catalog.library import Library
 from engine.cli import show
 from engine.cli.library import json_option, open_library
 from engine.cli.run import finish
+from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan
+from engine.convert.folders.recipes import FOLDER_RECIPES
+from engine.convert.folders.run import FolderConversion
 from engine.convert.from_hub import FromHub, obstacles
 from engine.convert.plan import PLAIN, Options, Plan, plan, plan_together
 from engine.convert.recipes import RECIPES, override
@@ -23,6 +26,7 @@ from engine.quantities import size
 
 DEFAULT_FORMAT = "gguf-q4_k_m"
 COMPUTED = "auto"
+SHORT = {"nf4": "bnb-nf4", "int8": "bnb-int8", "awq": "awq-int4-g128", "gptq": "gptq-int4-g128"}
 
 
 @click.command("convert")
@@ -34,15 +38,19 @@ COMPUTED = "auto"
     multiple=True,
     default=(DEFAULT_FORMAT,),
     show_default=True,
-    help="Format to make: an id (gguf-q4_k_m) or a level (q4_k_m). Give it several times to make several in one run.",
+    help="Format to make: an id (gguf-q4_k_m), a level (q4_k_m), or nf4, int8, gptq, awq. "
+    "Give it several times to make several in one run.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="File to write. [default: into the library]")
+@click.option("--output", type=click.Path(path_type=Path), help="File or folder to write. [default: into the library]")
 @click.option("--imatrix", help="“auto” computes an importance matrix; or a file that llama-imatrix or Halfbyte wrote.")
 @click.option(
     "--calibrate-on",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Text to compute the importance matrix on. [default: the texts that come with Halfbyte]",
+    help="Text for the importance matrix, GPTQ and AWQ. [default: the texts that come with Halfbyte]",
+)
+@click.option(
+    "--samples", type=click.IntRange(min=0), default=0, help="Samples to calibrate GPTQ and AWQ on. [default: 128]"
 )
 @click.option(
     "--keep",
@@ -63,25 +71,36 @@ def convert_command(
     output: Path | None,
     imatrix: str | None,
     calibrate_on: tuple[Path, ...],
+    samples: int,
     keep: tuple[str, ...],
     compare: bool,
     as_json: bool,
 ) -> None:
     """Make GGUF files of a Hugging Face model FOLDER (or of a GGUF file, at other levels).
 
+    NF4, INT8 (bitsandbytes), GPTQ and AWQ (GPTQModel) are folders, for NVIDIA cards and vLLM.
+
     FOLDER may be the name of a repository (owner/model): what is not here yet is fetched from the Hub first.
     """
     if output and len(formats) > 1:
         raise click.UsageError("--output names one file; several formats go into the library.")
     library, format_ids = open_library(), [_format_id(name) for name in formats]
-    options = _options(imatrix, calibrate_on, keep, compare)
+    folder_ids = [one for one in format_ids if one in FOLDER_RECIPES]
+    gguf_ids = [one for one in format_ids if one not in FOLDER_RECIPES]
+    options = _options(imatrix, calibrate_on if gguf_ids else (), keep, compare)
     source = _here(library, folder)
     if source is None:
-        if output or options != PLAIN:
+        if output or options != PLAIN or folder_ids:
             raise click.UsageError(f"Fetch the model first: halfbyte get {folder.as_posix()}")
         made = _from_hub(folder.as_posix(), format_ids, library, as_json)
     else:
-        made = _from_here(_plans(source, format_ids, output, library, options), as_json)
+        of_folders = FolderOptions(tuple(text.expanduser().absolute() for text in calibrate_on), samples)
+        folder_plans = [
+            folder_plan(source.path, one, output or library.target(source, one), library, of_folders)
+            for one in dict.fromkeys(folder_ids)
+        ]
+        plans = _plans(source, gguf_ids, output, library, options) if gguf_ids else ()
+        made = _from_here(plans, folder_plans, as_json)
     if as_json:
         show.as_json(made[0] if len(made) == 1 else made)
     else:
@@ -99,11 +118,12 @@ def _here(library: Library, folder: Path) -> Checkpoint | None:
         return None
 
 
-def _from_here(plans: tuple[Plan, ...], as_json: bool) -> tuple[Checkpoint, ...]:
-    against = dict.fromkeys(obstacle for todo in plans for obstacle in todo.obstacles)
+def _from_here(plans: tuple[Plan, ...], folder_plans: list[FolderPlan], as_json: bool) -> tuple[Checkpoint, ...]:
+    against = dict.fromkeys(obstacle for todo in (*plans, *folder_plans) for obstacle in todo.obstacles)
     if against:
         raise Refused(" ".join(against), "Nothing was written.")
-    return finish(Conversions(plans), as_json)
+    made = finish(Conversions(plans), as_json) if plans else ()
+    return (*made, *(finish(FolderConversion(todo), as_json) for todo in folder_plans))
 
 
 def _from_hub(name: str, format_ids: list[str], library: Library, as_json: bool) -> tuple[Checkpoint, ...]:
@@ -135,7 +155,7 @@ def _options(
 
 def _format_id(name: str) -> str:
     """Return the id of a format that is given by its id or by its level alone."""
-    lowered = name.lower()
+    lowered = SHORT.get(name.lower(), name.lower())
     return f"gguf-{lowered}" if f"gguf-{lowered}" in RECIPES else lowered
 
 

@@ -12,6 +12,7 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +54,15 @@ def remove_leftovers(folder: Path) -> None:
             alive = _is_in_use(path, process)
             resumable = len(key) == _RESUMABLE and time.time() - path.stat().st_mtime < KEPT_S
             if not alive and not resumable:
-                path.unlink(missing_ok=True)
+                remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove an unfinished file or folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _unfinished_in(folder: Path) -> Iterator[tuple[Path, int, str]]:

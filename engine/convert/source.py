@@ -51,11 +51,14 @@ class Source:
         return sum(file.stat().st_size for file in self.files if file.is_file())
 
 
-def inspect(path: Path) -> Source:
-    """Look at a model's folder, or at a GGUF file. What is wrong is in ``problems``; nothing is raised."""
+def inspect(path: Path, *, to_gguf: bool = True) -> Source:
+    """Look at a model's folder, or at a GGUF file. What is wrong is in ``problems``; nothing is raised.
+
+    Without ``to_gguf`` it does not matter what llama.cpp's converter can do with it.
+    """
     path = path.expanduser().absolute()
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, to_gguf)
     if path.suffix == ".gguf" and path.is_file():
         return _gguf_file(path)
     hint = "Choose a folder with config.json and safetensors files, or a GGUF file."
@@ -79,14 +82,14 @@ def _gguf_file(path: Path) -> Source:
     return Source(path, (path,), facts, label, facts.architecture, problems)
 
 
-def _folder(folder: Path) -> Source:
+def _folder(folder: Path, to_gguf: bool) -> Source:
     problems: list[EngineError] = []
     config = _config(folder, problems)
     files = _files(folder, problems)
     tensors = _tensors(files, problems)
-    problems += _architecture_problems(config) if config else ()
+    problems += _architecture_problems(config) if config and to_gguf else ()
     problems += _tokenizer_problems(folder, _architecture(config))
-    if toolchain.real_torch() is None and config:
+    if to_gguf and toolchain.real_torch() is None and config:
         problems += _standin_problems(config, tensors)
     facts = None
     try:

@@ -4,6 +4,8 @@
 ``importance`` runs a model over text → its importance matrix
 ``compare``   runs the original and what was made of it over a text → how far they agree
 ``check``     opens a finished file as the runtime will
+``pack``      a folder → a folder of packed weights (NF4, INT8, GPTQ, AWQ)
+``fidelity``  runs a folder and what was packed of it over a text → how far they agree
 ``hash``      SHA-256 of files
 """
 
@@ -34,7 +36,15 @@ CASTING = "Reading and casting"
 
 def make_handlers(stop: threading.Event) -> Handlers:
     del stop  # native code polls nothing: the host ends this process
-    return {"make": _make, "importance": _importance, "compare": _compare, "check": _check, "hash": _hash}
+    return {
+        "make": _make,
+        "importance": _importance,
+        "compare": _compare,
+        "check": _check,
+        "pack": _pack,
+        "fidelity": _fidelity,
+        "hash": _hash,
+    }
 
 
 def _make(
@@ -70,13 +80,9 @@ def _importance(model: str, texts: list[str], target: str, threads: int) -> Iter
 
     def work(emit: Emit) -> dict[str, Any]:
         from engine.convert.methods import activations, arrange, importance
-        from engine.texts import texts as bundled
 
         arrange.arrange()  # the matrix is written by the converter's own gguf
-        if texts:
-            read = [(Path(text).name, Path(text).read_text("utf-8", "replace")) for text in texts]
-        else:
-            read = [(text.name, text.read()) for text in bundled("calibrate")]
+        read = _texts(texts)
         meter = _meter("Learning what matters", emit, "tokens")
         matrix = activations.collect(Path(model), read, threads, meter)
         importance.write(matrix, Path(target))
@@ -135,6 +141,52 @@ def _check(file: str, format_id: str, tensors: int) -> Iterator[Event]:
     return _watched(work)
 
 
+def _pack(source: str, files: list[str], target: str, recipe: dict[str, Any], texts: list[str]) -> Iterator[Event]:
+    """Write the folder ``target``. ``files`` are the source's weights; without ``texts``, Halfbyte's own calibrate."""
+
+    def work(emit: Emit) -> dict[str, Any]:
+        from engine.convert.folders.recipes import FolderRecipe
+        from engine.convert.methods import pytorch
+
+        how = FolderRecipe.of_record(recipe)
+        if how.maker == "bitsandbytes":
+            from engine.convert.methods import bnb
+
+            weights = tuple(map(Path, files))
+            made = bnb.make(Path(source), weights, Path(target), how.format_id, _meter("Packing", emit))
+        else:
+            from engine.convert.methods import gptq
+
+            read = [text for _, text in _texts(texts)]
+            made = gptq.make(Path(source), Path(target), how, read, _meter("Calibrating layers", emit, "steps"))
+        for file in Path(target).iterdir():
+            _to_disk(file)
+        return {**made, "peak_memory_bytes": peak_resident_bytes(), "peak_gpu_bytes": pytorch.peak_gpu_bytes()}
+
+    return _watched(work)
+
+
+def _fidelity(original: str, result: str, format_id: str) -> Iterator[Event]:
+    """Compare a folder with the original; refuse one that answers as another model would."""
+
+    def work(emit: Emit) -> dict[str, Any]:
+        from engine.convert.methods import agreement, fidelity
+        from engine.texts import named
+
+        load = fidelity.plain
+        if not format_id.startswith("bnb-"):
+            from engine.convert.methods import gptq
+
+            load = gptq.load
+        meter = _meter("Comparing with the original", emit, "tokens")
+        found = fidelity.fidelity(Path(original), Path(result), named("prose").read(), load, meter)
+        if made := format_named(format_id):
+            agreement.refuse_strangers(found, made.label, made.bits)
+        return dataclasses.asdict(found)
+
+    return _watched(work)
+
+
 def _hash(files: list[str]) -> Iterator[Event]:
     def work(emit: Emit) -> dict[str, str]:
         paths = [Path(file) for file in files]
@@ -148,7 +200,16 @@ def _hash(files: list[str]) -> Iterator[Event]:
     return _watched(work)
 
 
-def _meter(step: str, emit: Emit, unit: Literal["bytes", "tokens"] = "bytes") -> Callable[[int, int], None]:
+def _texts(files: list[str]) -> list[tuple[str, str]]:
+    """Return names and contents of texts to calibrate on: a person's own files, or those that come with Halfbyte."""
+    from engine.texts import texts as bundled
+
+    if files:
+        return [(Path(file).name, Path(file).read_text("utf-8", "replace")) for file in files]
+    return [(text.name, text.read()) for text in bundled("calibrate")]
+
+
+def _meter(step: str, emit: Emit, unit: Literal["bytes", "tokens", "steps"] = "bytes") -> Callable[[int, int], None]:
     """Return what turns a count into progress; it speaks up at most five hundred times."""
     pace: Pace | None = None
     sent = 0

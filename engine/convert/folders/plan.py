@@ -1,0 +1,164 @@
+"""The plan of a conversion to a folder format: what it will make and take, and everything that stands in its way.
+
+Made from headers alone, in the caller's process, before a byte is written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from engine import settings
+from engine.catalog.library import Library
+from engine.convert.estimates import HASH_BYTES_S, START_S, Needs
+from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe
+from engine.convert.source import Source, inspect
+from engine.errors import DiskFull, EngineError, NotEnoughMemory, NotFound, PackageMissing, Refused
+from engine.formats import FORMATS, Format, ModelFacts
+from engine.machine import disks, memory
+from engine.machine.sources import Live
+from engine.recommend.weights import group_size, tensors_in
+
+PACKAGES = {
+    "bitsandbytes": ("torch", "transformers", "accelerate", "safetensors", "bitsandbytes"),
+    "gptqmodel": ("torch", "transformers", "safetensors", "gptqmodel"),
+}
+PYTORCH_BYTES = 1 << 30  # a process with PyTorch and transformers
+SHARD_BYTES = 1 << 30  # collected in memory before it is written
+PACK_BYTES_S = 250e6  # reading and packing, bytes read a second: one thread of a Xeon
+CALIBRATED_WEIGHTS_S = 4e6  # GPTQ and AWQ on two threads; a GPU is some forty times as fast
+SMALL_FILES_BYTES = 40 << 20  # tokenizer, configuration, card
+
+
+@dataclass(frozen=True, slots=True)
+class FolderOptions:
+    """What a person may choose: texts to calibrate on (none: those of Halfbyte), and how many samples."""
+
+    calibration: tuple[Path, ...] = ()
+    samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPlan:
+    """What :class:`engine.convert.folders.run.FolderConversion` carries out; see :class:`engine.convert.plan.Plan`."""
+
+    source: Source
+    recipe: FolderRecipe
+    target: Path
+    library: Library
+    needs: Needs | None
+    problems: tuple[EngineError, ...]
+    notes: tuple[str, ...]
+    options: FolderOptions = FolderOptions()
+
+    @property
+    def format(self) -> Format:
+        return FORMATS[self.recipe.format_id]
+
+    @property
+    def obstacles(self) -> tuple[str, ...]:
+        """Why not, in words; empty if it can begin."""
+        return tuple(f"{problem.message} {problem.hint}".strip() for problem in self.problems)
+
+
+def folder_plan(
+    source: Path,
+    format_id: str,
+    target: Path,
+    library: Library | None = None,
+    options: FolderOptions = FolderOptions(),
+) -> FolderPlan:
+    """Plan to make ``format_id`` of a model's folder into the folder ``target``.
+
+    Nothing is raised and nothing written: what is wrong is in :attr:`FolderPlan.problems`.
+    """
+    looked_at = inspect(source, to_gguf=False)
+    recipe = _with_options(FOLDER_RECIPES[format_id], options, looked_at.facts)
+    target = target.expanduser().absolute()
+    problems = [*looked_at.problems, *_source_problems(looked_at), *_package_problems(recipe)]
+    problems += [
+        *_target_problems(target),
+        *(NotFound(str(text)) for text in options.calibration if not text.is_file()),
+    ]
+    needed = _needs(looked_at, recipe) if looked_at.facts else None
+    if needed:
+        problems += _room_problems(needed, target)
+    library = library or Library(settings.load().models_folder)
+    notes = tuple(_notes(looked_at, recipe))
+    return FolderPlan(looked_at, recipe, target, library, needed, tuple(problems), notes, options)
+
+
+def _with_options(recipe: FolderRecipe, options: FolderOptions, facts: ModelFacts | None) -> FolderRecipe:
+    group = group_size(facts) if recipe.group and facts else recipe.group
+    return replace(
+        recipe, group=group, samples=options.samples if recipe.samples and options.samples else recipe.samples
+    )
+
+
+def _source_problems(source: Source) -> Iterator[EngineError]:
+    if source.is_gguf:
+        yield Refused(
+            f"{source.path.name} is a GGUF file: this format is made from the original model's folder.",
+            "Fetch the original: halfbyte get owner/model.",
+        )
+    elif source.facts and not source.facts.format_id.startswith("plain-"):
+        label = FORMATS[source.facts.format_id].label if source.facts.format_id in FORMATS else source.facts.format_id
+        yield Refused(
+            f"{source.path.name} is quantized already ({label}); quantizing it again would spoil it.",
+            "Convert from the original model's folder.",
+        )
+
+
+def _package_problems(recipe: FolderRecipe) -> Iterator[EngineError]:
+    missing = [name for name in PACKAGES[recipe.maker] if find_spec(name) is None]
+    if missing:
+        extra = "cuda" if recipe.maker == "bitsandbytes" else "gptq"
+        yield PackageMissing(", ".join(missing), extra, f"{recipe.level} is made with it")
+
+
+def _target_problems(target: Path) -> Iterator[EngineError]:
+    if target.exists():
+        yield Refused(f"{target} exists already.", "Choose another name, or delete that folder first.")
+    folder = disks.existing(target.parent)
+    if not os.access(folder, os.W_OK):
+        yield Refused(f"Nothing may be written in {folder}.", "Choose another folder.")
+
+
+def _needs(source: Source, recipe: FolderRecipe) -> Needs:
+    """Return what it takes. Bitsandbytes packs tensor by tensor; GPTQModel has the whole model in memory.
+
+    Both results are run once beside the original for the comparison, one model at a time.
+    """
+    facts = source.facts
+    assert facts is not None
+    result_bytes = sum(tensor.bytes for tensor in tensors_in(facts, recipe.format_id)) + SMALL_FILES_BYTES
+    seconds = 4 * START_S + (source.size_bytes + result_bytes) / HASH_BYTES_S + 2 * source.size_bytes / PACK_BYTES_S
+    if recipe.calibrates:
+        seconds += facts.parameters / CALIBRATED_WEIGHTS_S
+    working_bytes = source.size_bytes + (SHARD_BYTES if recipe.maker == "bitsandbytes" else result_bytes)
+    return Needs(result_bytes, result_bytes, PYTORCH_BYTES + working_bytes, seconds)
+
+
+def _room_problems(needed: Needs, target: Path) -> Iterator[EngineError]:
+    folder = disks.existing(target.parent)
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < needed.disk_bytes:
+        yield DiskFull(needed.disk_bytes, free_bytes, str(folder))
+    available_bytes = memory.read(Live()).available_bytes
+    if available_bytes < needed.memory_bytes:
+        yield NotEnoughMemory(needed.memory_bytes, available_bytes)
+
+
+def _notes(source: Source, recipe: FolderRecipe) -> Iterator[str]:
+    plain = FOLDER_RECIPES[recipe.id]
+    if recipe.group != plain.group:
+        yield (
+            f"The widths of this model are no multiples of {plain.group}: groups of {recipe.group} weights "
+            "share a scale, which makes the result a little larger and closer to the original."
+        )
+    if source.facts and not source.facts.chat_template:
+        yield "This model has no chat template: it continues text and was not made to chat."

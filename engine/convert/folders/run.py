@@ -1,0 +1,159 @@
+"""Carries out a plan for a folder format: each step in a process of its own, the folder named when it is checked."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from engine import __version__
+from engine.catalog import records
+from engine.convert.folders import card
+from engine.convert.folders.plan import PACKAGES, FolderPlan
+from engine.convert.leftovers import remove_leftovers, unfinished
+from engine.errors import Cancelled, Refused
+from engine.events import Event, Finished, Notice
+from engine.process.host import Request, Worker
+from engine.texts import texts
+
+DOING = "the conversion"
+
+
+class FolderConversion:
+    """A job: iterate once for its events; the last is ``Finished(Checkpoint)``.
+
+    Whatever happens, nothing half-made stays; what a killed process left is removed by the next conversion there.
+    """
+
+    def __init__(self, plan: FolderPlan) -> None:
+        self.plan = plan
+        self._cancelled = False
+        self._worker: Worker | None = None
+        self._request: Request | None = None
+        self._results: dict[str, Any] = {}
+        self._seconds: dict[str, float] = {}
+
+    def cancel(self) -> None:
+        """Stop at once: native code asks nobody, so its process is ended."""
+        self._cancelled = True
+        request, worker = self._request, self._worker
+        if request and worker:
+            request.cancel()
+            worker.kill()
+
+    def __iter__(self) -> Iterator[Event]:
+        """Raise the plan's first problem, the error of a step, or :class:`Cancelled`."""
+        plan = self.plan
+        for problem in plan.problems:
+            raise problem
+        parent = plan.target.parent
+        new = not parent.exists()
+        parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(parent)
+        folder = unfinished(parent)
+        folder.mkdir()
+        try:
+            yield from map(Notice, plan.notes)
+            yield from self._steps(folder)
+            self._name(folder)
+        finally:
+            self._end_worker()
+            shutil.rmtree(folder, ignore_errors=True)
+            if new:
+                with contextlib.suppress(OSError):  # there is something in it
+                    parent.rmdir()
+        yield Finished(plan.library.entry_at(plan.target))
+
+    def _steps(self, folder: Path) -> Iterator[Event]:
+        """Pack, compare, and hash; memory comes back before the next step asks for its own."""
+        plan = self.plan
+        source = str(plan.source.path)
+        yield from self._step(
+            "pack",
+            source=source,
+            files=[str(file) for file in plan.source.files],
+            target=str(folder),
+            recipe=dataclasses.asdict(plan.recipe),
+            texts=[str(text) for text in plan.options.calibration],
+        )
+        self._end_worker()
+        yield from self._step("fidelity", original=source, result=str(folder), format_id=plan.recipe.format_id)
+        self._end_worker()
+        weights = sorted(folder.glob("*.safetensors"))
+        yield from self._step("hash", files=[str(file) for file in (*plan.source.files, *weights)])
+
+    def _name(self, folder: Path) -> None:
+        """Give the folder its name, last of all: what is listed is whole and has its record."""
+        target = self.plan.target
+        record = self._record(folder)
+        card.write(folder, target.name, record)
+        records.write(folder, record)
+        if target.exists():
+            raise Refused(f"{target} has come into being meanwhile.", "Choose another name.")
+        folder.rename(target)
+
+    def _record(self, folder: Path) -> dict[str, Any]:
+        plan, results = self.plan, self._results
+        hashes = {Path(path): digest for path, digest in results["hash"].items()}
+        return {
+            "format_id": plan.recipe.format_id,
+            "size_bytes": sum(file.stat().st_size for file in folder.iterdir()),
+            "files": {path.name: {"sha256": digest} for path, digest in hashes.items() if path.parent == folder},
+            "source": {
+                "path": str(plan.source.path),
+                "stored_type": plan.source.stored_type,
+                "sha256": {path.name: digest for path, digest in hashes.items() if path.parent != folder},
+            },
+            "recipe": dataclasses.asdict(plan.recipe),
+            "calibration": _calibration(plan, results["pack"]),
+            "agreement": results["fidelity"],
+            "device": results["pack"]["device"],
+            "versions": {"halfbyte": __version__, **{name: _version(name) for name in PACKAGES[plan.recipe.maker]}},
+            "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": dict(self._seconds),
+            "peak_memory_bytes": results["pack"]["peak_memory_bytes"],
+            "peak_gpu_bytes": results["pack"]["peak_gpu_bytes"],
+        }
+
+    def _step(self, do: str, **arguments: Any) -> Iterator[Event]:
+        if self._cancelled:
+            raise Cancelled(DOING.capitalize())
+        start_s = time.monotonic()
+        self._worker = self._worker or Worker("engine.convert.worker", doing=DOING)
+        self._request = self._worker.ask(do, **arguments)
+        if self._cancelled:  # between the first look and the request
+            self.cancel()
+        for event in self._request:
+            if not isinstance(event, Finished):
+                yield event
+        self._results[do] = self._request.result
+        self._seconds[do] = round(time.monotonic() - start_s, 3)
+
+    def _end_worker(self) -> None:
+        worker, self._worker, self._request = self._worker, None, None
+        if worker:
+            worker.kill()
+            worker.close()
+
+
+def _calibration(plan: FolderPlan, made: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was calibrated on; empty for a format that is not calibrated."""
+    if not plan.recipe.calibrates:
+        return {}
+    own = [text.name for text in plan.options.calibration]
+    names = own or [text.name for text in texts("calibrate")]
+    told = ("samples", "sample_tokens", "texts_sha256", "templated")
+    return {"texts": names, **{name: made[name] for name in told}}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

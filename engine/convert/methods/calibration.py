@@ -1,0 +1,65 @@
+"""Text for calibrating, as a model reads it: tokens packed into samples of one length, nothing left out or cut off."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PASSAGE_CHARACTERS = 1_200  # about 300 tokens: a question or an answer
+LEAST_SAMPLES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """``tokens``: samples of one length; ``sha256`` is of the texts, ``templated`` tells if some are conversations."""
+
+    tokens: tuple[tuple[int, ...], ...]
+    sha256: str
+    templated: bool
+
+
+def samples(texts: Sequence[str], tokenizer: Any, count: int, length: int) -> Samples:
+    """Return at most ``count`` samples of ``length`` tokens, taken evenly from all texts.
+
+    Texts are one stream of whole tokens, cut only where a sample is full. For a model with a chat template every second
+    pair of passages is a conversation, as it will be asked later. Where there is too little text for one sample of that
+    length, samples are shorter.
+    """
+    templated = bool(getattr(tokenizer, "chat_template", None))
+    streams = [_stream(text, tokenizer, templated) for text in texts if text.strip()]
+    stream = [token for tokens in streams for token in tokens]
+    length = max(1, min(length, len(stream) // LEAST_SAMPLES))
+    starts = range(0, len(stream) - length + 1, length)
+    step = max(1.0, len(starts) / count)
+    chosen = [starts[int(number * step)] for number in range(min(count, len(starts)))]
+    digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
+    return Samples(tuple(tuple(stream[start : start + length]) for start in chosen), digest, templated)
+
+
+def _stream(text: str, tokenizer: Any, templated: bool) -> list[int]:
+    if not templated:
+        return list(tokenizer(text)["input_ids"])
+    passages = _passages(text)
+    tokens: list[int] = []
+    for number in range(0, len(passages), 2):
+        pair = passages[number : number + 2]
+        if number % 4 == 0 and len(pair) == 2:
+            turns = [{"role": role, "content": said} for role, said in zip(("user", "assistant"), pair, strict=True)]
+            words = tokenizer.apply_chat_template(turns, tokenize=False)
+            tokens += tokenizer(words, add_special_tokens=False)["input_ids"]
+        else:
+            tokens += tokenizer("\n\n".join(pair), add_special_tokens=False)["input_ids"]
+    return tokens
+
+
+def _passages(text: str) -> list[str]:
+    """Return a text in passages of whole paragraphs."""
+    passages, current = [], ""
+    for paragraph in text.split("\n\n"):
+        if current and len(current) + len(paragraph) > PASSAGE_CHARACTERS:
+            passages.append(current)
+            current = ""
+        current = f"{current}\n\n{paragraph}" if current else paragraph
+    return [*passages, current] if current.strip() else passages

@@ -1,0 +1,56 @@
+"""How far a folder of packed weights answers as its original does, both loaded as any other program would load them."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch  # pyright: ignore[reportMissingImports]
+from transformers import AutoModelForCausalLM, AutoTokenizer  # pyright: ignore
+from transformers.utils import logging as transformers_logging  # pyright: ignore
+
+from engine.convert.methods import pytorch
+from engine.convert.methods.agreement import LEAST_PLACES, LOGITS_BYTES, PLACES, Agreement, agreement_of
+from engine.errors import DamagedFile
+
+Loader = Callable[[Path, Any], Any]
+
+
+def fidelity(original: Path, result: Path, text: str, load: Loader, on_tokens: Callable[[int, int], None]) -> Agreement:
+    """Compare a result with its original, one in memory at a time. ``load`` opens the result on a device.
+
+    Raises :class:`DamagedFile` for a model that computes NaN or infinity, and :class:`NotEnoughMemory`.
+    """
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    device = pytorch.device()
+    tokenizer = AutoTokenizer.from_pretrained(original, trust_remote_code=False, local_files_only=True)
+    with pytorch.memory_explained(), torch.inference_mode():
+        model = plain(original, device)
+        room = LOGITS_BYTES // (4 * model.get_output_embeddings().weight.shape[0])
+        tokens = tokenizer(text[: 16 * PLACES])["input_ids"][: max(LEAST_PLACES, min(PLACES, room))]
+        on_tokens(0, 2 * len(tokens))
+        expected = _log_probabilities(model, tokens, original)
+        del model
+        gc.collect()
+        on_tokens(len(tokens), 2 * len(tokens))
+        found = _log_probabilities(load(result, device), tokens, result)
+        on_tokens(2 * len(tokens), 2 * len(tokens))
+    return agreement_of(expected, found)
+
+
+def plain(folder: Path, device: Any) -> Any:
+    """Load a folder through transformers alone."""
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype="auto", device_map={"": device}, trust_remote_code=False, local_files_only=True
+    ).eval()
+
+
+def _log_probabilities(model: Any, tokens: list[int], folder: Path) -> Any:
+    logits = model(input_ids=torch.tensor([tokens], device=next(model.parameters()).device)).logits[0].float()
+    if not torch.isfinite(logits).all():
+        raise DamagedFile(str(folder), "a model that computes numbers", "NaN or infinite ones")
+    return np.asarray(torch.log_softmax(logits, dim=-1).cpu().numpy(), np.float32)

@@ -1,0 +1,134 @@
+"""Makes GPTQ and AWQ folders with GPTQModel, the library that transformers names in place of AutoGPTQ and AutoAWQ.
+
+Tried with GPTQModel 7.7.0. The kernels are named and never left to it: on Hopper cards its own choice fetches sources
+from the network.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("GPTQMODEL_CPU_WORKERS", str(max(2, os.cpu_count() or 2)))  # with one it fails (7.7.0)
+os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # a result is run once: compiling it takes longer
+
+import contextlib
+import gc
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from gptqmodel import BACKEND, GPTQModel, QuantizeConfig  # pyright: ignore[reportMissingImports]
+from gptqmodel.quantization import FORMAT, METHOD  # pyright: ignore[reportMissingImports]
+from safetensors import safe_open
+
+from engine.catalog.headers.shards import INDEX, read_json
+from engine.convert.folders.recipes import FolderRecipe
+from engine.convert.methods import calibration, pytorch
+from engine.convert.methods.shards import copy_beside, save, write_json
+
+BACKENDS = {"gptq": BACKEND.GPTQ_TORCH, "awq": BACKEND.AWQ_TORCH}  # plain PyTorch: nothing is compiled or fetched
+BITS = 4
+OF_THE_RESULT = ("config.json", "quantize_config.json", INDEX)
+
+
+def make(
+    source: Path, target: Path, recipe: FolderRecipe, texts: Sequence[str], on_layers: Callable[[int, int], None]
+) -> dict[str, Any]:
+    """Write ``target`` from the folder ``source``, calibrated on ``texts``; return what there is to say of it.
+
+    ``on_layers`` is told how many layers are done and how many there are. Raises :class:`NotEnoughMemory`.
+    """
+    method = recipe.format_id.partition("-")[0]
+    with pytorch.memory_explained(), contextlib.chdir(target):  # it writes logs into the folder that it is in
+        model = GPTQModel.load(str(source), _settings(recipe, method), trust_remote_code=False)
+        samples = calibration.samples(texts, model.tokenizer, recipe.samples, recipe.sample_tokens)
+        layers = int(model.model.config.get_text_config(decoder=True).num_hidden_layers)
+        model.layer_callback = _Layers(layers, on_layers)
+        on_layers(0, layers)
+        model.quantize(
+            [{"input_ids": list(tokens), "attention_mask": [1] * len(tokens)} for tokens in samples.tokens],
+            batch_size=1,
+            backend=BACKENDS[method],
+            calibration_data_min_length=1,
+        )
+        model.save(str(target))
+    del model
+    gc.collect()
+    untie(target)
+    for file in target.iterdir():
+        if file.is_dir():
+            shutil.rmtree(file)
+        elif file.suffix != ".safetensors" and file.name not in OF_THE_RESULT:
+            file.unlink()  # the source's own come in their place: they are read wherever the source is
+    copy_beside(source, target)
+    return {
+        "samples": len(samples.tokens),
+        "sample_tokens": len(samples.tokens[0]) if samples.tokens else 0,
+        "texts_sha256": samples.sha256,
+        "templated": samples.templated,
+        "device": pytorch.device().type,
+    }
+
+
+def load(folder: Path, device: Any) -> Any:
+    """Open a result with GPTQModel itself."""
+    method = str(read_json(folder / "config.json")["quantization_config"]["quant_method"])
+    return GPTQModel.load(str(folder), device=str(device), backend=BACKENDS[method], trust_remote_code=False).model
+
+
+def untie(folder: Path) -> None:
+    """Take out the second copy of tied embeddings, which GPTQModel 7.7.0 writes."""
+    if not read_json(folder / "config.json").get("tie_word_embeddings"):
+        return
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, framework="pt") as opened:
+            names = list(opened.keys())
+            if "lm_head.weight" not in names or "model.embed_tokens.weight" not in _all_names(folder):
+                continue
+            kept = {name: opened.get_tensor(name) for name in names if name != "lm_head.weight"}
+        without = file.with_name(file.name + ".part")
+        save(kept, without)
+        without.replace(file)
+    if (folder / INDEX).is_file():
+        index = read_json(folder / INDEX)
+        index["weight_map"].pop("lm_head.weight", None)
+        write_json(folder / INDEX, index)
+
+
+def _all_names(folder: Path) -> set[str]:
+    names: set[str] = set()
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, framework="pt") as opened:
+            names |= set(opened.keys())
+    return names
+
+
+def _settings(recipe: FolderRecipe, method: str) -> Any:
+    if method == "awq":
+        return QuantizeConfig(
+            bits=BITS, group_size=recipe.group, method=METHOD.AWQ, format=FORMAT.GEMM, offload_to_disk=False
+        )
+    return QuantizeConfig(
+        bits=BITS,
+        group_size=recipe.group,
+        method=METHOD.GPTQ,
+        format=FORMAT.GPTQ,
+        desc_act=recipe.act_order,
+        act_group_aware=False,
+        offload_to_disk=False,
+    )
+
+
+class _Layers:
+    """Counts finished layers."""
+
+    def __init__(self, layers: int, on_layers: Callable[[int, int], None]) -> None:
+        self._layers = layers
+        self._on_layers = on_layers
+        self._done: set[int] = set()
+
+    def layer_complete(self, *, layer_idx: int, submodule_finalized: bool) -> None:
+        if submodule_finalized:
+            self._done.add(layer_idx)
+            self._on_layers(len(self._done), self._layers)

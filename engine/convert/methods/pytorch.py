@@ -1,0 +1,39 @@
+"""What the methods that use PyTorch share: where they compute, and what running out of memory means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import torch  # pyright: ignore[reportMissingImports]
+
+from engine.errors import NotEnoughMemory
+
+GPU_MEMORY = "GPU memory"
+_ALLOCATOR = "DefaultCPUAllocator"  # c10/core/impl/alloc_cpu.cpp
+
+
+def device() -> Any:
+    """Return the GPU where there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def memory_explained() -> Iterator[None]:
+    """Turn PyTorch's words for a lack of memory into :class:`NotEnoughMemory`."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            free_bytes, _ = torch.cuda.mem_get_info()
+            raise NotEnoughMemory(0, free_bytes, where=GPU_MEMORY) from error
+        if isinstance(error, MemoryError) or _ALLOCATOR in str(error):
+            raise NotEnoughMemory(0, psutil.virtual_memory().available) from error
+        raise
+
+
+def peak_gpu_bytes() -> int:
+    """Return the most GPU memory that PyTorch has held in this process."""
+    return torch.cuda.max_memory_reserved() if torch.cuda.is_available() else 0

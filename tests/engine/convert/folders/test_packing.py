@@ -1,0 +1,117 @@
+"""Folders packed on the processor, of a model of two layers; skipped where the libraries are not installed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the optional group cuda is not installed")
+pytest.importorskip("transformers", reason="the optional group cuda is not installed")
+pytest.importorskip("accelerate", reason="the optional group cuda is not installed")
+pytest.importorskip("bitsandbytes", reason="the optional group cuda is not installed")
+
+from safetensors.torch import load_file, save_file  # noqa: E402
+
+from engine.catalog.facts import read_facts  # noqa: E402
+from engine.convert.folders.recipes import FOLDER_RECIPES  # noqa: E402
+from engine.convert.methods import bnb, fidelity  # noqa: E402
+from engine.errors import DamagedFile, UnsupportedModel  # noqa: E402
+from tests.device.torch_folders import Shape, write_folder  # noqa: E402
+from tests.helpers.byte_tokenizer import SPECIAL, byte_tokenizer  # noqa: E402
+
+TINY = Shape(256, 2, 512, 4, 2, 256 + len(SPECIAL))
+TEXT = "All happy families are alike. " * 40
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    torch.set_num_threads(1)
+    folder = write_folder(tmp_path / "tiny", TINY, "plain")
+    next(folder.glob("*.safetensors")).rename(folder / "model.safetensors")
+    byte_tokenizer().save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
+    (folder / "README.md").write_text("of its makers")
+    return folder
+
+
+def made(source: Path, format_id: str, shown: list[tuple[int, int]] | None = None) -> tuple[Path, dict[str, Any]]:
+    target = source.with_name(format_id)
+    target.mkdir()
+    files = tuple(sorted(source.glob("*.safetensors")))
+    return target, bnb.make(source, files, target, format_id, lambda *at: None if shown is None else shown.append(at))
+
+
+@pytest.mark.parametrize(("format_id", "most"), [("bnb-nf4", 0.2), ("bnb-int8", 0.01)])
+def test_loads_through_plain_transformers_and_answers_as_its_original(
+    source: Path, format_id: str, most: float
+) -> None:
+    shown: list[tuple[int, int]] = []
+    target, told = made(source, format_id, shown)
+    assert told["layers"] == 14
+    assert told["kept"] == ["lm_head"]
+    assert shown[-1][0] == shown[-1][1]
+    assert read_facts(target).format_id == format_id
+    assert (target / "README.source.md").read_text() == "of its makers"
+    found = fidelity.fidelity(source, target, TEXT, fidelity.plain, lambda *_: None)
+    assert 0 <= found.divergence < most
+
+
+def test_is_what_the_library_itself_saves(source: Path) -> None:
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig  # pyright: ignore[reportMissingImports]
+
+    target, _ = made(source, "bnb-nf4")
+    settings = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True)
+    model = AutoModelForCausalLM.from_pretrained(source, quantization_config=settings, dtype=torch.bfloat16)
+    expected, found = model.state_dict(), load_file(target / "model.safetensors")
+    name = "model.layers.1.mlp.up_proj.weight"
+    assert torch.equal(expected[name].flatten(), found[name].flatten())
+    assert torch.equal(expected[f"{name}.absmax"], found[f"{name}.absmax"])
+
+
+def test_keeps_tied_embeddings_once(source: Path) -> None:
+    config = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps({**config, "tie_word_embeddings": True}))
+    weights = load_file(source / "model.safetensors")
+    weights["lm_head.weight"] = weights["model.embed_tokens.weight"].clone()
+    save_file(weights, source / "model.safetensors")
+    target, _ = made(source, "bnb-nf4")
+    assert "lm_head.weight" not in load_file(target / "model.safetensors")
+
+
+def test_refuses_weights_that_are_no_numbers(source: Path) -> None:
+    weights = load_file(source / "model.safetensors")
+    weights["model.layers.0.mlp.up_proj.weight"][3, 5] = float("nan")
+    save_file(weights, source / "model.safetensors")
+    with pytest.raises(DamagedFile, match="up_proj"):
+        made(source, "bnb-int8")
+
+
+def test_refuses_tensors_that_its_class_does_not_have(source: Path) -> None:
+    weights = load_file(source / "model.safetensors")
+    weights["model.layers.0.mlp.experts.0.up_proj.weight"] = torch.ones(4, 4)
+    save_file(weights, source / "model.safetensors")
+    with pytest.raises(UnsupportedModel, match="arranges"):
+        made(source, "bnb-nf4")
+
+
+@pytest.mark.filterwarnings("ignore")  # the library's own
+@pytest.mark.parametrize("format_id", ["gptq-int4-g128", "awq-int4-g128"])
+def test_calibrated_formats_answer_as_their_original(source: Path, format_id: str, tmp_path: Path) -> None:
+    pytest.importorskip("gptqmodel", reason="the optional group gptq is not installed")
+    from engine.convert.methods import gptq
+
+    target = tmp_path / format_id
+    target.mkdir()
+    layers: list[tuple[int, int]] = []
+    recipe = replace(FOLDER_RECIPES[format_id], samples=4, sample_tokens=64)
+    told = gptq.make(source, target, recipe, [TEXT], lambda *at: layers.append(at))
+    assert layers == [(0, 2), (1, 2), (2, 2)]
+    assert told["samples"] == 4
+    assert read_facts(target).format_id.startswith(format_id[:4])
+    assert all(file.is_file() for file in target.iterdir())
+    assert {file.name for file in target.iterdir()} >= {"config.json", "tokenizer.json", "README.source.md"}
+    assert fidelity.fidelity(source, target, TEXT, gptq.load, lambda *_: None).divergence < 0.2

@@ -1,0 +1,112 @@
+"""Plans for folder formats, from headers alone; no torch is needed to say what stands in the way."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import save_file
+
+from engine.catalog.library import Library
+from engine.convert.folders import plan as planning
+from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan
+from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe
+from engine.errors import NotFound, PackageMissing, Refused
+
+np = pytest.importorskip("numpy")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_folder(tmp_path / "models" / "someone" / "tiny", 192)
+
+
+def write_folder(folder: Path, width: int, **config: object) -> Path:
+    """Write a Llama of one layer; the class is one that llama.cpp's converter never heard of, which matters not."""
+    folder.mkdir(parents=True)
+    shapes = {
+        "model.embed_tokens.weight": (320, width),
+        "model.norm.weight": (width,),
+        "model.layers.0.input_layernorm.weight": (width,),
+        "model.layers.0.post_attention_layernorm.weight": (width,),
+        **{f"model.layers.0.self_attn.{name}_proj.weight": (width, width) for name in "qkvo"},
+        **{f"model.layers.0.mlp.{name}_proj.weight": (2 * width, width) for name in ("gate", "up")},
+        "model.layers.0.mlp.down_proj.weight": (width, 2 * width),
+    }
+    save_file({name: np.ones(shape, np.float16) for name, shape in shapes.items()}, folder / "model.safetensors")
+    told = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": width,
+        "intermediate_size": 2 * width,
+        "num_attention_heads": 3,
+        "num_hidden_layers": 1,
+        "vocab_size": 320,
+        "max_position_embeddings": 2048,
+        "tie_word_embeddings": True,
+    }
+    (folder / "config.json").write_text(json.dumps({**told, **config}))
+    (folder / "tokenizer.json").write_text("{}")
+    return folder
+
+
+def planned(folder: Path, format_id: str, options: FolderOptions = FolderOptions()) -> FolderPlan:  # noqa: B008
+    library = Library(folder.parents[1])
+    return folder_plan(folder, format_id, library.target(library.entry_at(folder), format_id), library, options)
+
+
+def test_lies_beside_its_original(folder: Path) -> None:
+    assert planned(folder, "bnb-nf4").target == folder.parent / "tiny-NF4"
+    assert planned(folder, "awq-int4-g128").target == folder.parent / "tiny-AWQ-INT4"
+
+
+def test_groups_fit_the_widths_and_the_plan_says_so(folder: Path, tmp_path: Path) -> None:
+    plan = planned(folder, "gptq-int4-g128")
+    assert plan.recipe.group == 64
+    assert any("groups of 64" in note for note in plan.notes)
+    wide = planned(write_folder(tmp_path / "models" / "someone" / "wide", 384), "gptq-int4-g128")
+    assert wide.recipe.group == 128
+    assert not any("groups of" in note for note in wide.notes)
+
+
+def test_says_which_packages_are_missing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "find_spec", lambda name: None if name == "gptqmodel" else object())
+    assert not [problem for problem in planned(folder, "bnb-nf4").problems if isinstance(problem, PackageMissing)]
+    (missing,) = [one for one in planned(folder, "awq-int4-g128").problems if isinstance(one, PackageMissing)]
+    assert missing.details["package"] == "gptqmodel"
+    assert "halfbyte[gptq]" in missing.hint
+
+
+def test_refuses_what_is_packed_already(tmp_path: Path) -> None:
+    quantization = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
+    packed = write_folder(tmp_path / "models" / "someone" / "packed", 192, quantization_config=quantization)
+    plan = folder_plan(packed, "gptq-int4-g128", tmp_path / "result", Library(tmp_path / "models"))
+    assert any(isinstance(problem, Refused) and "quantized already" in problem.message for problem in plan.problems)
+
+
+def test_refuses_a_gguf_file_and_a_target_that_is_there(folder: Path, tmp_path: Path) -> None:
+    gguf = tmp_path / "model.gguf"
+    gguf.write_bytes(b"GGUF")
+    plan = folder_plan(gguf, "bnb-nf4", folder, Library(tmp_path / "models"))
+    assert any("original model's folder" in obstacle for obstacle in plan.obstacles)
+    assert any("exists already" in obstacle for obstacle in plan.obstacles)
+
+
+def test_names_a_text_that_is_not_there(folder: Path, tmp_path: Path) -> None:
+    plan = planned(folder, "awq-int4-g128", FolderOptions((tmp_path / "none.txt",), 16))
+    assert any(isinstance(problem, NotFound) and "none.txt" in problem.message for problem in plan.problems)
+    assert plan.recipe.samples == 16
+
+
+def test_formats_without_calibration_have_no_samples(folder: Path) -> None:
+    plan = planned(folder, "bnb-int8", FolderOptions(samples=16))
+    assert not plan.recipe.calibrates
+    assert plan.needs is not None
+    assert plan.needs.result_bytes < 2 * plan.source.size_bytes + (41 << 20)
+
+
+def test_a_recipe_survives_its_record() -> None:
+    for recipe in FOLDER_RECIPES.values():
+        assert FolderRecipe.of_record(json.loads(json.dumps(dataclasses.asdict(recipe)))) == recipe
