@@ -13,6 +13,7 @@ from engine.cli import hub_commands, show
 from engine.cli.chat import chat_on, chat_once
 from engine.cli.chats import chats
 from engine.cli.convert import convert_command
+from engine.cli.duel import duel_command
 from engine.cli.library import json_option, named, open_library
 from engine.cli.library_commands import library_group
 from engine.cli.measure import measure_command
@@ -93,6 +94,7 @@ for command in (
     hub_commands.verify_command,
     hub_commands.token_command,
     chats,
+    duel_command,
     measure_command,
     serve_command,
     servers_group,

@@ -206,7 +206,7 @@ class Measurement:
 
     def _hash(self, model: Checkpoint) -> Step[str]:
         """Return a model's hash: the one in its record, or of its bytes; known again by size and time of change."""
-        files = _files(model)
+        files = model_files(model)
         recorded = model.record.get("sha256")
         if isinstance(recorded, str) and len(files) == 1 and model.record.get("size_bytes", -1) == model.size_bytes:
             return recorded
@@ -246,7 +246,7 @@ def texts_key(texts: Sequence[Text]) -> str:
     return key_of({"texts": [text.sha256 for text in texts]})
 
 
-def _files(model: Checkpoint) -> list[Path]:
+def model_files(model: Checkpoint) -> list[Path]:
     """Return the files that make a model what it is."""
     path = model.path
     if path.is_dir():

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from engine.chat.conversation import LeftOut, Message, Origin
 from engine.chat.history.tree import Node, Tree
 from engine.errors import NotFound
+from engine.measure.votes import Side, Vote
 from engine.runtime.results import Usage
 
 TitledBy = Literal["", "words", "model", "person"]
@@ -168,6 +169,26 @@ def _origin_id(connection: sqlite3.Connection, origin: Origin | None) -> int | N
     record = dump(dataclasses.asdict(origin))
     connection.execute("INSERT OR IGNORE INTO origins (record) VALUES (?)", [record])
     return connection.execute("SELECT id FROM origins WHERE record = ?", [record]).fetchone()[0]
+
+
+def add_vote(connection: sqlite3.Connection, vote: Vote) -> None:
+    connection.execute(
+        "INSERT INTO votes (question_id, created_s, blind, verdict, first, second) VALUES (?, ?, ?, ?, ?, ?)",
+        [vote.question_id, vote.created_s, vote.blind, vote.verdict, _dump_side(vote.first), _dump_side(vote.second)],
+    )
+
+
+def votes(connection: sqlite3.Connection) -> list[Vote]:
+    """Return all votes, oldest first."""
+    rows = connection.execute("SELECT first, second, verdict, blind, question_id, created_s FROM votes ORDER BY id")
+    return [
+        Vote(Side(**json.loads(first)), Side(**json.loads(second)), verdict, bool(blind), question_id, created_s)
+        for first, second, verdict, blind, question_id, created_s in rows
+    ]
+
+
+def _dump_side(side: Side) -> str:
+    return dump(dataclasses.asdict(side))
 
 
 def dump(value: Any) -> str:

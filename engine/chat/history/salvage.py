@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.chat.history.schema import connect
+from engine.chat.history.schema import connect, version
 
 _MOST_PROBES = 100_000
 _SMALLEST_ROW_BYTES = 16
-_KEYS = {"conversations": "id", "origins": "id", "messages": "id", "pieces": "message_id"}
+_KEYS = {"conversations": "id", "origins": "id", "messages": "id", "pieces": "message_id", "votes": "id"}
+_SINCE = {"votes": 2}  # the version of the tables that has them
 
 
 def salvage(damaged: Path, whole: sqlite3.Connection) -> int:
@@ -25,6 +26,8 @@ def salvage(damaged: Path, whole: sqlite3.Connection) -> int:
     count = 0
     with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(connect(damaged, writing=False)) as reading:
         for table, key in _KEYS.items():
+            if version(reading) < _SINCE.get(table, 1):
+                continue
             columns = [row[1] for row in whole.execute(f"PRAGMA table_info({table})")]
             whole.execute("BEGIN")
             for row in _readable_rows(reading, table, key, columns, damaged.stat().st_size):

@@ -104,6 +104,18 @@ MIGRATIONS: tuple[str, ...] = (
         VALUES (new.id, spaced(new.title), spaced(new.system_prompt));
     END;
     """,
+    """
+    CREATE TABLE votes (
+        id INTEGER PRIMARY KEY,
+        question_id INTEGER REFERENCES messages (id) ON DELETE SET NULL,
+        created_s REAL NOT NULL,
+        blind INTEGER NOT NULL CHECK (blind IN (0, 1)),
+        verdict TEXT NOT NULL CHECK (verdict IN ('first', 'second', 'tie')),
+        first TEXT NOT NULL CHECK (json_valid(first)),
+        second TEXT NOT NULL CHECK (json_valid(second))
+    ) STRICT;
+    CREATE INDEX votes_by_question ON votes (question_id);
+    """,
 )
 
 GAP = "\u200b"  # zero-width space: a separator for the tokenizer, nothing for the eye

@@ -25,12 +25,13 @@ from engine.chat.history import care, rows, search
 from engine.chat.history.faults import explained
 from engine.chat.history.recording import Recording
 from engine.chat.history.rows import Entry, TitledBy
-from engine.chat.history.schema import connect
+from engine.chat.history.schema import connect, version
 from engine.chat.history.search import Hit
 from engine.chat.history.tree import Node, Tree
 from engine.chat.history.writer import Change, Value, Writer
 from engine.errors import NotFound, Refused
 from engine.events import Notice
+from engine.measure.votes import Vote
 from engine.paths import folders
 
 KEEP_DELETED_S = 30 * 24 * 3600.0
@@ -151,6 +152,11 @@ class History:
         with self._reading() as connection:
             return search.search(connection, text, limit)
 
+    def votes(self) -> list[Vote]:
+        """Return what was voted on pairs of answers, oldest first; none in a store that an older Halfbyte wrote."""
+        with self._reading() as connection:
+            return rows.votes(connection) if version(connection) >= 2 else []
+
     # Changing a list of conversations
 
     def new(self, system_prompt: str = "", folder: str = "", **options: Any) -> tuple[Entry, Future[None]]:
@@ -238,6 +244,9 @@ class History:
     def set_message(self, node_id: int, message: Message) -> Future[None]:
         """Put another message in the place of one."""
         return self._change(lambda connection: rows.set_message(connection, node_id, message))
+
+    def vote(self, vote: Vote) -> Future[None]:
+        return self._change(lambda connection: rows.add_vote(connection, vote))
 
     # Within
 

@@ -1,0 +1,115 @@
+"""Two models on one question: whether both fit the memory together, and what a vote remembers of them."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.catalog import records
+from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.facts import read_facts
+from engine.catalog.generation import Recommended, read_recommended
+from engine.catalog.library import Library
+from engine.errors import EngineError, NotFound, Refused
+from engine.formats import Family
+from engine.machine.facts import Machine
+from engine.machine.probe import probe
+from engine.measure.run import model_files
+from engine.measure.store import Store, key_of
+from engine.measure.votes import Side
+from engine.recommend.footprint import footprint
+from engine.recommend.pools import Pool, pool
+from engine.runtime.options import LoadOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A model that is to answer, and what its makers recommend."""
+
+    checkpoint: Checkpoint
+    recommended: Recommended
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Two models in the order in which they are shown. ``together``: both fit the free memory and answer at once."""
+
+    contestants: tuple[Contestant, Contestant]
+    together: bool
+
+
+def paired(
+    library: Library, paths: Sequence[Path], options: LoadOptions, *, blind: bool, place: random.Random | None = None
+) -> Pairing:
+    """Look at two models; ``blind`` mixes their order. Raises :class:`Refused` for one and the same, or not found.
+
+    It looks at the machine, which takes half a second.
+    """
+    if len(paths) != 2 or paths[0] == paths[1]:
+        raise Refused("Two different models are needed.", "Choose another one on one side.")
+    found = [library.find(str(path)) for path in paths]
+    if blind:
+        (place or random.SystemRandom()).shuffle(found)
+    first, second = (Contestant(checkpoint, read_recommended(checkpoint.path)) for checkpoint in found)
+    return Pairing((first, second), fit_together(found, options, probe(measure_bandwidth=False)))
+
+
+def fit_together(models: Sequence[Checkpoint], options: LoadOptions, machine: Machine) -> bool:
+    """Return whether all fit at once: wholly on the GPUs where their programs compute there, else in main memory."""
+    rooms = [_room(model, options, machine) for model in models]
+    needs = [
+        _memory_bytes(model, options, on_gpu=room.gpu_bytes > 0) for model, room in zip(models, rooms, strict=True)
+    ]
+    on_gpu = sum(need for need, room in zip(needs, rooms, strict=True) if room.gpu_bytes)
+    in_main = sum(needs) - on_gpu
+    gpu_free = min((room.gpu_bytes for room in rooms if room.gpu_bytes), default=0)
+    main_free = min((room.main_bytes for room in rooms), default=0)
+    if any(room.unified for room in rooms):
+        return on_gpu + in_main <= min(gpu_free, main_free)
+    return on_gpu <= gpu_free and in_main <= main_free
+
+
+def _room(checkpoint: Checkpoint, options: LoadOptions, machine: Machine) -> Pool:
+    row = checkpoint.format
+    found = pool(machine, row.family if row else Family.GGUF)
+    return found if options.gpu_layers else Pool(found.main_bytes)
+
+
+def _memory_bytes(checkpoint: Checkpoint, options: LoadOptions, *, on_gpu: bool) -> int:
+    """Return what a model takes where it computes; a server's takes nothing here."""
+    try:
+        facts = read_facts(checkpoint.path)
+    except NotFound:
+        return 0
+    except EngineError:
+        return checkpoint.size_bytes
+    layers = facts.layers + 1 if on_gpu else 0
+    need = footprint(facts, checkpoint.format_id, options.context_tokens, options.cache_type, gpu_layers=layers)
+    return need.total_bytes
+
+
+def side_of(checkpoint: Checkpoint) -> Side:
+    """Return what a vote remembers of a model. It may read the whole model once."""
+    files = [file for file in model_files(checkpoint) if file.is_file()]
+    return Side(_sha256(checkpoint, files) if files else checkpoint.name, checkpoint.format_id, checkpoint.name)
+
+
+def _sha256(checkpoint: Checkpoint, files: Sequence[Path]) -> str:
+    """Return the hash that a measurement gives (:mod:`engine.measure.run`), known again by size and time of change."""
+    record = checkpoint.record
+    if isinstance(record.get("sha256"), str) and len(files) == 1 and record.get("size_bytes") == checkpoint.size_bytes:
+        return record["sha256"]
+    store, key = Store(), key_of({"hash": [(str(file), *_state(file)) for file in files]})
+    if (known := store.entry(key)) is None:
+        sums = [records.sha256(file) for file in files]
+        known = sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+        store.keep(key, known)
+    return known
+
+
+def _state(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns
