@@ -22,6 +22,7 @@ from desktop.flows.context import ContextFlow
 from desktop.flows.convert import ConvertFlow
 from desktop.flows.discover import DiscoverFlow
 from desktop.flows.downloads import DownloadsFlow
+from desktop.flows.duel import DuelFlow
 from desktop.flows.folders import FoldersFlow
 from desktop.flows.hub import HubFlow
 from desktop.flows.keeping import KeepingFlow
@@ -91,6 +92,7 @@ class App(QObject):
         self.jobs.close()
         self.chat.close_room()
         self.chat_flow.close()
+        self.duel_flow.close()
 
     def _make_pages(self, settings: Settings) -> None:
         self.machine = MachinePage()
@@ -129,6 +131,7 @@ class App(QObject):
         self.steering_flow = SteeringFlow(self.jobs, self.chat)
         self.context_flow = ContextFlow(self.jobs, self.chat)
         self.convert_flow = ConvertFlow(self.state, self.convert)
+        self.duel_flow = DuelFlow(self.jobs, self.chat, self.chat_flow)
         self.compare_flow = CompareFlow(self.state, self.compare, self.store)
         self.make_all_flow = MakeAllFlow(self.state, self.compare, self.compare_flow)
         self.models.compare_wanted.connect(self.compare_flow.open)

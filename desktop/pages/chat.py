@@ -53,7 +53,7 @@ class ChatPage(ChatFrame):
         self._rate = LiveRate()
         self._used_tokens = 0
         self._goes_on = False  # once the model is loaded
-        self._usable: list[Path] = []
+        self.models: tuple[Checkpoint, ...] = ()
         self._shown: list[int] = []  # the ids of the messages in the transcript
         self.finding = Finding(self.finder, self.transcript, lambda: self.room.conversation.messages)
         self.instructed.show_prompt(self.room.system_prompt)
@@ -68,7 +68,7 @@ class ChatPage(ChatFrame):
 
     def show_library(self, entries: Sequence[Checkpoint]) -> None:
         self.picker.show_library(entries)
-        self._usable = [entry.path for entry in entries]
+        self.models = tuple(entries)
         if self.isVisible():
             self._choose_only()
 
@@ -284,15 +284,15 @@ class ChatPage(ChatFrame):
             self.way_chosen.emit(way)
 
     @Slot(str)
-    def _on_link(self, address: str) -> None:
+    def show_link(self, address: str) -> None:
         dialog = LinkDialog(address, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
     def _choose_only(self) -> None:
         """Load the model if there is one alone: on the first day nothing has to be chosen."""
-        if self.room.path is None and len(self._usable) == 1:
-            self.choose(self._usable[0])
+        if self.room.path is None and len(self.models) == 1:
+            self.choose(self.models[0].path)
 
     def _retry(self) -> None:
         if self.room.state == "ready":
@@ -397,7 +397,7 @@ class ChatPage(ChatFrame):
     def _make_answer(self) -> Answer:
         answer = Answer(self.press)
         answer.way_chosen.connect(self._on_way)
-        answer.link_wanted.connect(self._on_link)
+        answer.link_wanted.connect(self.show_link)
         answer.again_wanted.connect(self._on_again)
         answer.more_wanted.connect(self._on_more)
         answer.about_wanted.connect(self._on_about)
@@ -417,7 +417,7 @@ class ChatPage(ChatFrame):
         """Let the Tab key go through the messages from top to bottom, and then to the composer."""
         stops = [stop for view in self.transcript.views for stop in view.tab_stops()]
         for one, next_ in itertools.pairwise(
-            [self.new, *self.panel.stops, self.instructed, *stops, *self.composer.stops]
+            [self.two, self.new, *self.panel.stops, self.instructed, *stops, *self.composer.stops]
         ):
             QWidget.setTabOrder(one, next_)
 

@@ -35,12 +35,13 @@ class ChatFrame(QWidget):
     """The conversations at the left, where there is room; else over the conversation, when they are asked for.
 
     ``settings_wanted`` is the wish to see how the conversation is answered, ``prompt_wanted`` its system prompt,
-    ``context_wanted`` what fills its context.
+    ``context_wanted`` what fills its context, ``duel_wanted`` to ask two models at once.
     """
 
     settings_wanted = Signal()
     prompt_wanted = Signal()
     context_wanted = Signal()
+    duel_wanted = Signal()
 
     def __init__(self, make_view: Callable[[Message], MessageView]) -> None:
         super().__init__()
@@ -61,6 +62,10 @@ class ChatFrame(QWidget):
     @Slot()
     def want_context(self) -> None:
         self.context_wanted.emit()
+
+    @Slot()
+    def want_duel(self) -> None:
+        self.duel_wanted.emit()
 
     @Slot()
     def focus_first(self) -> None:
@@ -116,6 +121,7 @@ class ChatFrame(QWidget):
         self.picker = ModelPicker(folders=False)
         self.new = button(_NEW, "", "plus", "New conversation (Ctrl+N)")
         self.new.setMinimumWidth(_ICON_WIDTH)
+        self.two = icon_button("compare", "Two models side by side (Ctrl+Shift+D)")
         self.progress = ProgressLine("Loading the model")
         self.cancel = button("Cancel", "quiet", "close", "Give up loading the model")
         self.cancel.setAccessibleName("Cancel loading")
@@ -143,12 +149,14 @@ class ChatFrame(QWidget):
         self.instructed.clicked.connect(self.want_prompt)
         self.composer.gauge.clicked.connect(self.want_context)
         self.composer.settings_wanted.connect(self.want_settings)
+        self.two.clicked.connect(self.want_duel)
         inside = Qt.ShortcutContext.WidgetWithChildrenShortcut
         QShortcut(QKeySequence("Ctrl+Shift+M"), self, self.want_settings, context=inside)
         QShortcut(QKeySequence("Ctrl+Shift+P"), self, self.want_prompt, context=inside)
+        QShortcut(QKeySequence("Ctrl+Shift+D"), self, self.want_duel, context=inside)
 
     def _lay_out(self) -> None:
-        head = row(self.toggle, self.picker, self.new, spacing=scale.M)
+        head = row(self.toggle, self.picker, self.two, self.new, spacing=scale.M)
         head.setStretch(1, 1)
         top, bottom = QVBoxLayout(), QVBoxLayout()
         top.setContentsMargins(scale.XL, scale.L, scale.XL, scale.S)

@@ -1,0 +1,1 @@
+"""Two answers side by side, and the vote on them."""
