@@ -30,6 +30,7 @@ from desktop.flows.library import LibraryFlow
 from desktop.flows.machine import MachineFlow
 from desktop.flows.make_all import MakeAllFlow
 from desktop.flows.moving import MovingFlow
+from desktop.flows.serve import ServeFlow
 from desktop.flows.state import State
 from desktop.flows.steering import SteeringFlow
 from desktop.flows.suggestion import SuggestionFlow
@@ -135,6 +136,8 @@ class App(QObject):
         self.compare_flow = CompareFlow(self.state, self.compare, self.store)
         self.make_all_flow = MakeAllFlow(self.state, self.compare, self.compare_flow)
         self.models.compare_wanted.connect(self.compare_flow.open)
+        self.serve_flow = ServeFlow(self.state, self.models)
+        self.models.serve_wanted.connect(self.serve_flow.open)
         self._make_discover_flows()
         self.machine_flow.looking.failed.connect(self.suggestion.show_error)
         self.library_flow.entries_read.connect(self._on_entries)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -10,19 +9,17 @@ import click
 from engine.catalog.facts import read_facts
 from engine.cli import show
 from engine.cli.library import named, open_library
-from engine.handover.batch import batch_command, requests
-from engine.handover.commands import command
+from engine.errors import Refused
+from engine.handover.batch import write_batch
+from engine.handover.cards import CARDS, card_of
 from engine.handover.deployment import Deployment, plan
-from engine.handover.files import compose, kubernetes, ray
+from engine.handover.forms import FORMS
+from engine.handover.llama_server import llama_command
 from engine.handover.site import Site, site_here
 from engine.machine.probe import probe
 
-WRITERS: dict[str, Callable[[Deployment], str]] = {
-    "command": command,
-    "compose": compose,
-    "kubernetes": kubernetes,
-    "ray": ray,
-}
+WRITERS = {form.id: form.write for form in FORMS}
+LLAMA_SERVER = "llama-server"
 
 
 @click.command("serve")
@@ -31,9 +28,10 @@ WRITERS: dict[str, Callable[[Deployment], str]] = {
 @click.option("--nodes", type=click.IntRange(1, 64), default=1, show_default=True, help="Computers.")
 @click.option("--users", type=click.IntRange(1, 4096), default=8, show_default=True, help="Answers at the same time.")
 @click.option("--context", type=click.IntRange(256), help="Context in tokens. [default: the longest that fits]")
-@click.option("--gpu-memory", type=click.FloatRange(1), help="Memory of one card in GB. [default: the card here]")
+@click.option("--gpu", help="A known card, such as “A100 SXM” or “L4”. [default: the card here]")
+@click.option("--gpu-memory", type=click.FloatRange(1), help="Memory of one card of another kind in GB.")
 @click.option("--gpu-bandwidth", type=click.FloatRange(1), help="Its memory's bandwidth in GB/s, to estimate speed.")
-@click.option("--print", "form", type=click.Choice(list(WRITERS)), default="command", show_default=True)
+@click.option("--print", "form", type=click.Choice([*WRITERS, LLAMA_SERVER]), default="command", show_default=True)
 @click.option("--batch", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Prompts, one a line.")
 @click.option("--max-tokens", type=click.IntRange(1), default=512, show_default=True, help="Longest answer of --batch.")
 def serve_command(
@@ -42,6 +40,7 @@ def serve_command(
     nodes: int,
     users: int,
     context: int | None,
+    gpu: str | None,
     gpu_memory: float | None,
     gpu_bandwidth: float | None,
     form: str,
@@ -50,15 +49,18 @@ def serve_command(
 ) -> None:
     """Write what serves MODEL to many people with vLLM: a command, a compose file, Kubernetes or Ray.
 
-    With --batch the prompts of a file become a job for vLLM's batch runner, beside that file.
+    For a GGUF model --print llama-server writes the command for llama.cpp's own server. With --batch the prompts of a
+    file become a job for vLLM's batch runner, beside that file.
     """
     checkpoint = open_library().find(named(model))
     facts = read_facts(checkpoint.path)
-    if gpu_memory:
-        bandwidth = gpu_bandwidth * 1e9 if gpu_bandwidth else None
-        site = Site(gpus, nodes, f"card of {gpu_memory:g} GB", int(gpu_memory * 1e9), bandwidth_bytes_s=bandwidth)
-    else:
-        site = site_here(probe(), gpus, nodes)
+    if form == LLAMA_SERVER:
+        text = llama_command(facts, checkpoint.path.absolute(), checkpoint.title, users, context)
+        show.output.out(text, end="", highlight=False)
+        return
+    if facts.format_id.startswith("gguf-"):
+        show.errors.print("For a GGUF file: --print llama-server writes the command for llama.cpp's own server.")
+    site = _site(gpus, nodes, gpu, gpu_memory, gpu_bandwidth)
     path = str(checkpoint.path.absolute())
     way = plan(facts, site, model=path, served_as=checkpoint.title, users=users, context_tokens=context)
     if batch is None:
@@ -67,10 +69,19 @@ def serve_command(
         _write_batch(way, batch, max_tokens)
 
 
+def _site(gpus: int, nodes: int, gpu: str | None, memory_gb: float | None, bandwidth_gb_s: float | None) -> Site:
+    if memory_gb:
+        return card_of(memory_gb, bandwidth_gb_s).site(gpus, nodes)
+    if gpu is None:
+        return site_here(probe(), gpus, nodes)
+    fitting = [card for card in CARDS if gpu.lower() in card.name.lower()]
+    if len(fitting) != 1:
+        names = ", ".join(card.name for card in fitting or CARDS)
+        raise Refused(f"“{gpu}” is {'several cards' if fitting else 'no card that is known'}.", f"There are: {names}.")
+    return fitting[0].site(gpus, nodes)
+
+
 def _write_batch(way: Deployment, prompts: Path, max_tokens: int) -> None:
-    asked = prompts.with_suffix(".batch.jsonl")
-    with prompts.open(encoding="utf-8") as lines, asked.open("w", encoding="utf-8") as out:
-        out.writelines(requests(lines, way, max_tokens, seed=0))
-    show.errors.print(f"The job is in {asked}. On the machine with the cards:", markup=False, soft_wrap=True)
-    answers = prompts.with_suffix(".answers.jsonl")
-    show.output.out(batch_command(way, str(asked), str(answers)), highlight=False)
+    written = write_batch(way, prompts, max_tokens)
+    show.errors.print(f"{written.words} On the machine with the cards:", markup=False, soft_wrap=True)
+    show.output.out(written.command, highlight=False)

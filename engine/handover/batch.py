@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from engine.errors import Refused
@@ -28,6 +30,37 @@ def requests(prompts: Iterable[str], way: Deployment, max_tokens: int, seed: int
             }
             asked = {"custom_id": f"line-{number}", "method": "POST", "url": "/v1/chat/completions", "body": body}
             yield json.dumps(asked, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A job that was written: ``asked`` is its file, ``command`` what runs it where the cards are."""
+
+    asked: Path
+    count: int
+    command: str
+
+    @property
+    def words(self) -> str:
+        return f"The job of {self.count:,} {'prompt' if self.count == 1 else 'prompts'} is in {self.asked}."
+
+
+def write_batch(way: Deployment, prompts: Path, max_tokens: int, seed: int = 0) -> Batch:
+    """Write the job beside a file of prompts, whole or not at all. Raises :class:`Refused` for what is no such file."""
+    asked, answers = prompts.with_suffix(".batch.jsonl"), prompts.with_suffix(".answers.jsonl")
+    try:
+        with prompts.open(encoding="utf-8-sig") as lines:
+            written = list(requests(lines, way, max_tokens, seed))
+        if not written:
+            raise Refused(f"{prompts} has no prompts.", "Give a text a line, or {“messages”: […]} a line.")
+        part = asked.with_name(asked.name + ".part")
+        part.write_text("".join(written), "utf-8")
+        part.replace(asked)
+    except UnicodeDecodeError:
+        raise Refused(f"{prompts} is not a text in UTF-8.", "Save it as UTF-8, a prompt a line.") from None
+    except OSError as error:
+        raise Refused(f"The job cannot be written: {error}", "Choose a file in a folder of your own.") from error
+    return Batch(asked, len(written), batch_command(way, str(asked), str(answers)))
 
 
 def batch_arguments(way: Deployment, asked: str, answers: str) -> list[str]:

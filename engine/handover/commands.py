@@ -58,10 +58,11 @@ def explanation(way: Deployment) -> list[str]:
     from engine.handover.estimate import memory_formula
 
     site = way.site
+    split = f": tensors split over {way.tensor}, layers over {way.pipeline}" if way.tensor * way.pipeline > 1 else ""
     lines = [
-        f"{site.nodes} × {site.gpus} × {site.gpu_name}: tensors split over {way.tensor}, layers over {way.pipeline}.",
+        f"{site.nodes} × {site.gpus} × {site.gpu_name}{split}.",
         f"Estimate of memory on each card: {memory_formula(way.room)}.",
-        f"{way.users} at once; {way.fitting_users} conversations of {way.context_tokens:,} tokens fit in the cache.",
+        f"{way.users} at once; {way.fitting_users:,} conversations of {way.context_tokens:,} tokens fit in the cache.",
     ]
     if way.fitting_users < way.users:
         lines.append("With longer conversations than fit, vLLM lets some wait: shorten the context or add cards.")

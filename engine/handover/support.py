@@ -38,7 +38,10 @@ def method_of(facts: ModelFacts) -> Method:
     """Return how vLLM loads a model. Raises :class:`UnsupportedModel` where it does not, with the way round."""
     family = facts.format_id.partition("-")[0]
     if family == "gguf":
-        reason = f"version {VLLM_VERSION} does not read GGUF. Serve the model's folder of safetensors in its place"
+        reason = (
+            f"version {VLLM_VERSION} does not read GGUF. Serve the folder of safetensors that it was made from, or "
+            "AWQ or GPTQ made of that; or serve the file to a few people with llama.cpp's own server"
+        )
         raise UnsupportedModel(facts.architecture, "vLLM", reason)
     if family == "bnb":
         reason = (

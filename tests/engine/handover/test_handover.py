@@ -54,9 +54,28 @@ def test_every_quantization_is_one_of_vllms_and_the_refused_are_not() -> None:
     assert not {"bitsandbytes", "gguf"} & set(RECORDED["quantization"])
 
 
+@pytest.fixture
+def vllm(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return vLLM, set to a platform: on a computer without a GPU its parser wants to know one."""
+    module = pytest.importorskip("vllm", reason="vLLM is not installed")
+    from vllm import platforms  # pyright: ignore[reportMissingImports]
+    from vllm.platforms.cpu import CpuPlatform  # pyright: ignore[reportMissingImports]
+
+    monkeypatch.setattr(platforms, "_current_platform", CpuPlatform())
+    return module
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_flags_are_those_of_the_vllm_that_is_installed(vllm: Any) -> None:
+    assert vllm.__version__ == VLLM_VERSION
+    from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS  # pyright: ignore[reportMissingImports]
+
+    assert set(QUANTIZATION_METHODS) == set(RECORDED["quantization"])
+
+
+@pytest.mark.filterwarnings("default")  # its imports warn
 @pytest.mark.parametrize("way", ways(), ids=["one card", "two cards", "two nodes"])
-def test_vllms_own_parser_takes_the_command(way: Deployment) -> None:
-    pytest.importorskip("vllm", reason="vLLM is not installed")
+def test_vllms_own_parser_takes_the_command(way: Deployment, vllm: Any) -> None:
     from vllm.entrypoints.common.cli_args import make_arg_parser  # pyright: ignore[reportMissingImports]
     from vllm.utils.argparse_utils import FlexibleArgumentParser  # pyright: ignore[reportMissingImports]
 
@@ -65,8 +84,8 @@ def test_vllms_own_parser_takes_the_command(way: Deployment) -> None:
     assert parsed.max_model_len == way.context_tokens
 
 
-def test_vllms_own_batch_parser_takes_the_job() -> None:
-    pytest.importorskip("vllm", reason="vLLM is not installed")
+@pytest.mark.filterwarnings("default")
+def test_vllms_own_batch_parser_takes_the_job(vllm: Any) -> None:
     from vllm.entrypoints.launchers.run_batch import make_arg_parser  # pyright: ignore[reportMissingImports]
     from vllm.utils.argparse_utils import FlexibleArgumentParser  # pyright: ignore[reportMissingImports]
 

@@ -1,0 +1,124 @@
+"""Handing a model over to a server: what the person chose, what came of it, and the words for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.facts import read_facts
+from engine.errors import EngineError
+from engine.formats import ModelFacts
+from engine.handover.batch import Batch, write_batch
+from engine.handover.cards import CARDS, Card
+from engine.handover.deployment import Deployment, plan
+from engine.handover.estimate import memory_formula
+from engine.handover.forms import FORMS
+from engine.handover.llama_server import llama_command
+from engine.handover.site import Site, site_here
+from engine.handover.support import VLLM_VERSION
+from engine.machine.facts import Machine
+from engine.quantities import size
+
+USUAL_CARD = "H100 SXM 80 GB"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the person chose. ``card`` is ``None`` for the cards of this computer, ``context_tokens`` for automatic."""
+
+    model: Checkpoint
+    card: Card | None
+    gpus: int = 1
+    nodes: int = 1
+    users: int = 8
+    context_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One form of the hand-over. ``problem`` says why there is none."""
+
+    title: str
+    file_name: str
+    text: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """What was written for a choice. Where vLLM cannot serve the model there is no ``way``, and a ``problem``."""
+
+    wanted: Wanted
+    texts: tuple[Text, ...]
+    way: Deployment | None = None
+    problem: EngineError | None = None
+
+
+def cards_for(machine: Machine | None) -> tuple[tuple[str, Card | None], ...]:
+    """Return the cards to choose from by name; this computer's come first where it has any."""
+    here = [gpu for gpu in machine.gpus if gpu.vendor == "nvidia"] if machine else []
+    own = [(f"Here: {len(here)} × {here[0].name}", None)] if here else []
+    return (*own, *((card.name, card) for card in CARDS))
+
+
+def hand_over(wanted: Wanted, machine: Machine | None) -> HandedOver:
+    """Write all forms. It reads the model's headers: run it as a job. Raises :class:`EngineError`."""
+    facts = read_facts(wanted.model.path)
+    try:
+        way = _way(wanted, facts, machine)
+    except EngineError as error:
+        gguf = facts.format_id.startswith("gguf-")
+        return HandedOver(wanted, (_llama(wanted, facts),) if gguf else (), problem=error)
+    texts = []
+    for form in FORMS:
+        problem = form.why_not(wanted.nodes)
+        texts.append(Text(form.title, form.file_name, "" if problem else form.write(way), problem))
+    return HandedOver(wanted, tuple(texts), way)
+
+
+def batch_for(wanted: Wanted, machine: Machine | None, prompts: Path, max_tokens: int) -> Batch:
+    """Write the job of a batch beside its prompts. Raises :class:`EngineError`."""
+    return write_batch(_way(wanted, read_facts(wanted.model.path), machine), prompts, max_tokens)
+
+
+def fact_words(way: Deployment) -> tuple[tuple[str, str], ...]:
+    """Return what the choice comes to, pairs of a name and a value."""
+    fitting = f"{way.fitting_users:,} conversations of {way.context_tokens:,} tokens fit at once"
+    waiting = "; the others wait their turn" if way.fitting_users < way.users else ""
+    memory = f"{size(way.site.budget_bytes)} of {size(way.site.gpu_bytes)}: {memory_formula(way.room)}"
+    rows = [
+        ("At the same time", f"{way.users:,} answers; {fitting}{waiting}"),
+        ("Memory of each card", memory),
+    ]
+    if way.speed:
+        rate = f"{way.speed.total_tokens_s:,.0f} tokens/s in all, {way.speed.each_tokens_s:,.0f} for each"
+        rows.append(("Speed, estimated", f"{rate}. {way.speed.formula[:1].upper()}{way.speed.formula[1:]}"))
+    if way.tensor * way.pipeline > 1:
+        rows.append(("Split", f"tensors over {way.tensor}, layers over {way.pipeline}"))
+    rows.append(("Written for", f"vLLM {VLLM_VERSION}. Estimates only: “vllm bench serve” measures."))
+    return tuple(rows)
+
+
+def _way(wanted: Wanted, facts: ModelFacts, machine: Machine | None) -> Deployment:
+    return plan(
+        facts,
+        _site(wanted, machine),
+        model=str(wanted.model.path.absolute()),
+        served_as=wanted.model.title,
+        users=wanted.users,
+        context_tokens=wanted.context_tokens,
+    )
+
+
+def _site(wanted: Wanted, machine: Machine | None) -> Site:
+    if wanted.card is None and machine is not None:
+        return site_here(machine, wanted.gpus, wanted.nodes)
+    card = wanted.card or next(card for card in CARDS if card.name == USUAL_CARD)
+    return card.site(wanted.gpus, wanted.nodes)
+
+
+def _llama(wanted: Wanted, facts: ModelFacts) -> Text:
+    model = wanted.model
+    text = llama_command(facts, model.path.absolute(), model.title, wanted.users, wanted.context_tokens)
+    return Text("llama-server", "serve.sh", text)
