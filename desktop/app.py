@@ -134,6 +134,7 @@ class App(QObject):
         self.convert_flow = ConvertFlow(self.state, self.convert)
         self.duel_flow = DuelFlow(self.jobs, self.chat, self.chat_flow)
         self.compare_flow = CompareFlow(self.state, self.compare, self.store)
+        self.duel_flow.voted.connect(self.compare_flow.read_again)
         self.make_all_flow = MakeAllFlow(self.state, self.compare, self.compare_flow)
         self.models.compare_wanted.connect(self.compare_flow.open)
         self.serve_flow = ServeFlow(self.state, self.models)

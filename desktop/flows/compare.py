@@ -11,19 +11,23 @@ from PySide6.QtGui import QImage
 
 from desktop.flows.state import State
 from desktop.jobs import Call, JobThread, Latest
-from desktop.models.compare import Contender, read_comparison, room_of
+from desktop.models.compare import Comparison, Contender, read_comparison, room_of
 from desktop.models.compare_export import write_reports
 from desktop.pages.compare import ComparePage
 from engine.catalog.checkpoint import Checkpoint
-from engine.errors import Cancelled, DiskFull, Refused
+from engine.catalog.library import Library
+from engine.chat.history.store import History
+from engine.errors import Cancelled, DiskFull, EngineError, Refused
 from engine.events import Event
 from engine.machine.facts import Machine
 from engine.measure.choose import Rule
+from engine.measure.export import Votes
 from engine.measure.options import MeasureOptions
 from engine.measure.original import original_of
 from engine.measure.report import Report
 from engine.measure.run import DOING, Measurement
 from engine.measure.store import Store
+from engine.measure.votes import tallies
 
 _RULE = "compare/rule"
 _ENDS_ALL = (Cancelled, DiskFull, Refused)  # the others of the queue would end in the same way
@@ -66,7 +70,7 @@ class CompareFlow(QObject):
         """Take what there is now; a comparison that is shown follows."""
         self._entries = tuple(entries)
         self._page.show_library(entries)
-        self._read_again()
+        self.read_again()
         self.entries_shown.emit(self._entries)
 
     @Slot(Path)
@@ -76,10 +80,12 @@ class CompareFlow(QObject):
 
     @Slot(Path)
     def _read(self, path: Path) -> None:
-        job = Call(read_comparison, path, self._entries, self._state.library, self._usual_options(), Store())
+        job = Call(_compared, path, self._entries, self._state.library, self._usual_options())
         self._reading.start(job)
 
-    def _read_again(self) -> None:
+    @Slot()
+    def read_again(self) -> None:
+        """Read what is shown once more: something was measured, or voted on."""
         if self._page.picker.path and self._page.contenders:
             self._read(self._page.picker.path)
 
@@ -122,7 +128,7 @@ class CompareFlow(QObject):
 
     @Slot(object)
     def _on_measured(self, _report: object) -> None:
-        self._read_again()
+        self.read_again()
         self._next()
 
     @Slot(Exception)
@@ -139,9 +145,9 @@ class CompareFlow(QObject):
         if self._running:
             self._running.cancel()
 
-    @Slot(Path, list, object)
-    def _export(self, path: Path, reports: list[Report], picture: QImage) -> None:
-        thread = self._state.jobs.start(Call(write_reports, path, reports, picture))
+    @Slot(Path, list, object, object)
+    def _export(self, path: Path, reports: list[Report], picture: QImage, votes: Votes) -> None:
+        thread = self._state.jobs.start(Call(write_reports, path, reports, picture, votes))
         thread.finished.connect(self._page.show_exported)
         thread.failed.connect(self._page.show_error)
 
@@ -179,6 +185,18 @@ class Measuring:
             self._cancelled = True
             if self._job:
                 self._job.cancel()
+
+
+def _compared(path: Path, entries: Sequence[Checkpoint], library: Library, options: MeasureOptions) -> Comparison:
+    return read_comparison(path, entries, library, options, Store(), _votes())
+
+
+def _votes() -> Votes:
+    try:
+        with History(writing=False) as history:
+            return tallies(history.votes())
+    except EngineError:  # nobody has chatted here yet, or the store says so itself
+        return {}
 
 
 def _rule_in(store: QSettings) -> Rule:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,21 +12,28 @@ from engine.catalog.library import Library
 from engine.errors import EngineError
 from engine.machine.facts import Machine
 from engine.measure.choose import Choice, Rule, choose
+from engine.measure.export import Votes
+from engine.measure.identity import known_sha256
 from engine.measure.options import MeasureOptions, default_texts
 from engine.measure.original import PRECISE, siblings_of
 from engine.measure.registry import row_for
 from engine.measure.report import Report
 from engine.measure.run import texts_key
 from engine.measure.store import Store
+from engine.measure.votes import Tally
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A format of the model. ``report`` is ``None`` until it is measured; ``why_not`` says why it cannot be."""
+    """A format of the model. ``report`` is ``None`` until it is measured; ``why_not`` says why it cannot be.
+
+    ``tally`` counts the votes on its answers beside another model's, ``None`` before the first.
+    """
 
     model: Checkpoint
     report: Report | None = None
     why_not: str = ""
+    tally: Tally | None = None
 
     @property
     def label(self) -> str:
@@ -69,14 +76,19 @@ class Ranked:
 
 
 def read_comparison(
-    path: Path, entries: Sequence[Checkpoint], library: Library, options: MeasureOptions, store: Store
+    path: Path,
+    entries: Sequence[Checkpoint],
+    library: Library,
+    options: MeasureOptions,
+    store: Store,
+    votes: Votes | None = None,
 ) -> Comparison:
     """Return the formats of the model at ``path``. It blocks: run it as a job. Raises :class:`NotFound`."""
     model = next((entry for entry in entries if entry.path == path), None) or library.entry_at(path)
     siblings = siblings_of(model, [entry for entry in entries if not entry.damaged])
     key, reports = texts_key(default_texts()), store.reports()
     quick, thorough = (
-        _contenders(siblings, [report for report in reports if _is_of(report, key, asked)])
+        _voted(_contenders(siblings, [report for report in reports if _is_of(report, key, asked)]), votes or {}, store)
         for asked in (options.quick(), options)
     )
     return Comparison(model, quick, thorough)
@@ -113,6 +125,14 @@ def _contenders(models: Sequence[Checkpoint], reports: Sequence[Report]) -> tupl
         Contender(model, next((each for each in found[model.path] if _same_reference(each, best)), None), _why(model))
         for model in models
     )
+
+
+def _voted(contenders: Sequence[Contender], votes: Votes, store: Store) -> tuple[Contender, ...]:
+    return tuple(replace(each, tally=votes.get(_sha256(each, store))) for each in contenders)
+
+
+def _sha256(contender: Contender, store: Store) -> str:
+    return contender.report.sha256 if contender.report else known_sha256(contender.model, store) or ""
 
 
 def _same_reference(report: Report, other: Report | None) -> bool:

@@ -9,19 +9,19 @@ from PySide6.QtCore import QBuffer, QIODevice
 from PySide6.QtGui import QImage
 
 from engine.errors import Refused
-from engine.measure.export import to_csv, to_json, to_markdown
+from engine.measure.export import Votes, to_csv, to_json, to_markdown
 from engine.measure.report import Report
 
-_WRITERS: dict[str, Callable[[Sequence[Report]], str]] = {".csv": to_csv, ".json": to_json, ".md": to_markdown}
+_WRITERS: dict[str, Callable[[Sequence[Report], Votes], str]] = {".csv": to_csv, ".json": to_json, ".md": to_markdown}
 
 
-def write_reports(path: Path, reports: Sequence[Report], picture: QImage) -> Path:
-    """Write the reports or, to a ``.png``, the picture, and return the path. Raises :class:`Refused`.
+def write_reports(path: Path, reports: Sequence[Report], picture: QImage, votes: Votes) -> Path:
+    """Write the reports with their votes or, to a ``.png``, the picture; return the path. Raises :class:`Refused`.
 
     The file appears whole, or what was there before stays.
     """
     writer = _WRITERS.get(path.suffix)
-    content = writer(reports).encode() if writer else _png(picture)
+    content = writer(reports, votes).encode() if writer else _png(picture)
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(content)

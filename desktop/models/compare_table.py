@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from desktop.models.compare import Ranked
 from desktop.models.row_model import Index, RowModel
 from engine.measure.report import Divergence, Report, Spread
+from engine.measure.votes import Tally
 from engine.quantities import size
 
 COLUMNS = (
@@ -23,6 +24,7 @@ COLUMNS = (
     "Prompt",
     "Answer",
     "First token",
+    "Votes",
 )
 TIPS = (
     "",
@@ -34,8 +36,9 @@ TIPS = (
     "How many tokens of a question it reads in a second.",
     "How many tokens of an answer it writes in a second.",
     "How long a question waits for the first token of the answer.",
+    "How often you found its answer better than another model's to the same question, and worse.",
 )
-FORMAT, FILE, PERPLEXITY = 0, 1, 3
+FORMAT, FILE, PERPLEXITY, VOTES = 0, 1, 3, 9
 _NOTHING = "–"
 
 
@@ -84,6 +87,8 @@ def cell(row: Ranked, column: int) -> Cell:
         return _format(row)
     if column == FILE:
         return _plain(size(contender.model.size_bytes))
+    if column == VOTES:
+        return _votes(contender.tally)
     if report is None:
         words = "Cannot be measured" if contender.why_not else "Not measured yet"
         return Cell("Not measured" if column == PERPLEXITY and not contender.why_not else _NOTHING, "", words)
@@ -95,6 +100,13 @@ def _format(row: Ranked) -> Cell:
     if row.best:
         return Cell(f"{label} · best", title, f"{label}, best for you, {title}")
     return Cell(label, title, f"{label}, {title}")
+
+
+def _votes(tally: Tally | None) -> Cell:
+    if tally is None:
+        return Cell(_NOTHING, "", "No votes")
+    rest = [f"{tally.worse} worse"] + ([f"{tally.tied} tied"] if tally.tied else [])
+    return Cell(f"{tally.better} better", ", ".join(rest), tally.words)
 
 
 def _memory(report: Report) -> Cell:

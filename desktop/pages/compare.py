@@ -32,21 +32,21 @@ from engine.measure.export import footnote
 from engine.measure.original import stem
 from engine.quantities import size
 
-_WIDTH = 1080  # the table has nine columns
+_WIDTH = 1080  # the table has ten columns
 
 
 class ComparePage(Page):
     """Show a :class:`Comparison`.
 
     ``comparison_wanted`` (path) asks for one; ``measure_wanted`` (the contenders, whether quickly) and
-    ``cancel_wanted`` are its buttons; ``export_wanted`` carries a file, the reports and the chart's picture;
+    ``cancel_wanted`` are its buttons; ``export_wanted`` carries a file, the reports, the chart's picture and the votes;
     ``rule_changed`` the rule; ``chat_wanted``, ``convert_wanted`` and ``make_all_wanted`` a path.
     """
 
     comparison_wanted = Signal(Path)
     measure_wanted = Signal(list, bool)
     cancel_wanted = Signal()
-    export_wanted = Signal(Path, list, object)
+    export_wanted = Signal(Path, list, object, object)
     rule_changed = Signal(object)
     chat_wanted = Signal(Path)
     convert_wanted = Signal(Path)
@@ -305,7 +305,9 @@ class ComparePage(Page):
     @Slot(Path)
     def _on_export(self, path: Path) -> None:
         reports = [row.contender.report for row in self.formats.rows if row.contender.report]
-        self.export_wanted.emit(path, reports, self.chart.picture())
+        contenders = [row.contender for row in self.formats.rows]
+        votes = {each.report.sha256: each.tally for each in contenders if each.report and each.tally}
+        self.export_wanted.emit(path, reports, self.chart.picture(), votes)
 
     @Slot()
     def _on_make_all(self) -> None:

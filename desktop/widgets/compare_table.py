@@ -13,7 +13,7 @@ from desktop.models.row_model import ROW
 from desktop.theme.colours import current
 from desktop.widgets.row_table import Index, RowDelegate, RowTable, two_lines, wrapped
 
-_WIDTHS = (150, 80, 88, 104, 100, 96, 88, 88, 96)
+_WIDTHS = (150, 80, 88, 104, 100, 96, 88, 88, 96, 104)
 
 
 class CompareTable(RowTable):

@@ -17,8 +17,8 @@ from engine.errors import EngineError, NotFound, Refused
 from engine.formats import Family
 from engine.machine.facts import Machine
 from engine.machine.probe import probe
-from engine.measure.run import model_files
-from engine.measure.store import Store, key_of
+from engine.measure.identity import hash_key, known_sha256, model_files
+from engine.measure.store import Store
 from engine.measure.votes import Side
 from engine.recommend.footprint import footprint
 from engine.recommend.pools import Pool, pool
@@ -99,17 +99,10 @@ def side_of(checkpoint: Checkpoint) -> Side:
 
 def _sha256(checkpoint: Checkpoint, files: Sequence[Path]) -> str:
     """Return the hash that a measurement gives (:mod:`engine.measure.run`), known again by size and time of change."""
-    record = checkpoint.record
-    if isinstance(record.get("sha256"), str) and len(files) == 1 and record.get("size_bytes") == checkpoint.size_bytes:
-        return record["sha256"]
-    store, key = Store(), key_of({"hash": [(str(file), *_state(file)) for file in files]})
-    if (known := store.entry(key)) is None:
-        sums = [records.sha256(file) for file in files]
-        known = sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
-        store.keep(key, known)
-    return known
-
-
-def _state(file: Path) -> tuple[int, int]:
-    found = file.stat()
-    return found.st_size, found.st_mtime_ns
+    store = Store()
+    if (known := known_sha256(checkpoint, store)) is not None:
+        return known
+    sums = [records.sha256(file) for file in files]
+    found = sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+    store.keep(hash_key(files), found)
+    return found

@@ -1,25 +1,35 @@
-"""Reports as CSV, JSON and Markdown."""
+"""Reports as CSV, JSON and Markdown, each with what was voted on its model: :class:`Tally` by SHA-256."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from engine.measure.report import Report
+from engine.measure.votes import Tally
 from engine.quantities import size
 
+Votes = Mapping[str, Tally]
+_NO_VOTES: Votes = {}
 
-def to_json(reports: Sequence[Report]) -> str:
+
+def to_json(reports: Sequence[Report], votes: Votes = _NO_VOTES) -> str:
     """Return a list of records, as :func:`engine.measure.report.report_from` reads them."""
-    return json.dumps([report.as_record() for report in reports], indent=2, ensure_ascii=False) + "\n"
+    records = [report.as_record() | _voted_record(votes.get(report.sha256)) for report in reports]
+    return json.dumps(records, indent=2, ensure_ascii=False) + "\n"
 
 
-def to_csv(reports: Sequence[Report]) -> str:
+def _voted_record(tally: Tally | None) -> dict[str, Any]:
+    return {"votes": asdict(tally)} if tally else {}
+
+
+def to_csv(reports: Sequence[Report], votes: Votes = _NO_VOTES) -> str:
     """Return one row for each report, every number with its unit in its column's name; what is not known is empty."""
-    rows = [row(report) for report in reports]
+    rows = [row(report) | _voted(votes.get(report.sha256)) for report in reports]
     names = list(dict.fromkeys(name for found in rows for name in found)) or ["name"]
     text = io.StringIO()
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
@@ -48,6 +58,10 @@ def row(report: Report) -> dict[str, Any]:
         "sha256": report.sha256,
         "texts_sha256": report.texts_sha256,
     }
+
+
+def _voted(tally: Tally | None) -> dict[str, Any]:
+    return {f"votes_{name}": count for name, count in asdict(tally).items()} if tally else {}
 
 
 def _divergence(report: Report) -> dict[str, Any]:
@@ -146,9 +160,14 @@ def _timed_cells(report: Report) -> tuple[str, ...]:
     return (*rates, size(memory.peak_bytes) + on_gpu)
 
 
-def to_markdown(reports: Sequence[Report]) -> str:
-    """Return a table in GitHub's Markdown, with what it was measured on below."""
-    lines = [_line(HEADINGS), _line(["---"] * len(HEADINGS)), *(_line(cells(report)) for report in reports)]
+def to_markdown(reports: Sequence[Report], votes: Votes = _NO_VOTES) -> str:
+    """Return a table in GitHub's Markdown, with what it was measured on below; votes only where there are some."""
+    rows: list[tuple[str, ...]] = [HEADINGS, *(cells(report) for report in reports)]
+    if any(report.sha256 in votes for report in reports):
+        found = (votes.get(report.sha256) for report in reports)
+        last = ["Votes", *(tally.words if tally else "–" for tally in found)]
+        rows = [(*cells, more) for cells, more in zip(rows, last, strict=True)]
+    lines = [_line(rows[0]), _line(["---"] * len(rows[0])), *map(_line, rows[1:])]
     notes = dict.fromkeys(footnote(report) for report in reports)
     return "\n".join([*lines, "", *notes]) + "\n"
 

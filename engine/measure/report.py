@@ -129,7 +129,11 @@ class Report:
 
 
 def report_from(record: Mapping[str, Any]) -> Report:
-    """Rebuild a report. Raises ``KeyError`` or ``TypeError`` for a record that is none."""
+    """Rebuild a report; votes that were exported with it are passed over.
+
+    Raises ``KeyError`` or ``TypeError`` for a record that is none.
+    """
+    record = {name: value for name, value in record.items() if name != "votes"}
     speed, memory = record["speed"], record["memory"]
     return Report(
         **{

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 from engine import __version__
 from engine.catalog.checkpoint import Checkpoint
-from engine.catalog.facts import PART, read_facts
+from engine.catalog.facts import read_facts
 from engine.errors import Cancelled, DamagedFile, EngineError
 from engine.events import Event, Finished, Notice
 from engine.formats import Family
+from engine.measure.identity import hash_key, known_sha256, model_files
 from engine.measure.options import MeasureOptions, default_texts
 from engine.measure.original import is_precise
 from engine.measure.registry import row_for
@@ -206,17 +207,11 @@ class Measurement:
 
     def _hash(self, model: Checkpoint) -> Step[str]:
         """Return a model's hash: the one in its record, or of its bytes; known again by size and time of change."""
-        files = model_files(model)
-        recorded = model.record.get("sha256")
-        if isinstance(recorded, str) and len(files) == 1 and model.record.get("size_bytes", -1) == model.size_bytes:
-            return recorded
-        states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-        key = key_of({"hash": states})
-        known = self.store.entry(key)
+        known, files = known_sha256(model, self.store), model_files(model)
         if known is None:
             yield from self._ask("hash", files=[str(file) for file in files])
             known = self._result
-            self.store.keep(key, known)
+            self.store.keep(hash_key(files), known)
         return known
 
     def _of(self, model: Checkpoint) -> dict[str, Any]:
@@ -244,15 +239,6 @@ class Measurement:
 def texts_key(texts: Sequence[Text]) -> str:
     """Return what a report notes of its texts: equal texts, equal key."""
     return key_of({"texts": [text.sha256 for text in texts]})
-
-
-def model_files(model: Checkpoint) -> list[Path]:
-    """Return the files that make a model what it is."""
-    path = model.path
-    if path.is_dir():
-        return sorted(file for file in path.iterdir() if file.suffix in (".safetensors", ".json", ".model"))
-    match = PART.match(path.name)
-    return sorted(path.parent.glob(f"{match['stem']}-?????-of-{match['count']}.gguf")) if match else [path]
 
 
 def _settings(model: Checkpoint) -> dict[str, Any]:

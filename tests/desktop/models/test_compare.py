@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 
-from desktop.models.compare import Contender, Room, in_order, rank, read_comparison, room_of
-from desktop.models.compare_table import COLUMNS, CompareModel, cell, place_words
+from desktop.models.compare import Contender, Ranked, Room, in_order, rank, read_comparison, room_of
+from desktop.models.compare_table import COLUMNS, VOTES, Cell, CompareModel, cell, place_words
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
 from engine.measure.choose import Rule
 from engine.measure.options import MeasureOptions, default_texts
 from engine.measure.run import texts_key
 from engine.measure.store import Store
+from engine.measure.votes import Tally
 from engine.paths import Folders
 from tests.helpers.level_files import level_file
 from tests.helpers.reports import original, report
@@ -146,6 +147,7 @@ def test_each_cell_has_its_unit_and_its_spread():
         "20.0 tokens/s (18.0 to 22.0, 5 times 512 tokens)",
         "20.0 tokens/s (18.0 to 22.0, 5 times 128 tokens)",
         "0.30 s (0.20–0.40 s) after 512 tokens; loaded in 0.4 s",
+        "No votes",
     ]
     assert model.index(0, 3).data(ACCESSIBLE) == f"Perplexity: {words[3]}"
     assert words[4] in model.index(0, 4).data(Qt.ItemDataRole.ToolTipRole)
@@ -155,9 +157,24 @@ def test_what_was_not_measured_is_a_dash():
     bare = Contender(Checkpoint(Path("/q"), "q", "gguf-q5_0", 5), report("q5_0"))
     untouched = Contender(Checkpoint(Path("/r"), "r", "gguf-q5_1", 5))
     for row, perplexity in zip(rank([bare, untouched], Rule(), ROOM), ("24.00", "Not measured"), strict=True):
-        assert [cell(row, column).upper for column in range(2, len(COLUMNS))] == ["–", perplexity, *"–––––"]
+        assert [cell(row, column).upper for column in range(2, len(COLUMNS))] == ["–", perplexity, *"––––––"]
 
 
 def test_the_original_is_its_own_measure():
     (row,) = rank([contender("F16", None, 9)], Rule(), ROOM)
     assert (cell(row, 4).upper, cell(row, 4).lower) == ("0", "original")
+
+
+def test_votes_are_shown_beside_a_model_also_where_nothing_was_measured() -> None:
+    voted = Ranked(Contender(Checkpoint(Path("/q"), "q", "gguf-q5_0", 5), tally=Tally(3, 1, 2)))
+    assert cell(voted, VOTES) == Cell("3 better", "1 worse, 2 tied", "3 better, 1 worse, 2 as good")
+    assert cell(replace(voted, contender=replace(voted.contender, tally=None)), VOTES).full == "No votes"
+
+
+def test_votes_are_found_by_the_hash_that_the_record_tells(tmp_path: Path, store: Store) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(b"GGUF")
+    model = Checkpoint(path, "m", "gguf-q5_0", 4, {"sha256": "5" * 64, "size_bytes": 4})
+    votes = {"5" * 64: Tally(better=1)}
+    found = read_comparison(path, [model], Library(tmp_path), OPTIONS, store, votes)
+    assert [each.tally for each in found.quick] == [Tally(better=1)]
