@@ -2,7 +2,7 @@
 
 Not a test of pytest's. ``python3 -m tests.device.torch_session SCRATCH TOKENIZER 1B|8B FORM…`` writes Llama-shaped
 folders of random weights and prints one JSON object a line; the exit code is the number of failed checks. Forms:
-plain, plain:bnb-nf4, plain:bnb-int8, awq, gptq, gptq-act; oom fills the card and loads.
+plain, plain:bnb-nf4, plain:bnb-int8, awq, gptq, gptq-act; oom fills the card and loads, oom-answering fills it later.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.facts import read_facts
 from engine.errors import EngineError, NotEnoughMemory
+from engine.events import Token
 from engine.recommend.footprint import footprint
 from engine.runtime.options import LoadOptions, Sampling
 from engine.runtime.session import Session
@@ -37,6 +38,9 @@ def main() -> int:
     for form in forms:
         if form == "oom":
             out_of_memory(report, gpu, scratch / f"{size}-plain")
+            continue
+        if form == "oom-answering":
+            out_of_memory_while_answering(report, gpu, scratch / f"{size}-plain")
             continue
         stored, _, weights_as = form.partition(":")
         folder = scratch / f"{size}-{stored}"
@@ -112,6 +116,39 @@ def out_of_memory(report: Report, gpu: Gpu, folder: Path) -> None:
         del hoard
         torch.cuda.empty_cache()
     report.check("the GPU's memory comes back", gpu.settles_at(before + (1 << 29)))
+
+
+def out_of_memory_while_answering(report: Report, gpu: Gpu, folder: Path) -> None:
+    """Fill the card when the model is loaded: before a long prompt, and between two tokens of an answer."""
+    import torch  # pyright: ignore[reportMissingImports]
+
+    torch.cuda.init()
+    before = gpu.used_bytes
+    with session_of(folder, "plain-bf16", context_tokens=16384) as session:
+        run(session.load())
+        for moment in ("prompt", "answer"):
+            hoard = _hoarded() if moment == "prompt" else None
+            problem = ""
+            try:
+                for event in session.generate(asked_of(16384 if moment == "prompt" else 1024), GREEDY):
+                    if hoard is None and isinstance(event, Token):
+                        hoard = _hoarded()
+            except EngineError as error:
+                problem = error.kind
+                report.line("full GPU", moment=moment, **error.as_record())
+            report.check(f"a full GPU at the {moment}", problem in ("", "NotEnoughMemory"), problem=problem)
+            del hoard
+            torch.cuda.empty_cache()
+            usage = run(session.generate(asked_of(1024), GREEDY))
+            report.check("answers again", usage is not None, usage=usage)
+    report.check("the GPU's memory comes back", gpu.settles_at(before + (1 << 29)))
+
+
+def _hoarded() -> Any:
+    import torch  # pyright: ignore[reportMissingImports]
+
+    free_bytes, _ = torch.cuda.mem_get_info()
+    return torch.empty(free_bytes - (8 << 20), dtype=torch.uint8, device="cuda")
 
 
 if __name__ == "__main__":

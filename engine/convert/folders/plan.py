@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from engine import settings
+from engine.catalog.headers.shards import INDEX
 from engine.catalog.library import Library
 from engine.convert.estimates import HASH_BYTES_S, START_S, Needs
 from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe
@@ -27,6 +28,7 @@ PACKAGES = {
     "bitsandbytes": ("torch", "transformers", "accelerate", "safetensors", "bitsandbytes"),
     "gptqmodel": ("torch", "transformers", "safetensors", "gptqmodel"),
 }
+READ_BY_TRANSFORMERS = "model.safetensors"
 PYTORCH_BYTES = 1 << 30  # a process with PyTorch and transformers
 SHARD_BYTES = 1 << 30  # collected in memory before it is written
 PACK_BYTES_S = 250e6  # reading and packing, bytes read a second: one thread of a Xeon
@@ -111,6 +113,12 @@ def _source_problems(source: Source) -> Iterator[EngineError]:
             f"{source.path.name} is quantized already ({label}); quantizing it again would spoil it.",
             "Convert from the original model's folder.",
         )
+    elif len(source.files) == 1 and source.files[0].name != READ_BY_TRANSFORMERS:
+        if not (source.path / INDEX).is_file():
+            yield Refused(
+                f"transformers does not find weights that are called {source.files[0].name}.",
+                f"Rename the file to {READ_BY_TRANSFORMERS}.",
+            )
 
 
 def _package_problems(recipe: FolderRecipe) -> Iterator[EngineError]:

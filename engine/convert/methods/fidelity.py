@@ -14,7 +14,7 @@ from transformers.utils import logging as transformers_logging  # pyright: ignor
 
 from engine.convert.methods import pytorch
 from engine.convert.methods.agreement import LEAST_PLACES, LOGITS_BYTES, PLACES, Agreement, agreement_of
-from engine.errors import DamagedFile
+from engine.errors import DamagedFile, UnsupportedModel
 
 Loader = Callable[[Path, Any], Any]
 
@@ -43,10 +43,13 @@ def fidelity(original: Path, result: Path, text: str, load: Loader, on_tokens: C
 
 
 def plain(folder: Path, device: Any) -> Any:
-    """Load a folder through transformers alone."""
-    return AutoModelForCausalLM.from_pretrained(
-        folder, dtype="auto", device_map={"": device}, trust_remote_code=False, local_files_only=True
-    ).eval()
+    """Load a folder through transformers alone. Raises :class:`UnsupportedModel` with its reason why not."""
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            folder, dtype="auto", device_map={"": device}, trust_remote_code=False, local_files_only=True
+        ).eval()
+    except (OSError, ValueError, KeyError) as error:
+        raise UnsupportedModel(folder.name, "transformers", f"{error}"[:300]) from error
 
 
 def _log_probabilities(model: Any, tokens: list[int], folder: Path) -> Any:

@@ -110,3 +110,8 @@ def test_formats_without_calibration_have_no_samples(folder: Path) -> None:
 def test_a_recipe_survives_its_record() -> None:
     for recipe in FOLDER_RECIPES.values():
         assert FolderRecipe.of_record(json.loads(json.dumps(dataclasses.asdict(recipe)))) == recipe
+
+
+def test_refuses_weights_under_a_name_that_transformers_does_not_read(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "weights.safetensors")
+    assert any("Rename the file to model.safetensors" in obstacle for obstacle in planned(folder, "bnb-nf4").obstacles)
