@@ -64,11 +64,17 @@ class ChatFlow(QObject):
 
     # The room tells
 
-    @Slot(object)
-    def _on_began(self, entry: Entry) -> None:
+    def take_begun(self, entry: Entry) -> None:
+        """List a conversation that has just begun, in the folder that is shown."""
         if self.store.writing:
             self.store.put(entry)
-            self._panel.select(entry.id)
+            if self._panel.folder:
+                self.store.move([entry.id], self._panel.folder)
+
+    @Slot(object)
+    def _on_began(self, entry: Entry) -> None:
+        self.take_begun(entry)
+        self._panel.select(entry.id)
 
     @Slot(object, dict)
     def _on_steered(self, conversation_id: int, values: dict[str, Any]) -> None:
@@ -189,6 +195,7 @@ class ChatFlow(QObject):
         panel.rename_wanted.connect(store.rename)
         panel.pin_wanted.connect(self._on_pin)
         panel.archive_wanted.connect(self._on_archive)
+        panel.move_wanted.connect(store.move)
         panel.delete_wanted.connect(self._on_delete)
         panel.export_wanted.connect(self._on_export)
         panel.import_wanted.connect(self._on_import)

@@ -72,9 +72,8 @@ class DuelFlow(QObject):
 
     @Slot(object, str)
     def _on_began(self, entry: Entry, title: str) -> None:
-        if self._chat.store.writing:
-            self._chat.store.put(entry)
-            self._chat.store.rename(entry.id, title, "words")
+        self._chat.take_begun(entry)
+        self._chat.store.rename(entry.id, title, "words")
 
     @Slot(object)
     def _on_paired(self, pairing: Pairing) -> None:

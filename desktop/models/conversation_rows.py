@@ -115,7 +115,8 @@ class ConversationRows(QAbstractListModel):
             case Head():
                 return row.words
             case Entry():
-                return f"{title_of(row)}, {when_words(row.changed_s, self.today)}"
+                folder = f", in {row.folder}" if row.folder else ""
+                return f"{title_of(row)}, {when_words(row.changed_s, self.today)}{folder}"
             case Hit():
                 return f"{title_of(row)}: {' '.join(row.snippet.text.split())}"
 

@@ -153,6 +153,14 @@ class Conversations(QObject):
             self.history.change(entry.id, **values)
             self.put(replace(entry, **values))
 
+    def move(self, conversation_ids: Sequence[int], folder: str) -> None:
+        """Put conversations into a folder; "" takes them out of theirs."""
+        entries = [entry for each in conversation_ids if (entry := self._changeable(each))]
+        if self.history:
+            for entry in entries:
+                self.history.change(entry.id, folder=folder)
+            self.take([replace(entry, folder=folder) for entry in entries])
+
     def keep(self, conversation_id: int, **values: Any) -> None:
         """Change what the list does not show, such as ``options`` and ``system_prompt``: nothing is listed anew."""
         if (entry := self._changeable(conversation_id)) and self.history:

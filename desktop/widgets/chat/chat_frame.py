@@ -13,6 +13,7 @@ from desktop.widgets.chat.composer import Composer
 from desktop.widgets.chat.conversation_list import WIDTH as PANEL_WIDTH
 from desktop.widgets.chat.conversation_list import ConversationList
 from desktop.widgets.chat.find_bar import FindBar
+from desktop.widgets.chat.leaving_mark import LeavingMark
 from desktop.widgets.chat.prompt_line import PromptLine
 from desktop.widgets.chat.transcript import MessageView, Transcript
 from desktop.widgets.chat.undo_strip import UndoStrip
@@ -27,7 +28,7 @@ from engine.chat.conversation import Message
 PUT_AWAY = "The conversation was put away."
 _NEW = "New conversation"
 _ICON_WIDTH = 50
-_WORDS_FROM = 640  # a narrower page has only the icon of that button
+_WORDS_FROM = 700  # beside a narrower conversation that button has only its icon
 _PANEL_FROM = 820  # a narrower page shows the conversations only when they are asked for
 
 
@@ -73,7 +74,6 @@ class ChatFrame(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.new.setText(_NEW if self.width() >= _WORDS_FROM else "")
         if self.is_wide is not self._was_wide:
             self._was_wide = self.is_wide
             self.panel.setVisible(self._panel_wanted and self.is_wide)
@@ -113,7 +113,9 @@ class ChatFrame(QWidget):
     def _place_panel(self) -> None:
         """Put the conversations beside the conversation, or over it where the page is narrow."""
         beside = self.is_wide and self.panel.isVisibleTo(self)
-        self._across.setContentsMargins(PANEL_WIDTH if beside else 0, 0, 0, 0)
+        left = PANEL_WIDTH if beside else 0
+        self._across.setContentsMargins(left, 0, 0, 0)
+        self.new.setText(_NEW if self.width() - left >= _WORDS_FROM else "")
         self.panel.shut.setVisible(not self.is_wide)
         self.panel.setGeometry(0, 0, PANEL_WIDTH, self.height())
 
@@ -142,6 +144,7 @@ class ChatFrame(QWidget):
         self.keeping = NoteStrip()
         self.panel = ConversationList()
         self.toggle = icon_button("panel", "Conversations")
+        self.leaving = LeavingMark()
         self.composer = Composer()
         self.setFocusProxy(self.composer.field)
 
@@ -166,6 +169,7 @@ class ChatFrame(QWidget):
             top.addWidget(part)
         bottom.setContentsMargins(scale.XL, scale.S, scale.XL, scale.L)
         bottom.addWidget(self.strip)
+        bottom.addWidget(self.leaving)
         bottom.addWidget(self.composer)
         line = QFrame()
         line.setProperty("role", "line")

@@ -13,6 +13,8 @@ from desktop.models.conversation_rows import ROW, ConversationRows
 from desktop.theme import scale
 from desktop.theme.icons import icon
 from desktop.widgets.chat.conversation_view import ConversationView
+from desktop.widgets.chat.folder_choice import FolderChoice
+from desktop.widgets.chat.folder_dialog import FolderDialog
 from desktop.widgets.controls import icon_button, label, row
 from engine.chat.history.rows import Entry
 from engine.chat.history.search import Hit
@@ -28,7 +30,8 @@ class ConversationList(QFrame):
     """Show what it is given, and tell what the person wants done; ids are a conversation's.
 
     ``opened`` carries an :class:`Entry` or a :class:`Hit`, ``archive_wanted`` and ``pin_wanted`` (id, whether),
-    ``export_wanted`` (id, form; no id is all of them), ``left`` comes when the person is done with the panel.
+    ``export_wanted`` (id, form; no id is all of them), ``move_wanted`` (ids, folder; "" is none), ``left`` comes when
+    the person is done with the panel.
     """
 
     opened = Signal(object)
@@ -37,6 +40,7 @@ class ConversationList(QFrame):
     pin_wanted = Signal(object, bool)
     archive_wanted = Signal(object, bool)
     delete_wanted = Signal(object)
+    move_wanted = Signal(list, str)
     export_wanted = Signal(object, str)
     import_wanted = Signal()
     left = Signal()
@@ -50,6 +54,7 @@ class ConversationList(QFrame):
         self.field = _SearchField()
         self.more = icon_button("more", "More about conversations")
         self.shut = icon_button("close", "Hide the conversations")
+        self.folders = FolderChoice()
         self.nothing = label(_EMPTY, "muted", wraps=True)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter)
         self.nothing.setContentsMargins(scale.L, scale.XL, scale.L, 0)
@@ -67,11 +72,17 @@ class ConversationList(QFrame):
     @property
     def stops(self) -> list[QWidget]:
         """What the Tab key goes through."""
-        return [self.field, self.more, self.shut, self.view]
+        return [self.field, self.more, self.shut, self.folders.list, self.view]
+
+    @property
+    def folder(self) -> str:
+        """The folder whose conversations are listed; "" for all."""
+        return self.folders.folder
 
     def show_entries(self, entries: Sequence[Entry], *, changeable: bool) -> None:
         self._entries = entries
         self.rows.editable = changeable
+        self.folders.show_folders(entries)
         if not self.field.text().strip():
             self._show()
 
@@ -95,7 +106,8 @@ class ConversationList(QFrame):
     # Within
 
     def _show(self) -> None:
-        self.rows.show_entries([entry for entry in self._entries if entry.archived == self._archived])
+        shown = (entry for entry in self._entries if entry.archived == self._archived)
+        self.rows.show_entries([entry for entry in shown if self.folder in ("", entry.folder)])
         self.nothing.setText(_NO_ARCHIVED if self._archived else _EMPTY)
         self._mark()
         self._show_middle()
@@ -106,6 +118,11 @@ class ConversationList(QFrame):
     def _mark(self) -> None:
         index = self.rows.index_of(self._shown_id) if self._shown_id is not None else self.rows.index(-1)
         self.view.setCurrentIndex(index)
+
+    @Slot()
+    def _on_folder(self) -> None:
+        self.field.clear()
+        self._show()
 
     @Slot()
     def _on_edited(self) -> None:
@@ -156,14 +173,44 @@ class ConversationList(QFrame):
         )
         words = "Take out of the archive" if entry.archived else "Archive"
         archive = menu.addAction(words, lambda: self.archive_wanted.emit(entry.id, not entry.archived))
+        folder = self._folder_menu(menu, entry)
         export = menu.addMenu("Export")
         for form, words in FORMS.items():
             export.addAction(words, partial(self.export_wanted.emit, entry.id, form))
         menu.addSeparator()
         delete = menu.addAction(icon("trash"), "Delete\tDel", lambda: self.delete_wanted.emit(entry.id))
-        for action in (rename, pin, archive, delete):
+        for action in (rename, pin, archive, folder.menuAction(), delete):
             action.setEnabled(self.rows.editable)
         return menu
+
+    def _folder_menu(self, menu: QMenu, entry: Entry) -> QMenu:
+        made = menu.addMenu("Folder")
+        for name in ("", *self.folders.folders):
+            action = made.addAction(name.replace("&", "&&") or "None", partial(self._move, [entry.id], name))
+            action.setCheckable(True)
+            action.setChecked(entry.folder == name)
+        made.addSeparator()
+        made.addAction("New folder…", partial(self._ask_folder, "New folder", "", [entry.id]))
+        return made
+
+    def _move(self, ids: list[int], folder: str, _checked: bool = False) -> None:
+        self.move_wanted.emit(ids, folder)
+
+    def _ask_folder(self, title: str, name: str, ids: list[int], _checked: bool = False) -> None:
+        dialog = FolderDialog(title, name, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.named.connect(partial(self._on_named, ids))
+        dialog.open()
+
+    def _on_named(self, ids: list[int], name: str) -> None:
+        """Move conversations to a folder; if all of the one that is listed go, the list goes with them."""
+        follows = bool(self.folder) and set(ids) == set(self._ids_in_folder())
+        self.move_wanted.emit(ids, name)
+        if follows:
+            self.folders.choose(name)
+
+    def _ids_in_folder(self) -> list[int]:
+        return [entry.id for entry in self._entries if entry.folder == self.folder]
 
     @Slot()
     def _on_rename(self) -> None:
@@ -181,6 +228,14 @@ class ConversationList(QFrame):
         archived = menu.addAction("Show archived conversations", self._on_archived)
         archived.setCheckable(True)
         archived.setChecked(self._archived)
+        if self.folder:
+            ids = self._ids_in_folder()
+            menu.addSeparator()
+            rename = menu.addAction("Rename folder…", partial(self._ask_folder, "Rename folder", self.folder, ids))
+            dissolve = menu.addAction("Dissolve folder", partial(self._move, ids, ""))
+            dissolve.setToolTip("The conversations stay, in no folder.")
+            for action in (rename, dissolve):
+                action.setEnabled(self.rows.editable)
         menu.addSeparator()
         menu.addAction("Import conversations…", self.import_wanted.emit).setEnabled(self.rows.editable)
         every = menu.addAction("Export all as JSON…", partial(self.export_wanted.emit, None, "json"))
@@ -201,9 +256,11 @@ class ConversationList(QFrame):
         layout.setContentsMargins(0, 0, 1, 0)
         layout.setSpacing(0)
         layout.addLayout(head)
+        layout.addWidget(self.folders)
         layout.addWidget(self._middle, 1)
 
     def _wire(self) -> None:
+        self.folders.changed.connect(self._on_folder)
         self.field.textChanged.connect(self._on_edited)
         self.field.down.connect(self._on_down)
         self.field.left.connect(self._on_left)
