@@ -28,8 +28,8 @@ PACKAGES = {
     "bitsandbytes": ("torch", "transformers", "accelerate", "safetensors", "bitsandbytes"),
     "gptqmodel": ("torch", "transformers", "safetensors", "gptqmodel"),
 }
-READ_BY_TRANSFORMERS = "model.safetensors"
-PYTORCH_BYTES = 1 << 30  # a process with PyTorch and transformers
+ALONE = "model.safetensors"  # what transformers reads where there is no index
+PYTORCH_BYTES = 2 << 30  # a process with PyTorch, CUDA and transformers
 SHARD_BYTES = 1 << 30  # collected in memory before it is written
 PACK_BYTES_S = 250e6  # reading and packing, bytes read a second: one thread of a Xeon
 CALIBRATED_WEIGHTS_S = 4e6  # GPTQ and AWQ on two threads; a GPU is some forty times as fast
@@ -113,12 +113,13 @@ def _source_problems(source: Source) -> Iterator[EngineError]:
             f"{source.path.name} is quantized already ({label}); quantizing it again would spoil it.",
             "Convert from the original model's folder.",
         )
-    elif len(source.files) == 1 and source.files[0].name != READ_BY_TRANSFORMERS:
-        if not (source.path / INDEX).is_file():
-            yield Refused(
-                f"transformers does not find weights that are called {source.files[0].name}.",
-                f"Rename the file to {READ_BY_TRANSFORMERS}.",
-            )
+    if not source.is_gguf and any(file.suffix != ".safetensors" for file in source.files):
+        yield Refused("These weights are pickles, which could run any program.", "Get this model as safetensors.")
+    elif len(source.files) == 1 and source.files[0].name != ALONE and not (source.path / INDEX).is_file():
+        yield Refused(
+            f"transformers does not find weights that are called {source.files[0].name}.",
+            f"Rename the file to {ALONE}.",
+        )
 
 
 def _package_problems(recipe: FolderRecipe) -> Iterator[EngineError]:

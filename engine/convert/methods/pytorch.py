@@ -13,6 +13,12 @@ from engine.errors import NotEnoughMemory
 
 GPU_MEMORY = "GPU memory"
 _ALLOCATOR = "DefaultCPUAllocator"  # c10/core/impl/alloc_cpu.cpp
+_LIBRARIES = (
+    "CUBLAS_STATUS",
+    "CUSOLVER_STATUS",
+    "CUDA error: out of memory",
+)  # NVIDIA's, which only say that they failed
+_LIBRARIES_BYTES = 1 << 30  # with less than this left, that is why
 
 
 def device() -> Any:
@@ -26,8 +32,9 @@ def memory_explained() -> Iterator[None]:
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError):
-            free_bytes, _ = torch.cuda.mem_get_info()
+        free_bytes = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else 0
+        by_library = any(name in str(error) for name in _LIBRARIES) and free_bytes < _LIBRARIES_BYTES
+        if isinstance(error, torch.OutOfMemoryError) or by_library:
             raise NotEnoughMemory(0, free_bytes, where=GPU_MEMORY) from error
         if isinstance(error, MemoryError) or _ALLOCATOR in str(error):
             raise NotEnoughMemory(0, psutil.virtual_memory().available) from error

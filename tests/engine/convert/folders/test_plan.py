@@ -113,5 +113,5 @@ def test_a_recipe_survives_its_record() -> None:
 
 
 def test_refuses_weights_under_a_name_that_transformers_does_not_read(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "weights.safetensors")
+    (folder / "model.safetensors").rename(folder / "model-1.safetensors")
     assert any("Rename the file to model.safetensors" in obstacle for obstacle in planned(folder, "bnb-nf4").obstacles)
