@@ -31,6 +31,7 @@ from desktop.flows.machine import MachineFlow
 from desktop.flows.make_all import MakeAllFlow
 from desktop.flows.moving import MovingFlow
 from desktop.flows.serve import ServeFlow
+from desktop.flows.servers import ServersFlow
 from desktop.flows.state import State
 from desktop.flows.steering import SteeringFlow
 from desktop.flows.suggestion import SuggestionFlow
@@ -45,6 +46,7 @@ from desktop.pages.discover import DiscoverPage
 from desktop.pages.downloads import DownloadsPage
 from desktop.pages.library import LibraryPage
 from desktop.pages.machine import MachinePage
+from desktop.pages.servers import ServersPage
 from desktop.pages.settings import SettingsPage
 from desktop.pages.suggestion import SuggestionPage
 from desktop.theme.theme import Theme
@@ -65,6 +67,7 @@ class App(QObject):
         super().__init__(qt)
         self.jobs = Jobs(self)
         self.state = State(self.jobs, settings)
+        self._chatting: list[Checkpoint] = []
         self.theme = Theme(qt, settings["theme"])
         self._make_pages(settings)
         self.store = QSettings(str(folders().config / "window.ini"), QSettings.Format.IniFormat)
@@ -83,6 +86,7 @@ class App(QObject):
         self.moving_flow.start()
         self.downloads_flow.start()
         self.chat_flow.start()
+        self.servers_flow.start()
         self.steering_flow.start()
         self.machine_flow.look()
 
@@ -104,6 +108,7 @@ class App(QObject):
         self.convert = ConvertPage()
         self.compare = ComparePage()
         self.chat = ChatPage(self.jobs, settings)
+        self.servers = ServersPage()
         self.options = SettingsPage(settings)
         self.pages = {
             "machine": self.machine,
@@ -114,6 +119,7 @@ class App(QObject):
             "convert": self.convert,
             "compare": self.compare,
             "chat": self.chat,
+            "servers": self.servers,
             "settings": self.options,
         }
 
@@ -138,6 +144,8 @@ class App(QObject):
         self.make_all_flow = MakeAllFlow(self.state, self.compare, self.compare_flow)
         self.models.compare_wanted.connect(self.compare_flow.open)
         self.serve_flow = ServeFlow(self.state, self.models)
+        self.servers_flow = ServersFlow(self.state, self.servers)
+        self.servers_flow.changed.connect(self._show_chat_models)
         self.models.serve_wanted.connect(self.serve_flow.open)
         self._make_discover_flows()
         self.machine_flow.looking.failed.connect(self.suggestion.show_error)
@@ -154,6 +162,7 @@ class App(QObject):
             page.convert_wanted.connect(self.convert_flow.open)
         for page in (self.models, self.suggestion, self.convert, self.compare, self.discover, self.downloads):
             page.chat_wanted.connect(self.open_chat)
+        self.servers.chat_wanted.connect(self.open_chat)
 
     def _make_discover_flows(self) -> None:
         self.discover_flow = DiscoverFlow(self.state, self.discover)
@@ -186,7 +195,12 @@ class App(QObject):
         self.suggestion.show_library(found)
         self.convert.show_library(found)
         self.compare_flow.show_entries(found)
-        self.chat.show_library([entry.checkpoint for entry in entries if entry.can_chat])
+        self._chatting = [entry.checkpoint for entry in entries if entry.can_chat]
+        self._show_chat_models()
+
+    @Slot()
+    def _show_chat_models(self) -> None:
+        self.chat.show_library([*self._chatting, *self.servers_flow.entries])
 
     @Slot(Checkpoint)
     def _on_deleting(self, checkpoint: Checkpoint) -> None:

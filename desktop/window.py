@@ -24,6 +24,7 @@ PLACES = (
     Place("convert", "Convert", "convert"),
     Place("compare", "Compare", "compare"),
     Place("chat", "Chat", "chat"),
+    Place("servers", "Servers", "servers"),
     Place("settings", "Settings", "settings", last=True),
 )
 _SIDEBAR_WORDS_FROM = 900  # a narrower window has only the icons
@@ -52,7 +53,7 @@ class Window(QMainWindow):
         self.sidebar.chosen.connect(self.show_page)
         for number, (name, page) in enumerate(pages.items(), 1):
             self._stack.addWidget(page)
-            QShortcut(QKeySequence(f"Ctrl+{number}"), self, self._on_shortcut).setObjectName(name)
+            QShortcut(QKeySequence(f"Ctrl+{number % 10}"), self, self._on_shortcut).setObjectName(name)
         self.setCentralWidget(self._frame(JobBar(jobs)))
         self._restore()
 

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QWidget
 from desktop.faults import BROKEN_OFF, Button, Do, fault_of
 from desktop.jobs import Jobs
 from desktop.models.chat_room import ChatRoom
+from desktop.models.server_rows import leaving_of
 from desktop.widgets.chat.answer import Answer
 from desktop.widgets.chat.answer_dialog import AnswerDialog
 from desktop.widgets.chat.chat_frame import PUT_AWAY, ChatFrame
@@ -25,6 +26,7 @@ from desktop.widgets.chat.question import Question
 from desktop.widgets.chat.transcript import MessageView
 from desktop.widgets.chat.words import rate
 from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.servers.listing import server_of
 from engine.chat.conversation import Message
 from engine.chat.history.rows import Entry
 from engine.chat.history.tree import Tree
@@ -195,6 +197,10 @@ class ChatPage(ChatFrame):
 
     # What the room tells
 
+    @Slot(Checkpoint)
+    def _on_opened(self, model: Checkpoint) -> None:
+        self.leaving.show_words(leaving_of(model))
+
     @Slot()
     def _on_changed(self) -> None:
         state = self.room.state
@@ -269,6 +275,7 @@ class ChatPage(ChatFrame):
         if path == self.room.path and self.room.state != "empty":
             return
         self.banner.clear()
+        self.leaving.show_words("")
         self.progress.restart("Opening the model…")
         self.room.open(path)
 
@@ -291,8 +298,9 @@ class ChatPage(ChatFrame):
 
     def _choose_only(self) -> None:
         """Load the model if there is one alone: on the first day nothing has to be chosen."""
-        if self.room.path is None and len(self.models) == 1:
-            self.choose(self.models[0].path)
+        here = [model for model in self.models if server_of(model) is None]
+        if self.room.path is None and len(here) == 1:
+            self.choose(here[0].path)
 
     def _retry(self) -> None:
         if self.room.state == "ready":
@@ -427,6 +435,7 @@ class ChatPage(ChatFrame):
     def _wire(self) -> None:
         room = self.room
         room.changed.connect(self._on_changed)
+        room.model_opened.connect(self._on_opened)
         room.load_progressed.connect(self._on_load_progress)
         room.load_failed.connect(self.show_error)
         room.progressed.connect(self._on_progress)

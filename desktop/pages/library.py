@@ -144,7 +144,7 @@ class LibraryPage(Page):
         self.fits = _deed("See what fits", "", "suggestion", partial(self._wish, self.suggestion_wanted, path=True))
         self.convert = _deed("Convert", "", "convert", partial(self._wish, self.convert_wanted, path=True))
         self.compare = _deed("Compare", "", "compare", partial(self._wish, self.compare_wanted, path=True))
-        self.serve = _deed("Serve for many…", "", "machine", partial(self._wish, self.serve_wanted))
+        self.serve = _deed("Serve for many…", "", "servers", partial(self._wish, self.serve_wanted))
         self.verify = _deed(VERIFY, "quiet", "check", self._on_verify)
         self.repair = _deed("Repair", "quiet", "download", partial(self._wish, self.repair_wanted))
         self.copy = _deed("Copy into the library", "quiet", "copy", partial(self._wish, self.copy_wanted))

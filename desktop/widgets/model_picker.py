@@ -12,6 +12,7 @@ from desktop.widgets.controls import label, row
 from desktop.widgets.fields import Choice
 from desktop.widgets.open_button import OpenButton
 from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.servers.listing import server_of
 
 
 class ModelPicker(QWidget):
@@ -72,5 +73,7 @@ class ModelPicker(QWidget):
 
 def model_words(entry: Checkpoint) -> str:
     """Return a model as a list shows it, the part that tells it from others first: “Llama-3-8B-Q4_K_M · meta-llama”."""
+    if server := server_of(entry):
+        return f"{entry.title} · {server.name}{' (leaves this machine)' if server.leaves_machine else ''}"
     publisher = entry.name.partition("/")[0]
     return f"{entry.title} · {publisher}" if publisher != entry.name else entry.title

@@ -103,6 +103,6 @@ def _button(place: Place, number: int) -> QPushButton:
     made.setCheckable(True)
     made.setAutoExclusive(True)  # one of several, says a screen reader
     made.setAccessibleName(place.title)
-    made.setToolTip(f"{place.title} (Ctrl+{number})")
+    made.setToolTip(f"{place.title} (Ctrl+{number % 10})")
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return made

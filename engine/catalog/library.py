@@ -12,6 +12,8 @@ from pathlib import Path
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.entries import entry_of, with_companions
 from engine.catalog.removal import remove_for_good
+from engine.catalog.servers.listing import ENDING as SERVER_ENDING
+from engine.catalog.servers.listing import checkpoint_at
 from engine.catalog.summaries import Summaries
 from engine.catalog.tree import Find, finds
 from engine.errors import NotFound, Refused
@@ -69,6 +71,8 @@ class Library:
             raise NotFound(f"A model in {path}", hint="The folder of a model has a config.json and safetensors files.")
         if not path.exists():
             raise NotFound(str(path))
+        if path.name.endswith(SERVER_ENDING):
+            return checkpoint_at(path)
         return self._checkpoint(next(finds(path)) if path.suffix == ".gguf" else Find(path))
 
     def place(self, publisher: str, repository: str, file: str) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from engine.catalog.checkpoint import Checkpoint
-from engine.catalog.servers.address import host_of, is_loopback, normal_url
+from engine.catalog.servers.address import host_of, normal_url, usual_name
 from engine.catalog.servers.client import Served, ServerClient
 from engine.catalog.servers.keys import ServerKeys, variable_of
 from engine.catalog.servers.listing import PREFIX, Server, Servers, split_name
@@ -29,7 +29,7 @@ def servers_group() -> None:
 def add_command(url: str, name: str | None, key: str | None) -> None:
     """Add the server at URL, or give it a new key, and show its models."""
     url = normal_url(url)
-    name = name or ("local" if is_loopback(host_of(url)) else host_of(url).replace(":", "-"))
+    name = name or usual_name(url)
     key = sys.stdin.readline().strip() if key == "-" else key
     keys = ServerKeys()
     if key:
@@ -41,6 +41,7 @@ def add_command(url: str, name: str | None, key: str | None) -> None:
     else:
         server = Servers().add(url, name)
         models = _models(server, keys.find(name, url))
+    Servers().remember(server, [served.name for served in models])
     for served in models:
         show.output.print(f"{PREFIX}{server.name}/{served.name}", highlight=False, markup=False, soft_wrap=True)
     show.errors.print(_mark(server), soft_wrap=True)

@@ -28,7 +28,7 @@ def take(folder: Path, theme: str, scale: int, model: Path | None) -> None:
         with Person(home, environment={"QT_SCALE_FACTOR": str(scale)}) as person:
             person.see_enabled("Look again", "push button", within_s=60)
             for number, place in enumerate(PLACES, 1):
-                person.press(f"ctrl+{number}")
+                person.press(f"ctrl+{number % 10}")
                 if model and place.name == "suggestion":
                     person.press("Down", "End")
                 time.sleep(SETTLED_S * 2)

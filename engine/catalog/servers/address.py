@@ -23,7 +23,7 @@ def normal_url(text: str) -> str:
     except ValueError:
         raise Refused(f"“{text[:80]}” is not an address.", HINT) from None
     if url.username or url.password:
-        raise Refused("The address has a name or password in it.", "Give the key with --key; it goes to the keyring.")
+        raise Refused("The address has a name or password in it.", "Give the key apart from it.")
     if not host or url.scheme not in ("", "http", "https") or url.query or url.fragment or any(map(str.isspace, text)):
         raise Refused(f"“{text[:80]}” is not the address of a server.", HINT)
     scheme = url.scheme or ("http" if is_loopback(host) else "https")
@@ -34,6 +34,12 @@ def normal_url(text: str) -> str:
 
 def host_of(url: str) -> str:
     return urlsplit(url).hostname or url
+
+
+def usual_name(url: str) -> str:
+    """Return what a server is called unless the person says otherwise."""
+    host = host_of(url)
+    return "local" if is_loopback(host) else host.replace(":", "-")
 
 
 def is_loopback(host: str) -> bool:

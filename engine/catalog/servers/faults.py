@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 BODY_LIMIT_BYTES = 64 << 10
 SAID_LIMIT = 300
+GIVE_KEY = "Give the server its key: on the page Servers, or with halfbyte servers add URL --key."
+LIST_MODELS = "Test the server to see what is there: on the page Servers, or with halfbyte servers list --models."
 
 
 def not_openai(host: str, found: str) -> Refused:
@@ -46,9 +48,16 @@ def refusal(response: httpx2.Response, model: str) -> EngineError:
     said = f" It says: {_said(error)}" if _said(error) else ""
     if status in (401, 403):
         known = "does not accept the key" if "authorization" in response.request.headers else "wants a key"
-        return Refused(f"{host} {known}.{said}", "Give it one: halfbyte servers add URL --key")
+        return Refused(
+            f"{host} {known}.{said}",
+            GIVE_KEY,
+        )
     if status == 404 and model:
-        return NotFound(f"The model “{model}”", host, f"“halfbyte servers list --models” shows what is there.{said}")
+        return NotFound(
+            f"The model “{model}”",
+            host,
+            f"{LIST_MODELS}{said}",
+        )
     return said_error(error, host) or _by_status(status, host, said)
 
 
@@ -103,4 +112,5 @@ def _error_of(body: bytes) -> Any:
 
 def _said(error: Any) -> str:
     text = error.get("message") if isinstance(error, dict) else error
-    return " ".join(text.split())[:SAID_LIMIT] if isinstance(text, str) else ""
+    words = " ".join(text.split())[:SAID_LIMIT] if isinstance(text, str) else ""
+    return f"{words}." if words and words[-1].isalnum() else words

@@ -28,6 +28,7 @@ class ServerKeys:
     def __init__(self, store: Any = None) -> None:
         """``store`` stands in for the system's keyring; ``False``: there is none."""
         self._store = store
+        self._held: set[str] = set()
 
     def find(self, name: str, url: str) -> str:
         """Return the key of a server; empty without one. Raises :class:`Refused` for one that cannot be sent."""
@@ -45,6 +46,21 @@ class ServerKeys:
                 store.set_password(SERVICE, url, key)
                 return True
         return False
+
+    def hold(self, name: str, key: str) -> None:
+        """Keep a key until this process ends, its workers included: for systems without a keyring."""
+        os.environ[variable_of(name)] = _checked(key.strip())
+        self._held.add(variable_of(name))
+
+    def held(self, name: str) -> str:
+        """Return the key that :meth:`hold` keeps under a name; empty without one."""
+        return os.environ.get(variable_of(name), "") if variable_of(name) in self._held else ""
+
+    def let_go(self, name: str) -> None:
+        """Forget what :meth:`hold` keeps under a name; a variable that the person has set stays."""
+        if variable_of(name) in self._held:
+            os.environ.pop(variable_of(name), None)
+            self._held.discard(variable_of(name))
 
     def forget(self, url: str) -> None:
         if store := self._keyring():

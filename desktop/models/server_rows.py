@@ -1,0 +1,65 @@
+"""A server as its card shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.servers.address import host_of, is_readable_on_the_way, leaves_machine
+from engine.catalog.servers.keeping import Tried
+from engine.catalog.servers.listing import Server, server_of
+from engine.errors import EngineError
+from engine.quantities import duration
+
+Level = Literal["muted", "good", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRow:
+    """``models`` are those it had when it was last asked; ``status`` says how that went, in a colour."""
+
+    server: Server
+    models: tuple[Checkpoint, ...] = ()
+    status: str = "Not tested since Halfbyte was started."
+    level: Level = "muted"
+    busy: bool = False
+
+
+def leaving_words(url: str) -> str:
+    """Say that words leave this machine, and who could read them on the way; empty if they stay."""
+    if not leaves_machine(url):
+        return ""
+    open_way = " The connection is not encrypted: others on the network could read it."
+    return f"What you write leaves this machine: it goes to {host_of(url)}." + (
+        open_way if is_readable_on_the_way(url) else ""
+    )
+
+
+def place_words(url: str) -> str:
+    return leaving_words(url) or "On this machine: what you write stays here."
+
+
+def leaving_of(model: Checkpoint) -> str:
+    """Say that what is written to a model leaves this machine; empty for one that is here."""
+    server = server_of(model)
+    return leaving_words(server.url) if server else ""
+
+
+def tried_words(tried: Tried) -> tuple[str, Level]:
+    """Return what came of a test, and its colour."""
+    if tried.error:
+        return error_words(tried.error), "bad"
+    count = "1 model" if len(tried.models) == 1 else f"{len(tried.models):,} models"
+    key = {"keyring": " Its key is in this system's keyring.", "memory": f" {KEY_IN_MEMORY}", "": ""}[tried.key_kept]
+    if not tried.answered_s:
+        return f"Kept without a test.{key}", "muted"
+    took = f"{tried.answered_s * 1000:.0f} ms" if tried.answered_s < 1 else duration(tried.answered_s)
+    return f"Answered in {took}: {count}.{key}", "good"
+
+
+def error_words(error: BaseException) -> str:
+    return f"{error.message} {error.hint}".strip() if isinstance(error, EngineError) else "Halfbyte made a mistake."
+
+
+KEY_IN_MEMORY = "This system has no keyring: its key is kept until Halfbyte is closed, and written nowhere."

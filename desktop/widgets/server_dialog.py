@@ -1,0 +1,129 @@
+"""Add a server or change one: its address, its name and its key. It is tested before it is kept."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QCheckBox, QDialog, QLineEdit, QVBoxLayout, QWidget
+
+from desktop.models.server_rows import error_words, leaving_words, place_words
+from desktop.theme import scale
+from desktop.widgets.controls import add, button, label, paragraph, restyle, row
+from engine.catalog.servers.address import normal_url, usual_name
+from engine.catalog.servers.faults import GIVE_KEY
+from engine.catalog.servers.keeping import Draft
+from engine.catalog.servers.listing import Server
+from engine.errors import EngineError, Refused
+
+_ABOUT = "Any server that speaks OpenAI's protocol: vLLM, llama-server, Ollama, LM Studio, a paid service."
+_KEY = "It goes into this system's keyring, or without one is kept until Halfbyte closes, and to this server alone."
+
+
+class ServerDialog(QDialog):
+    """``keep_wanted`` tells a :class:`Draft` and whether it is kept without a test; ``given_up`` ends a test."""
+
+    keep_wanted = Signal(object, bool)
+    given_up = Signal()
+
+    def __init__(self, before: Server | None = None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._before = before
+        self.setWindowTitle(f"Change {before.name}" if before else "Add a server")
+        self.url = QLineEdit(before.url if before else "")
+        self.url.setPlaceholderText("http://localhost:8080 or https://host.example/v1")
+        self.url.setMinimumWidth(420)
+        self.url.textChanged.connect(self._on_text)
+        self.place = paragraph("")
+        self.name = QLineEdit(before.name if before else "")
+        self.key = QLineEdit()
+        self.key.setEchoMode(QLineEdit.EchoMode.Password)
+        self.key.setPlaceholderText("Unchanged" if before else "Only if it wants one")
+        self.reveal = QCheckBox("Show it")
+        self.reveal.toggled.connect(self._on_reveal)
+        self.forget = QCheckBox("Forget the key that is kept")
+        self.forget.setVisible(before is not None)
+        self.problem = label("", "bad", wraps=True)
+        self.problem.hide()
+        self.untried = button("Keep it without a test", "quiet")
+        self.untried.clicked.connect(self._on_untried)
+        self.untried.hide()
+        self.keep = button("Test and keep", "primary")
+        self.keep.clicked.connect(self._on_keep)
+        self.leave = button("Cancel")
+        self.leave.clicked.connect(self.reject)
+        self.rejected.connect(self.given_up)
+        for field in (self.url, self.name, self.key):
+            field.returnPressed.connect(self._on_keep)
+        self._lay_out()
+        self._on_text()
+
+    @property
+    def draft(self) -> Draft:
+        name = self.name.text().strip()
+        return Draft(self.url.text(), name, self.key.text(), self._before, self.forget.isChecked())
+
+    @Slot(Exception)
+    def show_error(self, error: BaseException) -> None:
+        """Say what is wrong; one that only does not answer now can be kept all the same."""
+        self._show_busy(False)
+        self.problem.setText(error_words(error))
+        self.problem.show()
+        self.untried.show()
+        wants_key = isinstance(error, EngineError) and error.hint == GIVE_KEY
+        (self.key if wants_key else self.url).setFocus()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.key.clear()
+        super().closeEvent(event)
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(scale.XL, scale.XL, scale.XL, scale.L)
+        layout.setSpacing(scale.S)
+        heading = f"Change {self._before.name}" if self._before else "Add a server"
+        about = paragraph(_ABOUT)
+        add(layout, [label(heading, "heading", wraps=True), about, scale.XS])
+        add(layout, [label("&Address", "", buddy=self.url), self.url, self.place, scale.XS])
+        add(layout, [label("&Name", "", buddy=self.name), self.name, scale.XS])
+        add(layout, [label("&Key", "", buddy=self.key), self.key, row(self.reveal, self.forget, None), paragraph(_KEY)])
+        add(layout, [self.problem, scale.XS, row(self.untried, None, self.leave, self.keep)])
+
+    def _show_busy(self, busy: bool) -> None:
+        for field in (self.url, self.name, self.key, self.forget):
+            field.setEnabled(not busy)
+        self.keep.setText("Testing…" if busy else "Test and keep")
+        self.keep.setEnabled(not busy)
+        self.untried.setEnabled(not busy)
+
+    @Slot()
+    def _on_text(self) -> None:
+        """Say at once whether words would leave this machine."""
+        text, problem = self.url.text().strip(), ""
+        try:
+            url = normal_url(text) if text else ""
+        except Refused as error:
+            url, problem = "", error_words(error)
+        self.place.setText(problem or (place_words(url) if url else " "))
+        leaves = bool(url and leaving_words(url))
+        restyle(self.place, role="bad" if problem else "warning" if leaves else "muted")
+        self.name.setPlaceholderText(usual_name(url) if url else "")
+        self.keep.setEnabled(bool(url))
+
+    @Slot(bool)
+    def _on_reveal(self, shown: bool) -> None:
+        self.key.setEchoMode(QLineEdit.EchoMode.Normal if shown else QLineEdit.EchoMode.Password)
+
+    @Slot()
+    def _on_keep(self) -> None:
+        if self.keep.isEnabled():
+            self._send(False)
+
+    @Slot()
+    def _on_untried(self) -> None:
+        self._send(True)
+
+    def _send(self, untried: bool) -> None:
+        self.problem.hide()
+        self.untried.hide()
+        self._show_busy(True)
+        self.keep_wanted.emit(self.draft, untried)

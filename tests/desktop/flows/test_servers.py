@@ -1,0 +1,167 @@
+"""Servers in the window: added, tested, changed, removed, and chatted with through the real worker."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from desktop.flows.servers import ServersFlow
+from desktop.flows.state import State
+from desktop.jobs import Jobs
+from desktop.models.server_rows import leaving_of, leaving_words
+from desktop.pages.chat import ChatPage
+from desktop.pages.servers import ServersPage
+from desktop.widgets.chat.leaving_mark import LeavingMark
+from desktop.widgets.confirm_dialog import ConfirmDialog
+from desktop.widgets.model_picker import model_words
+from engine.catalog.servers.listing import Server, Servers
+from engine.settings import DEFAULTS
+from tests.helpers.chat_server import NAME, Script, serving, words
+from tests.helpers.hands import press, words_on
+
+KEY = "sk-only-for-this-test"
+
+
+@pytest.fixture
+def script():
+    with serving(Script(events=words("Hel", "lo"), key=KEY)) as served:
+        yield served
+
+
+@pytest.fixture
+def flow(qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.catalog.servers.keys.system_store", lambda: None)
+    jobs = Jobs()
+    page = ServersPage()
+    qtbot.addWidget(page)
+    page.resize(900, 700)
+    page.show()
+    made = ServersFlow(State(jobs, DEFAULTS.changed(models_folder=str(tmp_path))), page)
+    made.page = page
+    made.start()
+    yield made
+    for server in Servers().all():
+        made._keys.let_go(server.name)
+    assert jobs.close()
+
+
+def added(flow, script, qtbot) -> Server:
+    press(flow.page.add)
+    flow.dialog.url.setText(script.url)
+    flow.dialog.name.setText("box")
+    flow.dialog.key.setText(KEY)
+    press(flow.dialog.keep)
+    qtbot.waitUntil(lambda: bool(flow.page.cards), timeout=10_000)
+    return Servers().named("box")
+
+
+def test_the_empty_page_says_what_to_do(flow):
+    assert "No servers yet" in words_on(flow.page)
+
+
+def test_a_server_is_tried_before_it_is_kept(flow, script, qtbot):
+    press(flow.page.add)
+    dialog = flow.dialog
+    assert not dialog.keep.isEnabled()
+    dialog.url.setText("http://user:secret@box/v1")
+    assert "Give the key apart" in words_on(dialog) and not dialog.keep.isEnabled()
+    dialog.url.setText(script.url)
+    assert "stays here" in words_on(dialog)
+    press(dialog.keep)
+    qtbot.waitUntil(dialog.problem.isVisible)
+    assert "wants a key" in dialog.problem.text()
+    assert Servers().all() == ()
+    dialog.key.setText(KEY)
+    press(dialog.keep)
+    qtbot.waitUntil(lambda: bool(flow.page.cards))
+    text = words_on(flow.page)
+    assert "1 model" in text and "until Halfbyte is closed" in text
+    assert flow.dialog is None
+
+
+def test_what_does_not_answer_can_be_kept_all_the_same(flow, qtbot):
+    press(flow.page.add)
+    flow.dialog.url.setText("http://127.0.0.1:9")
+    press(flow.dialog.keep)
+    qtbot.waitUntil(flow.dialog.untried.isVisible)
+    assert "may not be running" in flow.dialog.problem.text()
+    press(flow.dialog.untried)
+    qtbot.waitUntil(lambda: bool(flow.page.cards))
+    (card,) = flow.page.cards.values()
+    assert not card.chat.isEnabled()
+    press(card.test)
+    qtbot.waitUntil(lambda: "may not be running" in card.status.text())
+
+
+def test_a_test_brings_new_models_and_a_removal_forgets_them(flow, script, qtbot):
+    server = added(flow, script, qtbot)
+    card = flow.page.cards[server]
+    script.models = {"data": [{"id": "a/b"}, {"id": NAME}]}
+    with qtbot.waitSignal(flow.changed):
+        press(card.test)
+    assert [model.title for model in flow.entries] == ["a/b", NAME]
+    with qtbot.waitSignal(flow.page.chat_wanted) as wish:
+        press(card.chat)
+    assert wish.args[0] in [model.path for model in flow.entries]
+    press(card.remove)
+    dialog = flow.page.findChild(ConfirmDialog)
+    press(dialog.deed)
+    qtbot.waitUntil(lambda: not flow.page.cards)
+    assert flow.entries == () and Servers().all() == ()
+    assert "No servers yet" in words_on(flow.page)
+
+
+def test_a_change_keeps_the_key(flow, script, qtbot):
+    server = added(flow, script, qtbot)
+    press(flow.page.cards[server].edit)
+    flow.dialog.name.setText("tower")
+    press(flow.dialog.keep)
+    qtbot.waitUntil(lambda: [each.name for each in flow.page.cards] == ["tower"], timeout=10_000)
+    assert [model.name for model in flow.entries] == [f"server:tower/{NAME}"]
+
+
+def test_giving_up_ends_a_test_that_hangs(flow, qtbot):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        press(flow.page.add)
+        flow.dialog.url.setText(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        press(flow.dialog.keep)
+        assert flow.dialog.keep.text() == "Testing…"
+        press(flow.dialog.leave)
+        qtbot.waitUntil(lambda: not flow._state.jobs.running, timeout=2000)
+    assert flow.dialog is None and Servers().all() == ()
+
+
+def test_a_conversation_runs_on_a_server(flow, script, qtbot):
+    added(flow, script, qtbot)
+    (model,) = flow.entries
+    chat = ChatPage(flow._state.jobs, flow._state.settings)
+    qtbot.addWidget(chat)
+    chat.resize(900, 700)
+    chat.show_library(flow.entries)
+    chat.show()
+    assert chat.room.path is None  # no server is asked before somebody chooses it
+    chat.choose(model.path)
+    qtbot.waitUntil(lambda: chat.room.state == "ready", timeout=20_000)
+    assert not chat.leaving.isVisible()  # it is on this machine
+    chat.ask("Hi")
+    qtbot.waitUntil(lambda: chat.room.state == "ready", timeout=20_000)
+    assert chat.room.conversation.messages[-1].content == "Hello"
+    assert script.keys[-1] == KEY
+    chat.close_room()
+
+
+def test_the_mark_says_where_words_go(qtbot, tmp_path):
+    far, near = Server("far", "http://192.0.2.7:8000/v1"), Server("near", "http://localhost:8000/v1")
+    servers = Servers(tmp_path)
+    assert "goes to 192.0.2.7" in leaving_of(servers.checkpoint(far, "m"))
+    assert "not encrypted" in leaving_words(far.url) and "not encrypted" not in leaving_words("https://a.example/v1")
+    assert leaving_of(servers.checkpoint(near, "m")) == ""
+    assert model_words(servers.checkpoint(far, "m")) == "m · far (leaves this machine)"
+    assert model_words(servers.checkpoint(near, "m")) == "m · near"
+    mark = LeavingMark()
+    qtbot.addWidget(mark)
+    mark.show_words(leaving_words(far.url))
+    assert mark.isVisible() and "leaves this machine" in mark.accessibleName()
+    mark.show_words("")
+    assert not mark.isVisible()
