@@ -16,6 +16,7 @@ from engine.events import Finished, Progress
 from engine.settings import DEFAULTS
 from tests.desktop.test_jobs import Steps
 from tests.helpers.hands import press, words_on
+from tests.helpers.places import key_of
 
 
 @pytest.fixture
@@ -44,8 +45,13 @@ def window(qtbot, jobs, store, tmp_path):
 
 
 def test_the_places_are_in_the_order_of_the_work():
-    order = ["machine", "suggestion", "discover", "downloads", "library", "convert", "compare", "chat", "settings"]
-    assert [place.name for place in PLACES] == order
+    order = "machine suggestion discover downloads library convert compare chat servers settings"
+    assert [place.name for place in PLACES] == order.split()
+
+
+def test_each_place_has_a_digit():
+    assert len(PLACES) <= 10  # the tenth has Ctrl+0
+    assert [key_of(place) for place in ("machine", "servers", "settings")] == ["ctrl+1", "ctrl+9", "ctrl+0"]
 
 
 def test_the_first_page_is_shown(window):
