@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QSettings, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QFileOpenEvent
@@ -96,8 +97,8 @@ class App(QObject):
         self.downloads_flow.close()
         self.jobs.close()
         self.chat.close_room()
-        self.chat_flow.close()
         self.duel_flow.close()
+        self.chat_flow.close()
 
     def _make_pages(self, settings: Settings) -> None:
         self.machine = MachinePage()
@@ -137,8 +138,9 @@ class App(QObject):
         self.chat_flow = ChatFlow(self.jobs, self.chat)
         self.steering_flow = SteeringFlow(self.jobs, self.chat)
         self.context_flow = ContextFlow(self.jobs, self.chat)
-        self.convert_flow = ConvertFlow(self.state, self.convert)
+        self.context_flow.settings_chosen.connect(self._on_settings_chosen)
         self.duel_flow = DuelFlow(self.jobs, self.chat, self.chat_flow)
+        self.convert_flow = ConvertFlow(self.state, self.convert)
         self.compare_flow = CompareFlow(self.state, self.compare, self.store)
         self.duel_flow.voted.connect(self.compare_flow.read_again)
         self.make_all_flow = MakeAllFlow(self.state, self.compare, self.compare_flow)
@@ -239,6 +241,10 @@ class App(QObject):
     @Slot(float)
     def _on_limit(self, mb_s: float) -> None:
         self._show_settings(self.state.settings.changed(download_limit_mb_s=mb_s))
+
+    @Slot(dict)
+    def _on_settings_chosen(self, values: dict[str, Any]) -> None:
+        self._show_settings(self.state.settings.changed(**values))
 
     @Slot(object)
     def _show_settings(self, settings: Settings) -> None:

@@ -21,7 +21,10 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row: what it is called, what it may be, and what it does. ``choices`` or ``lowest``..``highest`` bound it."""
+    """One row: what it is called, what it may be, and what it does. ``choices`` or ``lowest``..``highest`` bound it.
+
+    ``words`` are the choices as people read them, where they are not read as they are.
+    """
 
     name: str
     default: Value
@@ -31,6 +34,7 @@ class Setting:
     lowest: float | None = None
     highest: float | None = None
     unit: str = ""
+    words: tuple[str, ...] = ()
 
     def checked(self, value: Any) -> Any:
         """Return ``value`` as this setting's type. Raises :class:`Refused` with the allowed range."""
@@ -84,6 +88,42 @@ TABLE: dict[str, Setting] = {
         ),
         Setting("gpu_layers", -1, "GPU layers", "Computed on the GPU; -1: as many as fit.", lowest=-1, highest=1000),
         Setting("threads", 0, "Threads", "0: the physical cores that may be used.", lowest=0, highest=512),
+        Setting(
+            "cache_type",
+            "f16",
+            "Memory of the context",
+            "How exactly the model's notes of the conversation (the KV cache) are kept: fewer bits take less memory "
+            "and answer a little less exactly. The chat shows what each takes: press its gauge.",
+            ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "iq4_nl", "q4_1", "q4_0"),
+            words=(
+                "32 bits (F32)",
+                "16 bits (F16)",
+                "16 bits (BF16)",
+                "8 bits (Q8_0)",
+                "5 bits (Q5_1)",
+                "5 bits (Q5_0)",
+                "4 bits (IQ4_NL)",
+                "4 bits (Q4_1)",
+                "4 bits (Q4_0)",
+            ),
+        ),
+        Setting(
+            "flash_attention",
+            True,
+            "Flash attention",
+            "Computes with less memory in long conversations, wherever the model can. Fewer than 16 bits need it.",
+        ),
+        Setting(
+            "kept_prompts_gb",
+            4.0,
+            "Kept prompts",
+            "How much of the disk read conversations may take, so that one that is opened again need not be read "
+            "again. The oldest go first; 0: none are kept.",
+            (),
+            0.0,
+            1000.0,
+            "GB",
+        ),
         Setting("temperature", 0.7, "Temperature", "0 takes the likeliest token; more is more varied.", (), 0.0, 2.0),
         Setting(
             "top_p", 0.95, "Top P", "Choose among the likeliest tokens that together have this share.", (), 0.0, 1.0

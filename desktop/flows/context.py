@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 
 from desktop.jobs import Call, Jobs, Latest
 from desktop.pages.chat import ChatPage
 from desktop.widgets.chat.context_dialog import ContextDialog
 from engine.chat.context import Enlargement, Filling
-from engine.chat.enlarging import offered_enlargement
+from engine.chat.enlarging import CacheCost, cache_costs, offered_enlargement
 from engine.errors import EngineError
 
 
 class ContextFlow(QObject):
-    """``dialog`` is there while it is open."""
+    """``dialog`` is there while it is open. ``settings_chosen`` carries settings by name, which hold from now on."""
+
+    settings_chosen = Signal(dict)
 
     def __init__(self, jobs: Jobs, page: ChatPage) -> None:
         super().__init__(page)
@@ -27,6 +30,7 @@ class ContextFlow(QObject):
         self._retries = False  # whether an answer failed for want of room
         self._counting = self._latest(jobs, self._on_counted)
         self._offering = self._latest(jobs, self._on_offered)
+        self._costing = self._latest(jobs, self._on_costs)
         page.context_wanted.connect(self.open)
 
     @Slot()
@@ -42,10 +46,14 @@ class ContextFlow(QObject):
         )
         dialog.when_full_changed.connect(self._on_when_full)
         dialog.enlarge_wanted.connect(self._on_enlarge)
+        dialog.keeping_wanted.connect(self._on_keeping)
         dialog.finished.connect(self._on_closed)
         dialog.open()
         if counting:
             self._counting.start(counting)
+        if room.path and room.record:
+            loaded = replace(room.loading, context_tokens=room.record.get("context_tokens", 0))
+            self._costing.start(Call(cache_costs, room.path, loaded))
 
     def _latest(self, jobs: Jobs, hears: Any) -> Latest:
         made = Latest(jobs)
@@ -66,6 +74,18 @@ class ContextFlow(QObject):
     def _on_offered(self, offer: Enlargement | None) -> None:
         if self.dialog:
             self.dialog.show_offer(offer)
+
+    @Slot(object)
+    def _on_costs(self, costs: Sequence[CacheCost]) -> None:
+        if self.dialog:
+            now = self._page.room.loading
+            self.dialog.cache.show_costs(costs, now.cache_type, flash_attention=now.flash_attention)
+
+    @Slot(str, bool)
+    def _on_keeping(self, cache_type: str, flash_attention: bool) -> None:
+        """Keep the context in another way from now on, and load the model again for it."""
+        self.settings_chosen.emit({"cache_type": cache_type, "flash_attention": flash_attention})
+        self._page.load_again()
 
     @Slot(Exception)
     def _on_failed(self, error: Exception) -> None:

@@ -105,6 +105,12 @@ class ChatPage(ChatFrame):
         self.progress.restart("Opening the model…")
         self.room.enlarge(context_tokens)
 
+    def load_again(self) -> None:
+        """Load the model once more, as the settings are now."""
+        if self.room.path:
+            self.progress.restart("Opening the model…")
+            self.room.open(self.room.path)
+
     def ask_again(self) -> None:
         """Answer the last question anew."""
         if self.room.state == "ready" and self.answer:

@@ -20,7 +20,15 @@ from engine.settings import DEFAULTS, TABLE, Settings
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Halfbyte": ("theme", "models_folder"),
     "Downloads": ("download_limit_mb_s", "continue_downloads"),
-    "Running models": ("context_tokens", "when_full", "gpu_layers", "threads"),
+    "Running models": (
+        "context_tokens",
+        "when_full",
+        "cache_type",
+        "flash_attention",
+        "gpu_layers",
+        "threads",
+        "kept_prompts_gb",
+    ),
     "Answers": (),
 }
 _ICONS = {"Halfbyte": "settings", "Downloads": "download", "Running models": "speed", "Answers": "chat"}

@@ -153,8 +153,9 @@ def _editor(setting: Setting) -> QWidget:
 
 def _choice(setting: Setting) -> Choice:
     made = Choice()
-    for choice in setting.choices:
-        made.addItem(choice.replace("_", " ").capitalize(), choice)
+    words = setting.words or tuple(choice.replace("_", " ").capitalize() for choice in setting.choices)
+    for shown, choice in zip(words, setting.choices, strict=True):
+        made.addItem(shown, choice)
     return made
 
 

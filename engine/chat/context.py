@@ -191,7 +191,14 @@ def enlargement(
             return None
         larger = min(larger * 2, most)
     takes = [
-        footprint(facts, facts.format_id, tokens, options.cache_type, gpu_layers=max(options.gpu_layers, 0)).total_bytes
+        footprint(
+            facts,
+            facts.format_id,
+            tokens,
+            options.cache_type,
+            gpu_layers=max(options.gpu_layers, 0),
+            flash_attention=options.flash_attention,
+        ).total_bytes
         for tokens in (window, larger)
     ]
     extra = takes[1] - takes[0]

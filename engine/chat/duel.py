@@ -87,7 +87,14 @@ def _memory_bytes(checkpoint: Checkpoint, options: LoadOptions, *, on_gpu: bool)
     except EngineError:
         return checkpoint.size_bytes
     layers = facts.layers + 1 if on_gpu else 0
-    need = footprint(facts, checkpoint.format_id, options.context_tokens, options.cache_type, gpu_layers=layers)
+    need = footprint(
+        facts,
+        checkpoint.format_id,
+        options.context_tokens,
+        options.cache_type,
+        gpu_layers=layers,
+        flash_attention=options.flash_attention,
+    )
     return need.total_bytes
 
 

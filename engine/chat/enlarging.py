@@ -1,16 +1,58 @@
-"""What a larger context would cost on this machine now."""
+"""What a larger context would cost on this machine now, and one that is kept in another way."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.catalog.facts import read_facts
 from engine.chat.context import Enlargement, enlargement
 from engine.errors import EngineError
+from engine.formats import Family, ModelFacts, format_named
 from engine.machine import memory
 from engine.machine.probe import probe
 from engine.machine.sources import Live
-from engine.runtime.options import LoadOptions
+from engine.recommend.blocks import BLOCK_TYPES
+from engine.recommend.footprint import footprint
+from engine.runtime.options import CACHE_TYPES, PLAIN_CACHE_TYPES, LoadOptions
+
+
+@dataclass(frozen=True, slots=True)
+class CacheCost:
+    """What the context takes, kept in one way: its KV cache and what computing with it takes beside the weights."""
+
+    cache_type: str
+    flash_attention: bool
+    bytes: int
+
+
+def cache_costs(path: Path, options: LoadOptions) -> tuple[CacheCost, ...]:
+    """Return what each way to keep the context takes; none where the model or its program knows only one."""
+    try:
+        facts = read_facts(path)
+    except EngineError:
+        return ()
+    row = format_named(facts.format_id)
+    if row is None or row.family is not Family.GGUF:
+        return ()
+    ways = [(name, flash) for name in CACHE_TYPES if _divides(facts, name) for flash in (True, False)]
+    return tuple(
+        CacheCost(name, flash, _context_bytes(facts, replace(options, cache_type=name, flash_attention=flash)))
+        for name, flash in ways
+        if flash or name in PLAIN_CACHE_TYPES
+    )
+
+
+def _divides(facts: ModelFacts, cache_type: str) -> bool:
+    """Tell whether the heads are whole blocks of a type (llama.cpp 0c1e57098, src/llama-context.cpp)."""
+    lengths = (facts.key_length, facts.value_length, facts.window_key_length, facts.window_value_length)
+    return all(length % BLOCK_TYPES[cache_type.upper()].elements == 0 for length in lengths)
+
+
+def _context_bytes(facts: ModelFacts, options: LoadOptions) -> int:
+    context, kind, flash = options.context_tokens, options.cache_type, options.flash_attention
+    need = footprint(facts, facts.format_id, context, kind, flash_attention=flash)
+    return need.kv_cache_bytes + need.compute_bytes
 
 
 def offered_enlargement(

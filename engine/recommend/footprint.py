@@ -40,10 +40,17 @@ class Placed:
 
 
 def footprint(
-    facts: ModelFacts, format_id: str, context_tokens: int = 4096, cache_type: str = "f16", *, gpu_layers: int = 0
+    facts: ModelFacts,
+    format_id: str,
+    context_tokens: int = 4096,
+    cache_type: str = "f16",
+    *,
+    gpu_layers: int = 0,
+    flash_attention: bool = True,
 ) -> Footprint:
     """Return what a model takes in a format. Of GGUF formats ``gpu_layers`` are on a GPU, the output counted as one."""
-    sizes, context = sizes_of(facts, format_id), Context(context_tokens, cache_type)
+    context = Context(context_tokens, cache_type, flash_attention=flash_attention)
+    sizes = sizes_of(facts, format_id)
     if sizes.family is Family.GGUF:
         return gguf_placed(sizes, context, gpu_layers).whole
     return pytorch_footprint(sizes, context)

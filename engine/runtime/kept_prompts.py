@@ -11,9 +11,9 @@ import os
 import shutil
 from pathlib import Path
 
+from engine import settings
 from engine.paths import folders
 
-LIMIT_BYTES = 4 * 1024**3
 # A cache is never worth the last of a disk: what stays free of a small one, and of any.
 _LEAST_FREE = 0.1
 _LEAST_FREE_BYTES = 5 * 1024**3
@@ -49,8 +49,17 @@ def touch(file: Path) -> None:
         os.utime(file)
 
 
-def make_room(file: Path, needed_bytes: int, limit_bytes: int = LIMIT_BYTES) -> bool:
-    """Remove what was not used for longest until ``file`` may be written; return false if it is too large."""
+def chosen_limit_bytes() -> int:
+    """Return how much room the person gives to them, as the settings are now."""
+    return int(settings.load()["kept_prompts_gb"] * 1e9)
+
+
+def make_room(file: Path, needed_bytes: int, limit_bytes: int | None = None) -> bool:
+    """Remove what was not used for longest until ``file`` may be written; return false if it is too large.
+
+    Without ``limit_bytes`` the settings say what all may take.
+    """
+    limit_bytes = chosen_limit_bytes() if limit_bytes is None else limit_bytes
     disk = shutil.disk_usage(file.parent)
     left_bytes = min(disk.total * _LEAST_FREE, _LEAST_FREE_BYTES)
     if needed_bytes > min(limit_bytes, disk.free - left_bytes):

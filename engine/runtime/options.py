@@ -10,6 +10,7 @@ from engine.settings import Settings
 
 # The types that llama.cpp keeps a KV cache in (ggml.h, enum ggml_type; common/arg.cpp, kv_cache_types).
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "iq4_nl", "q4_1", "q4_0")
+PLAIN_CACHE_TYPES = frozenset({"f32", "f16", "bf16"})  # the others are quantized
 
 # The formats that plain weights can be quantized to while they are loaded.
 WHILE_LOADING = ("bnb-nf4", "bnb-int8")
@@ -21,7 +22,8 @@ class LoadOptions:
 
     ``gpu_layers`` -1 offloads as many layers as fit; ``threads`` 0 takes the physical cores that may be used.
     ``batch_tokens`` is how many prompt tokens are computed at once; ``cache_type`` one of :data:`CACHE_TYPES`.
-    ``weights_as`` is one of :data:`WHILE_LOADING`, or "" for the weights as they are.
+    ``weights_as`` is one of :data:`WHILE_LOADING`, or "" for the weights as they are. ``flash_attention`` is used
+    wherever the model can; a quantized cache needs it.
     """
 
     context_tokens: int = 4096
@@ -30,10 +32,12 @@ class LoadOptions:
     batch_tokens: int = 512
     cache_type: str = "f16"
     weights_as: str = ""
+    flash_attention: bool = True
 
     @classmethod
     def from_settings(cls, settings: Settings) -> LoadOptions:
-        return cls(settings["context_tokens"], settings["gpu_layers"], settings["threads"])
+        names = ("context_tokens", "gpu_layers", "threads", "cache_type", "flash_attention")
+        return cls(**{name: settings[name] for name in names})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
 from desktop.models.context_words import enlargement_words, filling_words, shares
 from desktop.theme import scale
+from desktop.widgets.chat.cache_field import CacheField
 from desktop.widgets.chat.filling_bar import FillingBar
 from desktop.widgets.controls import add, button, label, paragraph, row
 from desktop.widgets.steering.when_full_field import WhenFullField
@@ -18,10 +19,14 @@ _WIDTH = 520
 
 
 class ContextDialog(QDialog):
-    """``when_full_changed`` carries what was chosen, ``enlarge_wanted`` the tokens of the larger window."""
+    """``when_full_changed`` carries what was chosen, ``enlarge_wanted`` the tokens of the larger window.
+
+    ``keeping_wanted`` carries how the context is to be kept: a cache type, and whether flash attention is used.
+    """
 
     when_full_changed = Signal(str)
     enlarge_wanted = Signal(int)
+    keeping_wanted = Signal(str, bool)
 
     def __init__(self, when_full: str, inherited: WhenFull, parent: QWidget, *, counting: bool) -> None:
         super().__init__(parent)
@@ -34,6 +39,8 @@ class ContextDialog(QDialog):
         self.when_full.show_way(when_full)
         self.when_full.changed.connect(self.when_full_changed)
         self.cost = paragraph("")
+        self.cache = CacheField()
+        self.cache.wanted.connect(self._on_keeping)
         self.enlarge = button("Enlarge the context")
         self.enlarge.clicked.connect(self._on_enlarge)
         self.shut = button("Close", "primary")
@@ -44,7 +51,7 @@ class ContextDialog(QDialog):
         layout.setSpacing(scale.M)
         add(layout, [label("Context", "heading"), self.words, self.bar, scale.S])
         add(layout, [label("When it is full, for this conversation", buddy=self.when_full), self.when_full, scale.S])
-        add(layout, [self.cost, row(self.enlarge, None, self.shut)])
+        add(layout, [self.cache, self.cost, row(self.enlarge, None, self.shut)])
         self.enlarge.setEnabled(False)
         self.shut.setFocus()
 
@@ -63,6 +70,11 @@ class ContextDialog(QDialog):
         if offer:
             self.enlarge.setText(f"Enlarge to {offer.context_tokens:,} tokens")
             self.enlarge.setAccessibleName(f"{self.enlarge.text()}. {self.cost.text()}")
+
+    @Slot(str, bool)
+    def _on_keeping(self, cache_type: str, flash_attention: bool) -> None:
+        self.accept()
+        self.keeping_wanted.emit(cache_type, flash_attention)
 
     @Slot()
     def _on_enlarge(self) -> None:

@@ -9,6 +9,7 @@ from desktop.flows import context as flow_module
 from desktop.flows.context import ContextFlow
 from desktop.models.context_words import enlargement_words, filling_words, shares
 from engine.chat.context import Enlargement, Filling
+from engine.chat.enlarging import CacheCost
 from tests.helpers.scripts import recorded
 
 FILLING = Filling(1000, 100, (50, 60, 40), 20, 250)
@@ -104,3 +105,37 @@ def test_an_answer_that_filled_the_window_goes_on_in_a_larger_one(talk, flow):
     assert talk.answer == "one two"
     assert recorded(talk.model)[1]["continue_last"] is True
     assert not talk.page.failed_for_room
+
+
+COSTS = (
+    CacheCost("f16", True, 100_000_000),
+    CacheCost("f16", False, 160_000_000),
+    CacheCost("q8_0", True, 60_000_000),
+)
+
+
+def test_each_way_to_keep_the_context_tells_what_it_takes(talk, flow, monkeypatch, qtbot):
+    monkeypatch.setattr(flow_module, "cache_costs", lambda *_: COSTS)
+    talk.load(chunks=["a"])
+    talk.click(talk.page.composer.gauge)
+    field = flow.dialog.cache
+    talk.until(field.isVisible)
+    shown = [field.types.itemText(number) for number in range(field.types.count())]
+    assert shown == ["16 bits (F16) · 100 MB", "8 bits (Q8_0) · 60.0 MB, 40.0 MB less"]
+    assert field.flash.text() == "Flash attention: without it 160 MB, 60.0 MB more"
+    assert not field.load.isEnabled()
+    field.types.setCurrentIndex(1)
+    assert not field.flash.isEnabled()
+    with qtbot.waitSignal(flow.settings_chosen) as chosen:
+        talk.click(field.load)
+    assert chosen.args == [{"cache_type": "q8_0", "flash_attention": True}]
+    assert flow.dialog is None
+    talk.until(lambda: talk.page.room.state == "ready")
+
+
+def test_a_model_without_the_choice_shows_none(talk, flow):
+    talk.load(chunks=["a"])
+    talk.click(talk.page.composer.gauge)
+    talk.until(lambda: flow.dialog.offer is not None)
+    assert not flow.dialog.cache.isVisible()
+    flow.dialog.accept()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.chat import context
 from engine.chat.context import Counts, Filling, Fitted
 from engine.chat.conversation import Conversation, LeftOut, Message
-from engine.chat.enlarging import offered_enlargement
+from engine.chat.enlarging import cache_costs, offered_enlargement
 from engine.chat.fitting import Filled, Fitting, Titling, cleaned, first_words
 from engine.errors import ContextTooLong
 from engine.events import Finished
@@ -205,3 +205,12 @@ def test_a_larger_window_is_offered_from_the_models_own_file(tmp_path: Path) -> 
     assert offer.extra_bytes > 0
     assert offered_enlargement(path, LoadOptions(), 600, 512, on_gpu=False) is None
     assert offered_enlargement(tmp_path / "none.server.json", LoadOptions(), 600, 512, on_gpu=False) is None
+
+
+def test_each_way_to_keep_the_context_has_its_cost(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "m.gguf")
+    costs = {(cost.cache_type, cost.flash_attention): cost.bytes for cost in cache_costs(path, LoadOptions())}
+    assert costs["f32", True] > costs["f16", True] == costs["bf16", True]
+    assert costs["f16", False] > costs["f16", True]
+    assert ("q8_0", False) not in costs  # llama.cpp refuses it
+    assert cache_costs(tmp_path / "none.server.json", LoadOptions()) == ()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from engine import settings
 from engine.runtime.kept_prompts import make_room
+from engine.settings import DEFAULTS
 
 GIB = 1024**3
 
@@ -23,3 +26,21 @@ def test_the_last_of_a_disk_is_left_and_no_more(
     usage = SimpleNamespace(total=total_gib * GIB, free=free_gib * GIB)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     assert make_room(tmp_path / "talk.kv", GIB) == written
+
+
+@pytest.mark.parametrize(("chosen_gb", "kept"), [(4.0, ["new", "old"]), (0.0025, ["new"]), (0.0, None)])
+def test_the_person_says_how_much_all_may_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen_gb: float, kept: list[str] | None
+) -> None:
+    monkeypatch.setenv("HALFBYTE_HOME", str(tmp_path / "home"))
+    usage = SimpleNamespace(total=2000 * GIB, free=1000 * GIB)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    settings.save(DEFAULTS.changed(kept_prompts_gb=chosen_gb))
+    for age_s, name in ((100, "old"), (50, "new")):
+        file = tmp_path / f"{name}.kv"
+        file.write_bytes(bytes(1_000_000))
+        used_s = file.stat().st_mtime - age_s
+        os.utime(file, (used_s, used_s))
+    assert make_room(tmp_path / "talk.kv", 1_000_000) == (kept is not None)
+    if kept is not None:
+        assert sorted(file.stem for file in tmp_path.glob("*.kv")) == kept

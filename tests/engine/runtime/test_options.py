@@ -14,8 +14,11 @@ def test_the_defaults_are_those_of_the_settings():
 
 def test_settings_reach_the_options():
     settings = DEFAULTS.changed(temperature=0.0, seed=7, max_tokens=12, context_tokens=512, threads=1, gpu_layers=3)
+    settings = settings.changed(cache_type="q8_0", flash_attention=False)
     assert Sampling.from_settings(settings) == Sampling(temperature=0.0, seed=7, max_tokens=12)
-    assert LoadOptions.from_settings(settings) == LoadOptions(context_tokens=512, gpu_layers=3, threads=1)
+    assert LoadOptions.from_settings(settings) == LoadOptions(
+        context_tokens=512, gpu_layers=3, threads=1, cache_type="q8_0", flash_attention=False
+    )
 
 
 def test_a_value_out_of_range_never_becomes_an_option():

@@ -25,7 +25,7 @@ def layers_that_fit(facts: ModelFacts, options: LoadOptions, devices: Sequence[G
     if not devices:
         return 0
     sizes = sizes_of(facts, facts.format_id)
-    context = Context(options.context_tokens, options.cache_type, options.batch_tokens)
+    context = Context(options.context_tokens, options.cache_type, options.batch_tokens, options.flash_attention)
     uneven = (len(devices) - 1) * max((part.bytes for part in sizes.layers), default=0)
     room = sum(max(device.free_bytes - GPU_MARGIN_BYTES, 0) for device in devices) - uneven
     copies = not any(device.unified for device in devices)

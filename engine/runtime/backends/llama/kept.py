@@ -48,6 +48,7 @@ def fingerprint(parts: Iterable[Path], options: LoadOptions) -> str:
             digest.update(file.read(_SAMPLE_BYTES))
     build = f"{__version__} {(binding.llama_print_system_info() or b'').decode()}"
     settings = (options.cache_type, options.batch_tokens, options.gpu_layers)
+    settings = settings if options.flash_attention else (*settings, "values transposed")
     digest.update(f"{build}\n{settings}".encode())
     return digest.hexdigest()
 

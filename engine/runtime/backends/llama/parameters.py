@@ -14,7 +14,7 @@ from engine.errors import Refused
 from engine.machine import cpu
 from engine.machine.sources import Live, Unavailable
 from engine.runtime.backends.llama.native import GpuDevice
-from engine.runtime.options import CACHE_TYPES, LoadOptions
+from engine.runtime.options import CACHE_TYPES, PLAIN_CACHE_TYPES, LoadOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,12 @@ class LoadRequest:
 
 
 def checked(options: LoadOptions) -> LoadOptions:
-    """Return the options with the threads chosen. Raises :class:`Refused` for a cache type that there is not."""
+    """Return the options with the threads chosen. Raises :class:`Refused` for a cache type that cannot be."""
     if options.cache_type not in CACHE_TYPES:
         raise Refused(f"The KV cache cannot be of type {options.cache_type}.", f"Choose: {', '.join(CACHE_TYPES)}.")
+    if options.cache_type not in PLAIN_CACHE_TYPES and not options.flash_attention:
+        reason = f"A KV cache of type {options.cache_type} needs flash attention."
+        raise Refused(reason, "Switch flash attention on, or choose 16 bits for the context's memory.")
     return replace(options, threads=options.threads or usable_threads())
 
 
@@ -70,6 +73,8 @@ def context_params(request: LoadRequest, context_tokens: int) -> Any:
     params.n_batch = params.n_ubatch = options.batch_tokens
     params.n_threads = params.n_threads_batch = options.threads
     params.type_k = params.type_v = getattr(binding, f"GGML_TYPE_{options.cache_type.upper()}")
+    if not options.flash_attention:
+        params.flash_attn_type = binding.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.n_outputs_max = 1  # logits of the last position only: saves batch × vocabulary × 4 bytes
     params.swa_full = False  # a sliding window's cache holds the window, not the whole context
     params.no_perf = True
