@@ -10,6 +10,8 @@ from desktop.flows.state import State
 from desktop.jobs import Call, JobThread, Latest
 from desktop.models.plan_words import prepare
 from desktop.pages.convert import ConvertPage
+from engine.convert.folders.plan import FolderPlan
+from engine.convert.folders.run import FolderConversion
 from engine.convert.plan import Plan
 from engine.convert.run import Conversion
 
@@ -38,9 +40,10 @@ class ConvertFlow(QObject):
         self._planning.start(Call(prepare, path, format_id, self._state.library))
 
     @Slot(object)
-    def _convert(self, plan: Plan) -> None:
+    def _convert(self, plan: Plan | FolderPlan) -> None:
         title = f"Converting {plan.source.path.name} to {plan.format.label if plan.format else plan.target.name}"
-        self._running = thread = self._state.jobs.start(Conversion(plan), title)
+        conversion = FolderConversion(plan) if isinstance(plan, FolderPlan) else Conversion(plan)
+        self._running = thread = self._state.jobs.start(conversion, title)
         thread.progressed.connect(self._page.show_progress)
         thread.noticed.connect(self._page.show_notice)
         thread.finished.connect(self._page.show_made)

@@ -10,6 +10,8 @@ from typing import Any
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
 from engine.convert.card import agreement_words
+from engine.convert.folders.plan import FolderPlan, folder_plan
+from engine.convert.folders.recipes import FOLDER_RECIPES
 from engine.convert.plan import Plan, plan
 from engine.quantities import duration, size
 
@@ -18,7 +20,7 @@ from engine.quantities import duration, size
 class Prepared:
     """A plan, the size of its source, and whether the library has the result already."""
 
-    plan: Plan
+    plan: Plan | FolderPlan
     source_bytes: int
     made_before: bool
 
@@ -26,8 +28,9 @@ class Prepared:
 def prepare(source: Path, format_id: str, library: Library) -> Prepared:
     """Plan a conversion into the library. It blocks: run it as a job. Raises :class:`NotFound` if nothing is there."""
     target = library.target(library.entry_at(source), format_id)
-    planned = plan(source, format_id, target, library)
-    return Prepared(planned, planned.source.size_bytes, target.is_file())
+    make = folder_plan if format_id in FOLDER_RECIPES else plan
+    planned = make(source, format_id, target, library)
+    return Prepared(planned, planned.source.size_bytes, target.exists())
 
 
 def fact_words(prepared: Prepared) -> tuple[tuple[str, str], ...]:
@@ -56,6 +59,9 @@ def _made(made: Checkpoint, record: Any) -> Iterator[tuple[str, str]]:
     yield "Model", made.title
     yield "Format", made.format.label if made.format else made.format_id
     yield "Size", size(made.size_bytes)
+    if calibration := record.get("calibration"):
+        texts = ", ".join(calibration["texts"])
+        yield "Calibrated on", f"{calibration['samples']} samples of {calibration['sample_tokens']} tokens: {texts}"
     if bits := record.get("bits_per_weight"):
         yield "Width", f"{bits:.2f} bits for each weight"
     if found := record.get("agreement"):

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 from desktop.widgets.controls import column, label, row
 from desktop.widgets.fields import Choice
+from engine.convert.folders.recipes import FOLDER_RECIPES
 from engine.convert.recipes import RECIPES
 from engine.formats import FORMATS, Format
 
@@ -22,7 +23,7 @@ class FormatPicker(QWidget):
         self.list.setMinimumContentsLength(24)
         self.list.setMaxVisibleItems(20)
         for entry in FORMATS.values():
-            if entry.id in RECIPES:
+            if entry.id in RECIPES or entry.id in FOLDER_RECIPES:
                 self.list.addItem(f"{entry.label} – {entry.quality.words}", entry.id)
         self.name = label("&Format", "muted", buddy=self.list)
         self.about = label("", "caption", wraps=True)

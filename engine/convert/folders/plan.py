@@ -20,7 +20,7 @@ from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe
 from engine.convert.source import Source, inspect
 from engine.errors import DiskFull, EngineError, NotEnoughMemory, NotFound, PackageMissing, Refused
 from engine.formats import FORMATS, Format, ModelFacts
-from engine.machine import disks, memory
+from engine.machine import disks, memory, nvidia
 from engine.machine.sources import Live
 from engine.recommend.weights import group_size, tensors_in
 
@@ -32,8 +32,10 @@ ALONE = "model.safetensors"  # what transformers reads where there is no index
 PYTORCH_BYTES = 2 << 30  # a process with PyTorch, CUDA and transformers
 SHARD_BYTES = 1 << 30  # collected in memory before it is written
 PACK_BYTES_S = 250e6  # reading and packing, bytes read a second: one thread of a Xeon
-CALIBRATED_WEIGHTS_S = 4e6  # GPTQ and AWQ on two threads; a GPU is some forty times as fast
-SMALL_FILES_BYTES = 40 << 20  # tokenizer, configuration, card
+# GPTQ and AWQ, measured with 128 samples of 512 tokens: on an H200, and on two threads of a Xeon.
+LAYER_S = 2.5
+CALIBRATED_WEIGHTS_S, CALIBRATED_WEIGHTS_S_OF_A_PROCESSOR = 2e7, 6e4
+SMALL_FILES_BYTES = 1 << 20  # configuration, record, card
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +83,17 @@ def folder_plan(
     looked_at = inspect(source, to_gguf=False)
     recipe = _with_options(FOLDER_RECIPES[format_id], options, looked_at.facts)
     target = target.expanduser().absolute()
+    has_card = bool(nvidia.read(Live())[0])
     problems = [*looked_at.problems, *_source_problems(looked_at), *_package_problems(recipe)]
     problems += [
         *_target_problems(target),
         *(NotFound(str(text)) for text in options.calibration if not text.is_file()),
     ]
-    needed = _needs(looked_at, recipe) if looked_at.facts else None
+    needed = _needs(looked_at, recipe, has_card) if looked_at.facts and looked_at.path.is_dir() else None
     if needed:
         problems += _room_problems(needed, target)
     library = library or Library(settings.load().models_folder)
-    notes = tuple(_notes(looked_at, recipe))
+    notes = tuple(_notes(looked_at, recipe, has_card))
     return FolderPlan(looked_at, recipe, target, library, needed, tuple(problems), notes, options)
 
 
@@ -137,19 +140,26 @@ def _target_problems(target: Path) -> Iterator[EngineError]:
         yield Refused(f"Nothing may be written in {folder}.", "Choose another folder.")
 
 
-def _needs(source: Source, recipe: FolderRecipe) -> Needs:
+def _needs(source: Source, recipe: FolderRecipe, has_card: bool) -> Needs:
     """Return what it takes. Bitsandbytes packs tensor by tensor; GPTQModel has the whole model in memory.
 
     Both results are run once beside the original for the comparison, one model at a time.
     """
     facts = source.facts
     assert facts is not None
-    result_bytes = sum(tensor.bytes for tensor in tensors_in(facts, recipe.format_id)) + SMALL_FILES_BYTES
+    result_bytes = sum(tensor.bytes for tensor in tensors_in(facts, recipe.format_id)) + _beside_bytes(source)
     seconds = 4 * START_S + (source.size_bytes + result_bytes) / HASH_BYTES_S + 2 * source.size_bytes / PACK_BYTES_S
     if recipe.calibrates:
-        seconds += facts.parameters / CALIBRATED_WEIGHTS_S
+        by_card = max(LAYER_S * facts.layers, facts.parameters / CALIBRATED_WEIGHTS_S)
+        seconds += by_card if has_card else facts.parameters / CALIBRATED_WEIGHTS_S_OF_A_PROCESSOR
     working_bytes = source.size_bytes + (SHARD_BYTES if recipe.maker == "bitsandbytes" else result_bytes)
     return Needs(result_bytes, result_bytes, PYTORCH_BYTES + working_bytes, seconds)
+
+
+def _beside_bytes(source: Source) -> int:
+    """Return what is copied beside the weights: tokenizer, templates, licence."""
+    beside = [file for file in source.path.iterdir() if file.is_file() and file not in source.files]
+    return SMALL_FILES_BYTES + sum(file.stat().st_size for file in beside)
 
 
 def _room_problems(needed: Needs, target: Path) -> Iterator[EngineError]:
@@ -162,8 +172,13 @@ def _room_problems(needed: Needs, target: Path) -> Iterator[EngineError]:
         yield NotEnoughMemory(needed.memory_bytes, available_bytes)
 
 
-def _notes(source: Source, recipe: FolderRecipe) -> Iterator[str]:
+def _notes(source: Source, recipe: FolderRecipe, has_card: bool) -> Iterator[str]:
     plain = FOLDER_RECIPES[recipe.id]
+    if not has_card:
+        yield (
+            f"{recipe.level} is for NVIDIA cards and for vLLM, and none was found here: it is made and runs on the "
+            "processor, slowly. A GGUF file serves better on this computer."
+        )
     if recipe.group != plain.group:
         yield (
             f"The widths of this model are no multiples of {plain.group}: groups of {recipe.group} weights "
