@@ -40,6 +40,7 @@ class LibraryFlow(QObject):
         self._scanning.failed.connect(page.show_error)
         state.library_moved.connect(self._on_moved)
         state.library_changed.connect(self.read)
+        state.machine_found.connect(page.show_machine)
         page.refresh_wanted.connect(self.read)
         page.starter_wanted.connect(self._place_again)
         page.add_wanted.connect(self.add)

@@ -9,12 +9,15 @@ from desktop.models.library_model import Entry
 from engine.catalog.download.verify import Verified, expected_hashes
 from engine.catalog.moving.plan import MovePlan
 from engine.catalog.removal import Removal, Removed
+from engine.machine.facts import Machine
 from engine.quantities import size
+from engine.recommend.here import why_not_here
 
 
-def details(entry: Entry) -> tuple[tuple[str, str], ...]:
-    """Return what the panel lists: pairs of a name and a value."""
-    return tuple((name, words) for name, words in _details(entry) if words)
+def details(entry: Entry, machine: Machine | None = None) -> tuple[tuple[str, str], ...]:
+    """Return what the panel lists: pairs of a name and a value. Without a machine nothing is said of it."""
+    here = why_not_here(entry.checkpoint.format_id, machine) if machine else ""
+    return tuple((name, words) for name, words in (("Not on this computer", here), *_details(entry)) if words)
 
 
 def _details(entry: Entry) -> Iterator[tuple[str, str]]:

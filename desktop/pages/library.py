@@ -26,6 +26,8 @@ from desktop.widgets.note_strip import NoteStrip
 from desktop.widgets.page import Page
 from desktop.widgets.places_card import PlacesCard
 from engine.catalog.removal import Removal
+from engine.machine.facts import Machine
+from engine.recommend.here import can_never_run, why_not_here
 
 _WIDTH = 1000
 VERIFY, FINGERPRINT = "Verify", "Note its fingerprint"
@@ -57,6 +59,7 @@ class LibraryPage(Page):
         super().__init__("Library", "The models on this computer, those of other apps among them.", _WIDTH)
         self.setAcceptDrops(True)
         self._selected = ""
+        self._machine: Machine | None = None
         self._make_header()
         self.entries = LibraryModel()
         self.table = LibraryTable(self.entries)
@@ -104,6 +107,12 @@ class LibraryPage(Page):
         for widget in (self.table, self.filter, self._deeds, self.details):
             widget.setVisible(bool(entries))
         self.empty.setVisible(not entries)
+
+    @Slot(object)
+    def show_machine(self, machine: Machine) -> None:
+        """Say of each model from now on why this computer does not run it, where that is so."""
+        self._machine = machine
+        self._on_picked(self.table.entry)
 
     @Slot(object)
     def show_removal(self, plan: Removal) -> None:
@@ -171,7 +180,7 @@ class LibraryPage(Page):
     def _on_picked(self, entry: Entry | None) -> None:
         self._selected = entry.checkpoint.name if entry else self._selected
         usable = bool(entry and not entry.damaged)
-        self.chat.setEnabled(bool(entry and entry.can_chat))
+        self._show_chat(entry)
         self.fits.setEnabled(usable)
         self.convert.setEnabled(usable and bool(entry and entry.can_convert))
         self.compare.setEnabled(usable)
@@ -183,8 +192,14 @@ class LibraryPage(Page):
         self.delete.setEnabled(bool(entry and entry.is_own))
         belongs = f"It belongs to {entry.place}: delete it there." if entry and not entry.is_own else ""
         self.delete.setToolTip(belongs)
-        self.facts.show_facts(details(entry) if entry else ())
+        self.facts.show_facts(details(entry, self._machine) if entry else ())
         self.details.heading.setText(entry.checkpoint.title if entry else "Details")
+
+    def _show_chat(self, entry: Entry | None) -> None:
+        format_id = entry.checkpoint.format_id if entry else ""
+        never = bool(self._machine and can_never_run(format_id, self._machine))
+        self.chat.setEnabled(bool(entry and entry.can_chat and not never))
+        self.chat.setToolTip(why_not_here(format_id, self._machine) if self._machine else "")
 
     def _show_verify(self, entry: Entry | None) -> None:
         words = FINGERPRINT if entry and not entry.can_verify else VERIFY
@@ -194,7 +209,7 @@ class LibraryPage(Page):
 
     @Slot(object)
     def _on_opened(self, entry: Entry) -> None:
-        (self.chat_wanted if entry.can_chat else self.suggestion_wanted).emit(entry.checkpoint.path)
+        (self.chat_wanted if self.chat.isEnabled() else self.suggestion_wanted).emit(entry.checkpoint.path)
 
     def _wish(self, signal: object, _checked: bool = False, *, path: bool = False) -> None:
         if self.table.entry:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.copying import CopyingIn
 from engine.catalog.elsewhere import scanning, with_notes
 from engine.catalog.fingerprint import Fingerprinting
@@ -20,7 +22,9 @@ from engine.cli import hub_commands, show
 from engine.cli.library import json_option, keep_folder, named, open_library
 from engine.cli.run import finish
 from engine.errors import Refused
+from engine.machine.probe import probe
 from engine.quantities import size
+from engine.recommend.here import why_not_here
 
 
 @click.group("library", invoke_without_command=True)
@@ -36,8 +40,24 @@ def library_group(context: click.Context, as_json: bool) -> None:
     if as_json:
         show.as_json({"folder": library.folder, "models": own, "elsewhere": found})
     else:
-        show.library(merged([*own, *found]))
+        models = merged([*own, *found])
+        show.library(models)
+        for reason, labels in _not_here(models).items():
+            show.errors.print(f"{', '.join(labels)}: {reason}", soft_wrap=True, markup=False)
         show.errors.print(f"Folder: {library.folder}", soft_wrap=True)
+
+
+def _not_here(models: Sequence[Checkpoint]) -> dict[str, list[str]]:
+    """Return why this computer does not run some of the formats: labels by the reason. Only then is it looked at."""
+    labels = {model.format_id: model.format.label for model in models if model.format}
+    foreign = {format_id: label for format_id, label in labels.items() if not format_id.startswith("gguf-")}
+    if not foreign:
+        return {}
+    machine, reasons = probe(measure_bandwidth=False), {}
+    for format_id, label in sorted(foreign.items()):
+        if reason := why_not_here(format_id, machine):
+            reasons.setdefault(reason, []).append(label)
+    return reasons
 
 
 @library_group.command("delete")

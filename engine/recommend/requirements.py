@@ -78,13 +78,14 @@ def refusal(family: Family, facts: ModelFacts, machine: Machine, cache_type: str
     """Return why a machine cannot run a family at all, in one sentence; ``None`` if it can."""
     need = REQUIREMENTS[family]
     if need.capability is not None:
-        return _without_card(need.capability, machine)
+        return without_card(need.capability, machine)
     if family is Family.GGUF and not _cache_type_fits(facts, cache_type):
         return f"Its attention heads are no whole number of {cache_type} blocks: choose f16 for the KV cache."
     return None
 
 
-def _without_card(capability: float, machine: Machine) -> str | None:
+def without_card(capability: float, machine: Machine) -> str | None:
+    """Return why the cards of a machine do not do, in one sentence; ``None`` if they do."""
     cards = nvidia_gpus(machine)
     if not cards:
         return "It needs an NVIDIA GPU, and none was found in this computer."

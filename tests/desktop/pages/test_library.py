@@ -15,7 +15,7 @@ from desktop.widgets.choice_dialog import ChoiceDialog
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.removal import Removal, Staying
 from tests.helpers.hands import press, words_on
-from tests.helpers.values import DAMAGED, ENTRIES, ORIGINAL, STARTER
+from tests.helpers.values import DAMAGED, ENTRIES, MACHINE, ORIGINAL, STARTER
 
 
 @pytest.fixture
@@ -241,3 +241,18 @@ def test_of_many_rows_only_some_are_shown_and_the_rest_is_scrolled_to(page, qtbo
     assert page.table.viewport().rect().contains(shown)
     page.show_entries(ENTRIES)
     assert page.table.height() == few
+
+
+def test_a_model_that_this_computer_cannot_run_says_why(page):
+    awq = dataclasses.replace(ORIGINAL.checkpoint, format_id="awq-int4-g128", name="meta-llama/Llama-AWQ")
+    page.show_entries([STARTER, Entry(awq, 1.0)])
+    page.table.selectRow(1)
+    assert page.chat.isEnabled()  # nothing is known of the machine yet
+    page.show_machine(dataclasses.replace(MACHINE, gpus=(), packages={"torch": None}))
+    assert not page.chat.isEnabled()
+    assert "needs an NVIDIA GPU" in page.chat.toolTip() and "needs an NVIDIA GPU" in words_on(page.details)
+    page.table.selectRow(0)
+    assert page.chat.isEnabled() and "Not on this computer" not in words_on(page.details)
+    page.show_machine(dataclasses.replace(MACHINE, gpus=(), packages={}))  # what is installed may still try
+    page.table.selectRow(1)
+    assert page.chat.isEnabled() and "needs an NVIDIA GPU" in words_on(page.details)
