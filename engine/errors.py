@@ -164,13 +164,17 @@ class Offline(EngineError):
 
 
 class PackageMissing(EngineError):
-    """Say that an optional package is not installed; ``extra`` is the group of pyproject.toml that has it."""
+    """Say that optional packages are not installed; ``extra`` is the group of pyproject.toml that has them.
+
+    ``package`` names one, or several parted by commas.
+    """
 
     def __init__(self, package: str, extra: str = "", reason: str = "") -> None:
         group = f"halfbyte[{extra}]" if extra else package
+        what, them = ("packages", "them") if ", " in package else ("package", "it")
         super().__init__(
-            f"The package {package} cannot be loaded" + _because(reason),
-            f"Install it with: pip install '{group}'",
+            f"The {what} {package} cannot be loaded" + _because(reason),
+            f"Install {them} with: pip install '{group}'",
             package=package,
             extra=extra,
             reason=reason,

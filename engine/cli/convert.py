@@ -78,7 +78,7 @@ def convert_command(
 ) -> None:
     """Make GGUF files of a Hugging Face model FOLDER (or of a GGUF file, at other levels).
 
-    NF4, INT8 (bitsandbytes), GPTQ and AWQ (GPTQModel) are folders, for NVIDIA cards and vLLM.
+    NF4, INT8 (bitsandbytes), GPTQ and AWQ (GPTQModel) are folders, for NVIDIA cards; vLLM serves GPTQ and AWQ.
 
     FOLDER may be the name of a repository (owner/model): what is not here yet is fetched from the Hub first.
     """

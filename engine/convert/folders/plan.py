@@ -129,7 +129,8 @@ def _package_problems(recipe: FolderRecipe) -> Iterator[EngineError]:
     missing = [name for name in PACKAGES[recipe.maker] if find_spec(name) is None]
     if missing:
         extra = "cuda" if recipe.maker == "bitsandbytes" else "gptq"
-        yield PackageMissing(", ".join(missing), extra, f"{recipe.level} is made with it")
+        them = "them" if len(missing) > 1 else "it"
+        yield PackageMissing(", ".join(missing), extra, f"{recipe.level} is made with {them}")
 
 
 def _target_problems(target: Path) -> Iterator[EngineError]:
@@ -176,8 +177,8 @@ def _notes(source: Source, recipe: FolderRecipe, has_card: bool) -> Iterator[str
     plain = FOLDER_RECIPES[recipe.id]
     if not has_card:
         yield (
-            f"{recipe.level} is for NVIDIA cards and for vLLM, and none was found here: it is made and runs on the "
-            "processor, slowly. A GGUF file serves better on this computer."
+            f"{recipe.level} is for NVIDIA cards, and none was found here: it is made and runs on the processor, "
+            "slowly. A GGUF file serves better on this computer."
         )
     if recipe.group != plain.group:
         yield (
