@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 
 from engine.formats import ModelFacts
+from engine.quantities import size
 from engine.recommend.context import Context
 from engine.recommend.kv_cache import kv_cache_bytes
 
@@ -31,7 +32,7 @@ def llama_command(facts: ModelFacts, path: Path, served_as: str, users: int, con
     arguments = llama_arguments(facts, path, served_as, users, context_tokens)
     pairs = zip(arguments[::2], arguments[1::2], strict=True)
     lines = [
-        f"# llama.cpp's server; {users} at once with {each:,} tokens each: {cache / 1e9:.1f} GB of cache in all.",
+        f"# llama.cpp's server; {users} at once with {each:,} tokens each: {size(cache)} of cache in all.",
         f'export {KEY_VARIABLE}="${{{KEY_VARIABLE}:?Choose a key that clients must send}}"',
         " \\\n".join(["llama-server", *(f"  {name} {shlex.quote(value)}" for name, value in pairs)]),
     ]

@@ -93,6 +93,16 @@ def test_vllms_own_batch_parser_takes_the_job(vllm: Any) -> None:
     assert (parsed.input_file, parsed.output_file) == ("in.jsonl", "out.jsonl")
 
 
+@pytest.mark.filterwarnings("default")
+def test_vllm_reads_each_request_of_a_job(vllm: Any) -> None:
+    from vllm.entrypoints.launchers.run_batch import BatchRequestInput  # pyright: ignore[reportMissingImports]
+
+    for line in requests(["One?", '{"messages": [{"role": "user", "content": "Zwei ä"}]}'], planned(), 64, 0):
+        read = BatchRequestInput.model_validate_json(line)
+        assert read.body.max_completion_tokens == 64
+        assert read.url == "/v1/chat/completions"
+
+
 @pytest.mark.parametrize("name", names())
 def test_split_sizes_divide_heads_and_key_heads(name: str) -> None:
     facts = facts_of(name)
