@@ -114,6 +114,13 @@ TABLE: dict[str, Setting] = {
             "Computes with less memory in long conversations, wherever the model can. Fewer than 16 bits need it.",
         ),
         Setting(
+            "guess_ahead",
+            False,
+            "Guess ahead",
+            "Guesses the next words from what was already said and checks several at once: faster where an answer "
+            "repeats its question, such as changed code. It pauses by itself while that does not pay.",
+        ),
+        Setting(
             "kept_prompts_gb",
             4.0,
             "Kept prompts",

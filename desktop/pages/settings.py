@@ -27,6 +27,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "flash_attention",
         "gpu_layers",
         "threads",
+        "guess_ahead",
         "kept_prompts_gb",
     ),
     "Answers": (),

@@ -12,6 +12,9 @@ from engine.settings import Settings
 CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "iq4_nl", "q4_1", "q4_0")
 PLAIN_CACHE_TYPES = frozenset({"f32", "f16", "bf16"})  # the others are quantized
 
+# What is guessed at once: five tokens took twice as long as one on a CPU, and each true guess saves one.
+GUESS_TOKENS = 4
+
 # The formats that plain weights can be quantized to while they are loaded.
 WHILE_LOADING = ("bnb-nf4", "bnb-int8")
 
@@ -23,7 +26,7 @@ class LoadOptions:
     ``gpu_layers`` -1 offloads as many layers as fit; ``threads`` 0 takes the physical cores that may be used.
     ``batch_tokens`` is how many prompt tokens are computed at once; ``cache_type`` one of :data:`CACHE_TYPES`.
     ``weights_as`` is one of :data:`WHILE_LOADING`, or "" for the weights as they are. ``flash_attention`` is used
-    wherever the model can; a quantized cache needs it.
+    wherever the model can; a quantized cache needs it. ``guess_tokens`` are guessed at once at most, 0 for none.
     """
 
     context_tokens: int = 4096
@@ -33,11 +36,13 @@ class LoadOptions:
     cache_type: str = "f16"
     weights_as: str = ""
     flash_attention: bool = True
+    guess_tokens: int = 0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> LoadOptions:
         names = ("context_tokens", "gpu_layers", "threads", "cache_type", "flash_attention")
-        return cls(**{name: settings[name] for name in names})
+        guess_tokens = GUESS_TOKENS if settings["guess_ahead"] else 0
+        return cls(**{name: settings[name] for name in names}, guess_tokens=guess_tokens)
 
 
 @dataclass(frozen=True, slots=True)

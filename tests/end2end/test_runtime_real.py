@@ -31,7 +31,7 @@ from engine.errors import (
     UnsupportedModel,
     WorkerCrashed,
 )
-from engine.events import Event, Finished, Notice, Progress, PromptRead, Token
+from engine.events import Event, Finished, Job, Notice, Progress, PromptRead, Token
 from engine.runtime.options import LoadOptions, Sampling
 from engine.runtime.session import Session
 
@@ -426,3 +426,20 @@ def test_too_little_memory_ends_in_its_error_and_the_next_load_works(
 def address_space_bytes(pid: int) -> int:
     fields = Path(f"/proc/{pid}/status").read_text().split()
     return int(fields[fields.index("VmSize:") + 1]) * 1024
+
+
+def test_guesses_change_nothing_of_what_is_answered(starter: Checkpoint) -> None:
+    text = "one two three four five six seven eight nine ten " * 3
+    question = [{"role": "user", "content": f"Repeat this: {text}"}]
+    answers = []
+    for guess_tokens in (0, 4):
+        options = LoadOptions(context_tokens=512, threads=1, guess_tokens=guess_tokens)
+        with Session(starter, options) as session:
+            asked = [question, [*question, {"role": "assistant", "content": "one two"}, *question]]
+            sampling = Sampling(temperature=0.7, seed=3, max_tokens=40)
+            answers.append([_ids(session.generate(messages, sampling)) for messages in asked])
+    assert answers[0] == answers[1]
+
+
+def _ids(job: Job) -> list[int]:
+    return [number for event in job if isinstance(event, Token) for number in event.ids]

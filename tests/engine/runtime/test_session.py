@@ -158,6 +158,8 @@ def run_and_cancel(job: SessionJob, after: type[Event]) -> float:
 def test_cancel_ends_a_job_within_two_seconds_and_the_next_question_works(started, tmp_path, values, after):
     turns = [{**values, "chunks": ["a", "b"]}, {"chunks": ["next"]}]
     session = started(tmp_path, **({"load_s": values["load_s"]} if "load_s" in values else {"turns": turns}))
+    if "load_s" not in values:
+        list(session.load())  # else its progress would be taken for that of the question
     assert run_and_cancel(session.generate(HELLO), after) < 2.5
     if "load_s" not in values:
         assert text(list(session.generate(HELLO))) == "next"

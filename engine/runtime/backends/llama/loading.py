@@ -87,7 +87,9 @@ def _open(request: LoadRequest, started_s: float) -> Generator[Event, None, Open
             request = request.with_options(context_tokens=trained)
             yield Notice(f"This model sees at most {trained:,} tokens; the context of {asked:,} is cut down to that.")
         valid_for = kept.fingerprint(request.parts, request.options)
-        model = Model(handle, open_context(handle, request), request.options.batch_tokens, valid_for)
+        options = request.options
+        context = open_context(handle, request)
+        model = Model(handle, context, options.batch_tokens, valid_for, options.guess_tokens)
     except BaseException:  # GeneratorExit too
         binding.llama_model_free(handle)
         raise

@@ -15,6 +15,7 @@ from llama_cpp import llama_cpp as binding
 from engine.errors import Cancelled
 from engine.runtime.backends.answer import Prompt
 from engine.runtime.backends.llama import faults, kept, native
+from engine.runtime.backends.llama.ahead import Ahead, can_guess
 from engine.runtime.backends.llama.cache import KvCache
 from engine.runtime.backends.llama.memory import available_bytes
 from engine.runtime.backends.llama.prefixes import Prefixes
@@ -33,13 +34,14 @@ class Model:
     ``stops`` end an answer besides those that are asked for. ``valid_for`` is what a cache on disk must be made with.
     """
 
-    def __init__(self, model: Any, context: Any, batch_tokens: int, valid_for: str = "") -> None:
+    def __init__(self, model: Any, context: Any, batch_tokens: int, valid_for: str = "", guess_tokens: int = 0) -> None:
         source = (binding.llama_model_chat_template(model, None) or b"").decode("utf-8", "replace")
         self.context = context
         self.context_tokens = binding.llama_n_ctx(context)
         self.batch_tokens = batch_tokens
         self.vocabulary = Vocabulary(model, source)
         self.cache = KvCache(context, binding.llama_model_n_swa(model))
+        self.ahead = Ahead(context, self.cache, guess_tokens) if guess_tokens and can_guess(model) else None
         self.prefixes = Prefixes(context, self.cache)
         self._transcripts: deque[Transcript] = deque([Transcript()], maxlen=_TRANSCRIPTS)
         self.template = self._template(source)
@@ -81,17 +83,20 @@ class Model:
 
     def prepare(self, prompt: Prompt) -> None:
         """Bring the cache that shares the most with a prompt into use, and begin a new transcript."""
+        self._rest()
         self.prefixes.choose(prompt.tokens)
         self._transcripts.append(Transcript())
 
     def keep(self, file: Path) -> bool:
         """Write the cache to disk; return whether it is there now."""
+        self._rest()
         if not self.cache.tokens:
             return False
         return kept.save(self.context, self.cache.tokens, self.transcript.record(), file, self._valid_for)
 
     def recall(self, file: Path) -> bool:
         """Read a cache from disk if it has what neither the cache nor what lies beside it has; tell whether it did."""
+        self._rest()
         found = kept.look(file, self._valid_for)
         if found is None or self.prefixes.best(found.tokens) >= len(found.tokens) - 1:
             return False
@@ -110,9 +115,22 @@ class Model:
         self.cache.read(tokens)
 
     def follow(self, token: int) -> None:
-        """Compute one generated token."""
-        self._compute((token,))
+        """Compute one generated token, unless it was guessed and is computed already."""
+        if self.ahead is None:
+            self._compute((token,))
+        elif not self.ahead.knows(token):
+            batch = self.ahead.batch(token, self.context_tokens - len(self.cache.tokens))
+            self._compute((token,)) if batch is None else self._decode(batch)
         self.cache.tokens.append(token)
+
+    @property
+    def row(self) -> int:
+        """Which of the positions that were computed last the next token follows; -1: the last."""
+        return self.ahead.row if self.ahead else -1
+
+    def _rest(self) -> None:
+        if self.ahead:
+            self.ahead.rest()
 
     def warm_up(self) -> None:
         """Compute once, so that the first answer waits for no page and no kernel; then forget it."""
@@ -137,7 +155,10 @@ class Model:
     def _compute(self, tokens: Sequence[int]) -> None:
         count = len(tokens)
         self._batch[:count] = tokens
-        status = binding.llama_decode(self.context, binding.llama_batch_get_one(self._batch, count))
+        self._decode(binding.llama_batch_get_one(self._batch, count))
+
+    def _decode(self, batch: Any) -> None:
+        status = binding.llama_decode(self.context, batch)
         if status == 0:
             return
         self.cache.restore()
@@ -146,5 +167,7 @@ class Model:
         raise faults.explain_computing(native.start().lines[-_LAST_LINES:], status, available_bytes())
 
     def close(self) -> None:
+        if self.ahead:
+            self.ahead.close()
         binding.llama_free(self.context)
         binding.llama_model_free(self._model)

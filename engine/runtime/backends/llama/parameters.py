@@ -75,7 +75,8 @@ def context_params(request: LoadRequest, context_tokens: int) -> Any:
     params.type_k = params.type_v = getattr(binding, f"GGML_TYPE_{options.cache_type.upper()}")
     if not options.flash_attention:
         params.flash_attn_type = binding.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    params.n_outputs_max = 1  # logits of the last position only: saves batch × vocabulary × 4 bytes
+    # logits of the last position, and of those that are guessed: saves batch × vocabulary × 4 bytes
+    params.n_outputs_max = 1 + options.guess_tokens
     params.swa_full = False  # a sliding window's cache holds the window, not the whole context
     params.no_perf = True
     return params

@@ -30,6 +30,7 @@ class Sampler:
 
     def __init__(self, model: Model, sampling: Sampling, seed: int, prompt: Sequence[int] = (), form: str = "") -> None:
         self._context = model.context
+        self._model = model
         self._vocabulary = model.vocabulary
         self._chain: Any = binding.llama_sampler_chain_init(binding.llama_sampler_chain_default_params())
         for sampler in _samplers(sampling, seed, model.vocabulary.size):
@@ -47,7 +48,7 @@ class Sampler:
     def sample(self) -> int:
         """Return a token for the last position that was computed."""
         if not self._held:
-            return binding.llama_sampler_sample(self._chain, self._context, -1)
+            return binding.llama_sampler_sample(self._chain, self._context, self._model.row)
         token = self._sample_held()
         if not self._vocabulary.ends(token):
             binding.llama_sampler_accept(self._form, token)
@@ -94,7 +95,8 @@ class Sampler:
         return candidates.selected
 
     def _logits(self) -> np.ndarray:
-        return np.ctypeslib.as_array(binding.llama_get_logits_ith(self._context, -1), shape=(self._vocabulary.size,))
+        logits = binding.llama_get_logits_ith(self._context, self._model.row)
+        return np.ctypeslib.as_array(logits, shape=(self._vocabulary.size,))
 
     def _text(self, token: int) -> str:
         return self._vocabulary.told(token)
