@@ -47,6 +47,16 @@ def adopted(folder: Path, key: str) -> Path:
     return own
 
 
+def adopted_folder(parent: Path, key: str) -> Path:
+    """Return the name of an unfinished folder of this process; what a dead one left of the same key is taken over."""
+    own = unfinished(parent, key)
+    for path, process, found in _unfinished_in(parent):
+        if found == key and path.is_dir() and process != os.getpid() and not _is_in_use(path, process):
+            with contextlib.suppress(OSError):  # another one was quicker
+                path.rename(own)
+    return own
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove what nobody can or will go on with. What cannot be removed now is left to the next time."""
     for path, process, key in _unfinished_in(folder):

@@ -2,6 +2,7 @@
 
 ``make``      a folder or a GGUF file → GGUF files, several in one pass
 ``importance`` runs a model over text → its importance matrix
+``project``   a folder → the file of the part that reads pictures or sound (mmproj)
 ``compare``   runs the original and what was made of it over a text → how far they agree
 ``check``     opens a finished file as the runtime will
 ``pack``      a folder → a folder of packed weights (NF4, INT8, GPTQ, AWQ)
@@ -27,10 +28,9 @@ from engine.errors import DamagedFile
 from engine.events import Event, Finished, Notice
 from engine.formats import format_named
 from engine.pace import Pace
-from engine.process.child import Handlers, serve
+from engine.process.child import Blocking, Emit, Handlers, serve
 from engine.process.peak import peak_resident_bytes
 
-Emit = Callable[[Event], None]
 CASTING = "Reading and casting"
 
 
@@ -39,9 +39,10 @@ def make_handlers(stop: threading.Event) -> Handlers:
     return {
         "make": _make,
         "importance": _importance,
+        "project": _project,
         "compare": _compare,
         "check": _check,
-        "pack": _pack,
+        "pack": Blocking(_pack),  # GPTQModel sets signal handlers, which only the main thread may
         "fidelity": _fidelity,
         "hash": _hash,
     }
@@ -96,6 +97,29 @@ def _importance(model: str, texts: list[str], target: str, threads: int) -> Iter
     return _watched(work)
 
 
+def _project(source: str, file: str, model: str) -> Iterator[Event]:
+    """Write the part of a folder's model that reads pictures or sound, and open it beside the finished ``model``."""
+
+    def work(emit: Emit) -> dict[str, Any]:
+        from engine.convert.methods import arrange, gguf, header, projector, verify
+
+        path, runs_on = Path(file), arrange.arrange()
+        meter = _meter("Writing the part that sees or hears", emit)
+        gguf.convert(Path(source), path, projector.OUTPUT_TYPE, meter, _teller(emit), projector=True)
+        _to_disk(path)
+        types = Counter(tensor.type for tensor in header.read(path).tensors)
+        sha256 = verify.sha256_and_numbers(path, _meter("Checking", emit))
+        return {
+            **projector.senses(path, Path(model)),
+            "sha256": sha256,
+            "tensor_types": dict(types.most_common()),
+            "runs_on": runs_on,
+            "peak_memory_bytes": peak_resident_bytes(),
+        }
+
+    return _watched(work)
+
+
 def _compare(original: str, files: list[str], format_ids: list[str], threads: int) -> Iterator[Event]:
     """Compare ``files`` with the original GGUF file; the result is empty for models that continue no text."""
 
@@ -141,29 +165,31 @@ def _check(file: str, format_id: str, tensors: int) -> Iterator[Event]:
     return _watched(work)
 
 
-def _pack(source: str, files: list[str], target: str, recipe: dict[str, Any], texts: list[str]) -> Iterator[Event]:
-    """Write the folder ``target``. ``files`` are the source's weights; without ``texts``, Halfbyte's own calibrate."""
+def _pack(
+    emit: Emit, source: str, files: list[str], target: str, unfinished: str, recipe: dict[str, Any], texts: list[str]
+) -> dict[str, Any]:
+    """Write the folder ``target``. ``files`` are the source's weights; without ``texts``, Halfbyte's own calibrate.
 
-    def work(emit: Emit) -> dict[str, Any]:
-        from engine.convert.folders.recipes import FolderRecipe
-        from engine.convert.methods import pytorch
+    ``unfinished`` is a folder for what a process that is killed leaves to the next one.
+    """
+    from engine.convert.folders.recipes import FolderRecipe
+    from engine.convert.methods import pytorch
 
-        how = FolderRecipe.of_record(recipe)
-        if how.maker == "bitsandbytes":
-            from engine.convert.methods import bnb
+    how = FolderRecipe.of_record(recipe)
+    if how.maker == "bitsandbytes":
+        from engine.convert.methods import bnb
 
-            weights = tuple(map(Path, files))
-            made = bnb.make(Path(source), weights, Path(target), how.format_id, _meter("Packing", emit))
-        else:
-            from engine.convert.methods import gptq
+        weights = tuple(map(Path, files))
+        made = bnb.make(Path(source), weights, Path(target), how.format_id, _meter("Packing", emit))
+    else:
+        from engine.convert.methods import gptq
 
-            read = [text for _, text in _texts(texts)]
-            made = gptq.make(Path(source), Path(target), how, read, _meter("Calibrating layers", emit, "steps"))
-        for file in Path(target).iterdir():
-            _to_disk(file)
-        return {**made, "peak_memory_bytes": peak_resident_bytes(), "peak_gpu_bytes": pytorch.peak_gpu_bytes()}
-
-    return _watched(work)
+        read = [text for _, text in _texts(texts)]
+        meter = _meter("Calibrating layers", emit, "steps")
+        made = gptq.make(Path(source), Path(target), Path(unfinished), how, read, meter)
+    for file in Path(target).iterdir():
+        _to_disk(file)
+    return {**made, "peak_memory_bytes": peak_resident_bytes(), "peak_gpu_bytes": pytorch.peak_gpu_bytes()}
 
 
 def _fidelity(original: str, result: str, format_id: str) -> Iterator[Event]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import functools
 import os
 import queue
 import signal
@@ -16,14 +17,28 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from engine.errors import EngineError, NotEnoughMemory, PackageMissing
-from engine.events import Event
+from engine.events import Event, Finished
 from engine.process import wire
 
+Emit = Callable[[Event], None]
 Handler = Callable[..., Iterator[Event]]
-Handlers = Mapping[str, Handler]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """A handler for libraries that must have the main thread: it is given a function that sends an event.
+
+    What it returns is the request's result. Nobody looks for a cancel meanwhile: the host ends the process.
+    """
+
+    work: Callable[..., Any]
+
+
+Handlers = Mapping[str, Handler | Blocking]
 
 PARENT = "HALFBYTE_PARENT"
 BEAT_S = 1.0
@@ -90,12 +105,20 @@ class _Loop:
             self._cancelled.discard(number)
             self.send({"to": number, **end})
 
+    def _send_event(self, number: int, event: Event) -> None:
+        self.send({"to": number, **wire.event_record(event)})
+
     def _answer(self, number: int, handlers: Handlers, do: str, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
-            events = handlers[do](**arguments)
+            handler = handlers[do]
+            if isinstance(handler, Blocking):
+                emit = functools.partial(self._send_event, number)
+                emit(Finished(handler.work(emit, **arguments)))
+                return {"end": "done"}
+            events = handler(**arguments)
             with contextlib.closing(events):  # type: ignore[type-var]
                 for event in events:
-                    self.send({"to": number, **wire.event_record(event)})
+                    self._send_event(number, event)
                     if self.stop.is_set():
                         return {"end": "cancelled"}
             return {"end": "cancelled" if self.stop.is_set() else "done"}

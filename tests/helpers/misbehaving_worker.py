@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from engine.errors import DiskFull
 from engine.events import Event, Finished, Notice, Progress, Token
-from engine.process.child import Handlers, serve
+from engine.process.child import Blocking, Emit, Handlers, serve
 
 
 def echo(text: str) -> Iterator[Event]:
@@ -102,6 +102,13 @@ def die_by(number: int) -> Iterator[Event]:
     signal.pause()
 
 
+def on_the_main_thread(emit: Emit, fails: bool) -> bool:
+    emit(Token("before"))
+    if fails:
+        raise DiskFull(10, 5, "/models")
+    return threading.current_thread() is threading.main_thread()
+
+
 def make_handlers(stop: threading.Event) -> Handlers:
     def poll() -> Iterator[Event]:
         yield Token("before")
@@ -112,7 +119,10 @@ def make_handlers(stop: threading.Event) -> Handlers:
         echo, segfault, abort, native_allocation_fails, eat_memory, print_everywhere, read_stdin, hang,
         hang_holding_the_lock, count_slowly, missing_import, world_fault, our_bug, die_by, poll,
     )  # fmt: skip
-    return {function.__name__: function for function in functions}
+    return {
+        **{function.__name__: function for function in functions},
+        "on_the_main_thread": Blocking(on_the_main_thread),
+    }
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
+import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -16,8 +18,8 @@ from engine import __version__
 from engine.catalog import records
 from engine.convert.folders import card
 from engine.convert.folders.plan import PACKAGES, FolderPlan
-from engine.convert.leftovers import remove_leftovers, unfinished
-from engine.errors import Cancelled, Refused
+from engine.convert.leftovers import adopted_folder, remove_leftovers, unfinished
+from engine.errors import Cancelled, Refused, WorkerCrashed
 from engine.events import Event, Finished, Notice
 from engine.process.host import Request, Worker
 from engine.texts import texts
@@ -28,7 +30,8 @@ DOING = "the conversion"
 class FolderConversion:
     """A job: iterate once for its events; the last is ``Finished(Checkpoint)``.
 
-    Whatever happens, nothing half-made stays; what a killed process left is removed by the next conversion there.
+    Whatever happens, nothing half-made stays; only a process that was killed leaves its finished layers, which the next
+    conversion of the same kind goes on with.
     """
 
     def __init__(self, plan: FolderPlan) -> None:
@@ -56,21 +59,28 @@ class FolderConversion:
         new = not parent.exists()
         parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(parent)
-        folder = unfinished(parent)
+        folder, layers = unfinished(parent), adopted_folder(parent, identity_of(plan)[:16])
         folder.mkdir()
+        layers.mkdir(exist_ok=True)
+        resumable = False
         try:
             yield from map(Notice, plan.notes)
-            yield from self._steps(folder)
+            yield from self._steps(folder, layers)
             self._name(folder)
+        except WorkerCrashed:
+            resumable = True
+            raise
         finally:
             self._end_worker()
             shutil.rmtree(folder, ignore_errors=True)
+            if not resumable:
+                shutil.rmtree(layers, ignore_errors=True)
             if new:
                 with contextlib.suppress(OSError):  # there is something in it
                     parent.rmdir()
         yield Finished(plan.library.entry_at(plan.target))
 
-    def _steps(self, folder: Path) -> Iterator[Event]:
+    def _steps(self, folder: Path, layers: Path) -> Iterator[Event]:
         """Pack, compare, and hash; memory comes back before the next step asks for its own."""
         plan = self.plan
         source = str(plan.source.path)
@@ -79,10 +89,12 @@ class FolderConversion:
             source=source,
             files=[str(file) for file in plan.source.files],
             target=str(folder),
+            unfinished=str(layers),
             recipe=dataclasses.asdict(plan.recipe),
             texts=[str(text) for text in plan.options.calibration],
         )
         self._end_worker()
+        shutil.rmtree(layers, ignore_errors=True)  # the folder is written: their room is free again
         yield from self._step("fidelity", original=source, result=str(folder), format_id=plan.recipe.format_id)
         self._end_worker()
         weights = sorted(folder.glob("*.safetensors"))
@@ -140,6 +152,18 @@ class FolderConversion:
         if worker:
             worker.kill()
             worker.close()
+
+
+def identity_of(plan: FolderPlan) -> str:
+    """Return what a plan's result is to become as a hash, 64 hexadecimal digits: source, settings and versions."""
+    files = (*plan.source.files, plan.source.path / "config.json", *plan.options.calibration)
+    parts = {
+        "recipe": dataclasses.asdict(plan.recipe),
+        "target": plan.target.name,
+        "files": [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files],
+        "versions": [__version__, *(_version(name) for name in PACKAGES[plan.recipe.maker])],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _calibration(plan: FolderPlan, made: Mapping[str, Any]) -> dict[str, Any]:

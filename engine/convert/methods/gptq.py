@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from gptqmodel import BACKEND, GPTQModel, QuantizeConfig  # pyright: ignore[reportMissingImports]
+from gptqmodel.looper.checkpoint_store import CheckpointConfig  # pyright: ignore[reportMissingImports]
 from gptqmodel.quantization import FORMAT, METHOD  # pyright: ignore[reportMissingImports]
 from safetensors import safe_open
 
@@ -29,19 +30,27 @@ from engine.convert.methods.shards import copy_beside, save, write_json
 
 BACKENDS = {"gptq": BACKEND.GPTQ_TORCH, "awq": BACKEND.AWQ_TORCH}  # plain PyTorch: nothing is compiled or fetched
 BITS = 4
+RESUMABLE = {"llama", "qwen3_moe"}  # GPTQModel 7.7.0, looper/gptq_checkpoint.py, validate_checkpoint_support
 OF_THE_RESULT = ("config.json", "quantize_config.json", INDEX)
 
 
 def make(
-    source: Path, target: Path, recipe: FolderRecipe, texts: Sequence[str], on_layers: Callable[[int, int], None]
+    source: Path,
+    target: Path,
+    work: Path,
+    recipe: FolderRecipe,
+    texts: Sequence[str],
+    on_layers: Callable[[int, int], None],
 ) -> dict[str, Any]:
     """Write ``target`` from the folder ``source``, calibrated on ``texts``; return what there is to say of it.
 
-    ``on_layers`` is told how many layers are done and how many there are. Raises :class:`NotEnoughMemory`.
+    Layers wait on the disk for their turn and when they are done, in ``work``; whoever comes with the same work goes on
+    after the last finished layer where GPTQModel can. ``on_layers`` is told how many layers are done and how many there
+    are. Raises :class:`NotEnoughMemory`.
     """
     method = recipe.format_id.partition("-")[0]
     with pytorch.memory_explained(), contextlib.chdir(target):  # it writes logs into the folder that it is in
-        model = GPTQModel.load(str(source), _settings(recipe, method), trust_remote_code=False)
+        model = GPTQModel.load(str(source), _settings(recipe, method, work), trust_remote_code=False)
         samples = calibration.samples(texts, model.tokenizer, recipe.samples, recipe.sample_tokens)
         layers = int(model.model.config.get_text_config(decoder=True).num_hidden_layers)
         model.layer_callback = _Layers(layers, on_layers)
@@ -51,6 +60,7 @@ def make(
             batch_size=1,
             backend=BACKENDS[method],
             calibration_data_min_length=1,
+            checkpoint=_checkpoint(model, method, work),
         )
         model.save(str(target))
     del model
@@ -104,31 +114,32 @@ def _all_names(folder: Path) -> set[str]:
     return names
 
 
-def _settings(recipe: FolderRecipe, method: str) -> Any:
+def _settings(recipe: FolderRecipe, method: str, work: Path) -> Any:
+    plain = {"bits": BITS, "group_size": recipe.group, "offload_to_disk": True}
+    plain["offload_to_disk_path"] = str(work / "offload")
     if method == "awq":
-        return QuantizeConfig(
-            bits=BITS, group_size=recipe.group, method=METHOD.AWQ, format=FORMAT.GEMM, offload_to_disk=False
-        )
-    return QuantizeConfig(
-        bits=BITS,
-        group_size=recipe.group,
-        method=METHOD.GPTQ,
-        format=FORMAT.GPTQ,
-        desc_act=recipe.act_order,
-        act_group_aware=False,
-        offload_to_disk=False,
-    )
+        return QuantizeConfig(**plain, method=METHOD.AWQ, format=FORMAT.GEMM)
+    order = {"desc_act": recipe.act_order, "act_group_aware": False}
+    return QuantizeConfig(**plain, **order, method=METHOD.GPTQ, format=FORMAT.GPTQ)
+
+
+def _checkpoint(model: Any, method: str, work: Path) -> CheckpointConfig | None:
+    """Return where finished layers are kept; ``None`` where GPTQModel cannot go on with them.
+
+    With AWQ it says that it can, and then refuses its own layers ("checkpoint tensor schema differs").
+    """
+    if method == "awq" or model.model.config.model_type not in RESUMABLE:
+        return None
+    return CheckpointConfig(path=str(work / "finished"))
 
 
 class _Layers:
-    """Counts finished layers."""
+    """Tells which layer is finished; of one that is resumed, the first ones are."""
 
     def __init__(self, layers: int, on_layers: Callable[[int, int], None]) -> None:
         self._layers = layers
         self._on_layers = on_layers
-        self._done: set[int] = set()
 
     def layer_complete(self, *, layer_idx: int, submodule_finalized: bool) -> None:
         if submodule_finalized:
-            self._done.add(layer_idx)
-            self._on_layers(len(self._done), self._layers)
+            self._on_layers(layer_idx + 1, self._layers)

@@ -46,6 +46,14 @@ def test_events_arrive_in_order_and_the_result_last(worker: Worker) -> None:
     assert events[-1].value["words"] == 3
 
 
+def test_what_needs_the_main_thread_has_it(worker: Worker) -> None:
+    events = list(worker.ask("on_the_main_thread", fails=False))
+    assert isinstance(events[0], Token)
+    assert events[-1] == Finished(True)
+    assert isinstance(fails(worker, "on_the_main_thread", fails=True), DiskFull)
+    assert works(worker)
+
+
 def test_one_process_answers_many_requests(worker: Worker) -> None:
     pids = {worker.ask("echo", text="a").finish()["pid"] for _ in range(3)}
     assert pids == {worker.pid}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,10 +110,40 @@ def test_calibrated_formats_answer_as_their_original(source: Path, format_id: st
     target.mkdir()
     layers: list[tuple[int, int]] = []
     recipe = replace(FOLDER_RECIPES[format_id], samples=4, sample_tokens=64)
-    told = gptq.make(source, target, recipe, [TEXT], lambda *at: layers.append(at))
+    told = gptq.make(source, target, tmp_path / "work", recipe, [TEXT], lambda *at: layers.append(at))
     assert layers == [(0, 2), (1, 2), (2, 2)]
     assert told["samples"] == 4
     assert read_facts(target).format_id.startswith(format_id[:4])
     assert all(file.is_file() for file in target.iterdir())
     assert {file.name for file in target.iterdir()} >= {"config.json", "tokenizer.json", "README.source.md"}
+    assert fidelity.fidelity(source, target, TEXT, gptq.load, lambda *_: None).divergence < 0.2
+
+
+KILLED = """
+import os, sys
+from dataclasses import replace
+from pathlib import Path
+from engine.convert.folders.recipes import FOLDER_RECIPES
+from engine.convert.methods import gptq
+
+source, target, work, format_id, text = sys.argv[1:]
+recipe = replace(FOLDER_RECIPES[format_id], samples=4, sample_tokens=64)
+gptq.make(Path(source), Path(target), Path(work), recipe, [text], lambda done, _: done == 2 and os._exit(9))
+"""
+
+
+@pytest.mark.filterwarnings("ignore")  # the library's own
+def test_goes_on_after_the_last_finished_layer(source: Path, tmp_path: Path) -> None:
+    pytest.importorskip("gptqmodel", reason="the optional group gptq is not installed")
+    from engine.convert.methods import gptq
+
+    format_id, work, target = "gptq-int4-g128", tmp_path / "work", tmp_path / "result"
+    target.mkdir()
+    arguments = [str(source), str(target), str(work), format_id, TEXT]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, check=False)
+    assert killed.returncode == 9, killed.stderr[-2000:]
+    layers: list[int] = []
+    recipe = replace(FOLDER_RECIPES[format_id], samples=4, sample_tokens=64)
+    gptq.make(source, target, work, recipe, [TEXT], lambda done, _: layers.append(done))
+    assert layers == [0, 2]
     assert fidelity.fidelity(source, target, TEXT, gptq.load, lambda *_: None).divergence < 0.2
