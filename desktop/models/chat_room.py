@@ -200,7 +200,7 @@ class ChatRoom(QObject):
     @property
     def steering(self) -> Steering:
         """What the next answer is made with."""
-        return Steering(self.choice, self.recommended, self.settings)
+        return Steering(self.choice, self.recommended, self.settings, self._instructed)
 
     def odds(self, answer_id: int) -> tuple[Odds, ...]:
         """Return how likely an answer's tokens were: of the latest answers, where that was asked for."""
@@ -210,7 +210,7 @@ class ChatRoom(QObject):
     def system_prompt(self) -> str:
         if self.entry:
             return self.tree.system_prompt
-        return self.settings["system_prompt"] if self._instructed is None else self._instructed
+        return self.steering.system_prompt
 
     def steer(self, choice: Choice) -> None:
         """Answer this conversation with other settings from now on."""

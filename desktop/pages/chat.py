@@ -206,6 +206,7 @@ class ChatPage(ChatFrame):
     @Slot(Checkpoint)
     def _on_opened(self, model: Checkpoint) -> None:
         self.leaving.show_words(leaving_of(model))
+        self.instructed.show_prompt(self.room.system_prompt)
 
     @Slot()
     def _on_changed(self) -> None:

@@ -1,6 +1,7 @@
-"""How a model's makers recommend to sample from it: a folder's ``generation_config.json``, or a GGUF file's metadata.
+"""How to ask a model: what its makers recommend in a folder's ``generation_config.json`` or a GGUF file's metadata.
 
-Only what is said there counts. What the makers leave out is left to others; nothing here says what is usual.
+Only what is said there counts. What the makers leave out is left to others; nothing here says what is usual. The one
+exception is the starter model, whose first answer is ours to answer for.
 """
 
 from __future__ import annotations
@@ -40,13 +41,27 @@ IN_GGUF = {
 
 @dataclass(frozen=True, slots=True)
 class Recommended:
-    """Values by the names of the settings, all in range, and where they are said (``source``, for people)."""
+    """Values by the names of the settings, all in range, and where they are said (``source``, for people).
+
+    ``system_prompt`` is what the model is told where the person tells it nothing; empty: what its template adds.
+    """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
+    system_prompt: str = ""
 
 
 NOTHING = Recommended()
+
+# The starter model, in whatever file or quantization, is known by the name in its metadata. Its template adds a system
+# prompt with which it answers "What is the capital of France?" without end, in French, at temperature 0; at 0.2, which
+# its makers sample with, every third seed still does. Greedily, with this prompt, the answer is a sentence.
+STARTER_NAME = "Smollm2 135M 8k Lc100K Mix1 Ep2"
+STARTER = Recommended(
+    {"temperature": 0.0, "max_tokens": 512},
+    "Halfbyte's choice for the starter model",
+    "You are a helpful AI assistant. Give short, direct answers.",
+)
 
 
 def read_recommended(path: Path) -> Recommended:
@@ -72,6 +87,8 @@ def _of_folder(folder: Path) -> Recommended:
 def _of_gguf(file: Path) -> Recommended:
     with FileSource(file) as source:
         metadata = read_gguf_header(source).metadata
+    if metadata.get("general.name") == STARTER_NAME:
+        return STARTER
     return _checked({ours: metadata.get(f"{METADATA}.{theirs}") for ours, theirs in IN_GGUF.items()}, METADATA)
 
 

@@ -60,16 +60,27 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Steering:
-    """A choice upon what holds without it: the model's recommendations and the settings."""
+    """A choice upon what holds without it: the model's recommendations and the settings.
+
+    ``instructed`` is the system prompt that was chosen; ``None``: none was, and empty: the model is told nothing.
+    """
 
     choice: Choice = Choice()
     recommended: Recommended = NOTHING
     settings: Settings = DEFAULTS
+    instructed: str | None = None
 
     def sampling(self) -> Sampling:
         """Return what the next answer is made with."""
         values = {name: self.value(name) for name in NUMBERS}
         return Sampling.from_record({**values, **self.choice.sampling})
+
+    @property
+    def system_prompt(self) -> str:
+        """What the model is told before a conversation that begins now."""
+        if self.instructed is not None:
+            return self.instructed
+        return self.settings["system_prompt"] or self.recommended.system_prompt
 
     @property
     def when_full(self) -> WhenFull:

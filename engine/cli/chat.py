@@ -24,13 +24,13 @@ def chat_once(checkpoint: Checkpoint, steering: Steering, prompt: str, as_json: 
     """Answer one prompt and end."""
     with Session(checkpoint, LoadOptions.from_settings(steering.settings)) as session:
         finish(session.load(), as_json)
-        conversation = Conversation(system_prompt=steering.settings["system_prompt"])
+        conversation = Conversation(system_prompt=steering.system_prompt)
         _answer(_turn(session, conversation, prompt, steering), as_json)
 
 
 def chat_on(checkpoint: Checkpoint, steering: Steering, as_json: bool) -> None:
     """Answer line after line until the input ends. A fault ends one answer and not the conversation."""
-    conversation = Conversation(system_prompt=steering.settings["system_prompt"])
+    conversation = Conversation(system_prompt=steering.system_prompt)
     with Session(checkpoint, LoadOptions.from_settings(steering.settings)) as session:
         finish(session.load(), as_json)
         show.errors.print(f"[bold]{checkpoint.title}[/]. {GREETING}")

@@ -20,7 +20,7 @@ from engine.cli.measure import measure_command
 from engine.cli.run import finish
 from engine.cli.serve import serve_command
 from engine.cli.servers import find_model, servers_group
-from engine.cli.steering import steering_of, steering_options, system_prompt_of
+from engine.cli.steering import steering_of, steering_options
 from engine.machine.job import ProbeJob
 from engine.machine.probe import probe
 from engine.recommend.rules import recommend
@@ -64,7 +64,7 @@ def suggest_command(model: str, context: int | None, as_json: bool) -> None:
 @halfbyte.command("chat")
 @click.argument("model", default="starter")
 @click.argument("prompt", required=False)
-@click.option("--system", help="System prompt. [default: the setting]")
+@click.option("--system", help="System prompt. [default: the setting, or the model's]")
 @click.option("--context", type=click.IntRange(256), help="Context in tokens. [default: the setting]")
 @steering_options
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
@@ -73,8 +73,8 @@ def chat_command(model: str, prompt: str | None, as_json: bool, **given: Any) ->
 
     What is not chosen here comes from your settings, then from the model's makers, then from Halfbyte's defaults.
     """
-    named_settings = {"system_prompt": system_prompt_of(given), "context_tokens": given.pop("context")}
-    values = settings.load().changed(**{name: value for name, value in named_settings.items() if value is not None})
+    context_tokens = given.pop("context")
+    values = settings.load().changed(**({} if context_tokens is None else {"context_tokens": context_tokens}))
     checkpoint = find_model(model)
     steering = steering_of(checkpoint, values, given)
     if prompt is None and not sys.stdin.isatty():

@@ -66,11 +66,11 @@ def steering_of(checkpoint: Checkpoint, settings: Settings, given: dict[str, Any
         if path := given.pop(name):
             choice = choice.with_value(name, _read(path))
     _one_form(choice)
-    return Steering(choice, read_recommended(checkpoint.path), settings)
+    return Steering(choice, read_recommended(checkpoint.path), settings, _instructed(given))
 
 
-def system_prompt_of(given: dict[str, Any]) -> str | None:
-    """Take the system prompt out of what the command line gave; ``None`` for the setting's."""
+def _instructed(given: dict[str, Any]) -> str | None:
+    """Take the system prompt out of what the command line gave; ``None`` where it gave none."""
     saved, text = given.pop("saved_prompt"), given.pop("system")
     return prompts().named(saved) if saved and text is None else text
 

@@ -18,7 +18,7 @@ def write_gguf(
     layers: int = 1,
     spoilt: float | None = None,
     width: int = WIDTH,
-    values: Mapping[str, int | float] | None = None,
+    values: Mapping[str, int | float | str] | None = None,
 ) -> Path:
     """Write a Llama at F16 without a vocabulary; ``spoilt`` takes the place of one weight; ``values`` are metadata."""
     from gguf import GGUFWriter
@@ -33,7 +33,8 @@ def write_gguf(
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_file_type(file_type)
     for key, value in (values or {}).items():
-        writer.add_int32(key, value) if isinstance(value, int) else writer.add_float32(key, value)
+        add_value = {int: writer.add_int32, float: writer.add_float32, str: writer.add_string}[type(value)]
+        add_value(key, value)
     random = np.random.RandomState(0)
 
     def add(name: str, *shape: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.catalog.generation import NOTHING, Recommended, read_recommended
+from engine.catalog.generation import NOTHING, STARTER_NAME, Recommended, read_recommended
 from engine.chat.presets import BUNDLED, LastChosen, presets
 from engine.chat.steering import NUMBERS, STOPS_LIMIT, Choice, Steering, sound
 from engine.errors import InvalidForm, NotFound, Refused
@@ -113,6 +113,23 @@ def test_a_gguf_file_says_it_in_its_metadata(tmp_path: Path) -> None:
     found = read_recommended(path)
     assert found.values == {"temperature": 0.6, "top_k": 20}
     assert found.source == "general.sampling"
+
+
+def test_the_starter_model_is_known_by_its_name_and_has_a_prompt_and_an_end(tmp_path: Path) -> None:
+    starter = read_recommended(write_gguf(tmp_path / "m.gguf", values={"general.name": STARTER_NAME}))
+    steering = Steering(recommended=starter)
+    assert steering.system_prompt.startswith("You are a helpful")
+    assert (steering.sampling().temperature, steering.sampling().max_tokens) == (0.0, 512)
+    assert steering.inherited("max_tokens") == (512, "model")
+    assert sound(starter.values) == starter.values
+
+
+def test_a_system_prompt_comes_from_the_first_that_has_one() -> None:
+    model = Recommended(system_prompt="Model.")
+    settings = DEFAULTS.changed(system_prompt="Settings.")
+    assert Steering(recommended=model).system_prompt == "Model."
+    assert Steering(recommended=model, settings=settings).system_prompt == "Settings."
+    assert Steering(recommended=model, settings=settings, instructed="").system_prompt == ""
 
 
 def test_presets_are_kept_beside_the_bundled_ones(tmp_path: Path) -> None:

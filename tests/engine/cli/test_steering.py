@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from engine import settings
 from engine.chat.presets import presets
 from engine.chat.prompts import prompts
 from engine.cli import main
+from engine.settings import DEFAULTS
 from tests.helpers.scripts import recorded, script
 
 
@@ -36,6 +38,14 @@ def test_a_saved_system_prompt_is_chosen_by_name(tmp_path: Path) -> None:
     model = script(tmp_path, chunks=["Arr"])
     assert main(["chat", str(model.path), "Well?", "--saved-prompt", "pirate"]) == 0
     assert recorded(model)[0]["messages"][0] == {"role": "system", "content": "Speak like a pirate."}
+
+
+def test_an_empty_system_prompt_is_told_nothing_though_the_settings_have_one(tmp_path: Path) -> None:
+    settings.save(DEFAULTS.changed(system_prompt="Be brief."))
+    model = script(tmp_path, chunks=["Yes"])
+    assert main(["chat", str(model.path), "Well?"]) == 0
+    assert main(["chat", str(model.path), "Well?", "--system", ""]) == 0
+    assert [request["messages"][0]["role"] for request in recorded(model)] == ["system", "user"]
 
 
 def test_a_form_is_read_from_its_file(tmp_path: Path) -> None:
