@@ -41,6 +41,25 @@ def record_of(plan: Plan, results: Mapping[str, Any], seconds: Mapping[str, floa
     }
 
 
+def projector_record(
+    plan: Plan, hashes: Mapping[str, str], made: Mapping[str, Any], seconds: Mapping[str, float], size_bytes: int
+) -> dict[str, Any]:
+    """Return the record of a projector: ``made`` is what the worker said, ``hashes`` are of the source's files."""
+    kept = ("sha256", "sees", "hears", "tensor_types", "peak_memory_bytes")
+    return {
+        **{name: made[name] for name in kept},
+        "size_bytes": size_bytes,
+        "source": {
+            "path": str(plan.source.path),
+            "stored_type": plan.source.stored_type,
+            "sha256": {Path(path).name: digest for path, digest in hashes.items()},
+        },
+        "versions": {"halfbyte": __version__, **toolchain.versions(), "cast_on": made["runs_on"]},
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": dict(seconds),
+    }
+
+
 def _records(results: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     return [result for result in results.values() if isinstance(result, Mapping)]
 

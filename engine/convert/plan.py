@@ -52,7 +52,8 @@ class Plan:
 
     ``output_type`` is what llama.cpp's converter is to write (``bf16``), "" where the source is a GGUF file. ``needs``
     is ``None`` where the model could not be read. ``problems`` are errors, each with its next step; ``notes`` are
-    sentences that do not stop anything.
+    sentences that do not stop anything. ``projector`` is the file for the part of the model that reads pictures or
+    sound; ``None`` where it has none, or where that file is there.
     """
 
     source: Source
@@ -65,6 +66,7 @@ class Plan:
     problems: tuple[EngineError, ...]
     notes: tuple[str, ...]
     options: Options = PLAIN
+    projector: Path | None = None
 
     @property
     def format(self) -> Format | None:
@@ -127,6 +129,7 @@ def plan(source: Path, format_id: str, target: Path, library: Library | None = N
             _vocabulary_bytes(looked_at),
             compares=options.compares,
         )
+        needed = replace(needed, disk_bytes=needed.disk_bytes + looked_at.projector_bytes)
         problems += _same_level(looked_at, recipe)
         problems += _room_problems(needed, target)
     return Plan(
@@ -140,6 +143,7 @@ def plan(source: Path, format_id: str, target: Path, library: Library | None = N
         tuple(problems),
         tuple(_notes(looked_at, recipe)),
         options,
+        _projector(looked_at, target),
     )
 
 
@@ -152,6 +156,12 @@ def plan_together(plans: Sequence[Plan]) -> tuple[Plan, ...]:
         return tuple(plans)
     full = DiskFull(needed_bytes, free_bytes, str(folder))
     return (replace(plans[0], problems=(full,)), *plans[1:])
+
+
+def _projector(source: Source, target: Path) -> Path | None:
+    """Return the name of a projector, by which llama.cpp's tools know one: the levels of a model share it."""
+    file = target.with_name(f"mmproj-{source.path.name}-F16.gguf")
+    return file if source.projector_bytes and not file.exists() else None
 
 
 def _with_options(recipe: Recipe, options: Options) -> Recipe:
@@ -238,6 +248,11 @@ def _notes(source: Source, recipe: Recipe | None) -> Iterator[str]:
         yield (
             "Without torch, some numbers of the tensors “ssm_a” differ in their last bit from those that "
             "llama.cpp's own script writes with torch."
+        )
+    if source.projector_bytes:
+        yield (
+            "This model also reads pictures or sound. That part of it is written beside it, as a file whose name "
+            "begins with “mmproj”."
         )
     if not facts.chat_template:
         yield "This model has no chat template: it continues text and was not made to chat."

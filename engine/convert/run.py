@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ from engine.catalog.checkpoint import Checkpoint
 from engine.convert import card
 from engine.convert.identity import identity_of
 from engine.convert.leftovers import adopted, journal_of, remove_leftovers, unfinished
-from engine.convert.outcome import explained, record_of
+from engine.convert.outcome import explained, projector_record, record_of
 from engine.convert.plan import PLAIN, Plan
 from engine.convert.recipes import recipe_for
 from engine.convert.room import GOES_ON, LOOK_AGAIN_S, OUT_OF_SPACE, waiting
-from engine.errors import Cancelled, DiskFull, EngineError, Refused, WorkerCrashed
+from engine.errors import Cancelled, DamagedFile, DiskFull, EngineError, Refused, UnsupportedModel, WorkerCrashed
 from engine.events import Event, Finished, Notice
 from engine.process.host import Request, Worker
 
@@ -106,6 +106,7 @@ class Conversions:
         if quantized:
             yield from self._quantize(quantized)
             yield from self._finish(quantized)
+        yield from self._project(makings[0].plan, makings[0].results["hash"])
 
     def _quantize(self, makings: Sequence[_Making]) -> Iterator[Event]:
         """Make all quantized levels in one pass; with an importance matrix, a file that can be run comes first."""
@@ -199,6 +200,34 @@ class Conversions:
             )
             yield from self._name(making)
 
+    def _project(self, plan: Plan, hashes: Mapping[str, str]) -> Iterator[Event]:
+        """Write the part that reads pictures or sound beside the model, which is whole and useful without it."""
+        target = plan.projector
+        if target is None or target.exists():
+            return
+        file = self._named(unfinished(target.parent))
+        making = _Making(plan, file, "")
+        try:
+            yield from self._step(
+                [making], "project", source=str(plan.source.path), file=str(file), model=str(plan.target)
+            )
+        except (UnsupportedModel, Refused, DamagedFile, WorkerCrashed) as error:
+            if self._cancelled:
+                raise
+            yield Notice(
+                f"The part that reads pictures or sound could not be made. {error.message} "
+                "The model itself is done, and chats about text.",
+                "warning",
+            )
+            _remove(file)
+            return
+        finally:
+            self._end_worker()
+        record = projector_record(plan, hashes, making.results["project"], making.seconds, file.stat().st_size)
+        yield from self._with_room(target.parent, lambda: records.write(target, record))
+        file.replace(target)
+        yield Notice(f"{target.name} beside it reads {_senses(record)}.")
+
     def _name(self, making: _Making) -> Iterator[Event]:
         """Give a checked file its name, last of all: what is listed is whole and has its record."""
         target = making.plan.target
@@ -289,6 +318,10 @@ def _wanted(making: _Making) -> dict[str, Any]:
         "recipe": dataclasses.asdict(making.plan.recipe),
         "identity": making.identity,
     }
+
+
+def _senses(record: Mapping[str, Any]) -> str:
+    return " and ".join(what for what, has in (("pictures", record["sees"]), ("sound", record["hears"])) if has)
 
 
 def _with_needs(error: DiskFull, plans: Sequence[Plan]) -> DiskFull:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,8 @@ GGUF_SOURCES = ("gguf-f32", "gguf-f16", "gguf-bf16", "gguf-q8_0")
 SENTENCEPIECE_ONLY = frozenset({"GemmaForCausalLM", "Gemma2ForCausalLM", "NemotronForCausalLM"})
 LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers")
 SMALL_VOCABULARY = 1 << 20
+# Layers of the part of a model that reads pictures or sound, as published models name them.
+SENSES = re.compile(r"(?:vision|visual|audio|encoder)\S*\.\d+\.")
 NUMBERS = frozenset({"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"})
 
 
@@ -32,7 +37,8 @@ NUMBERS = frozenset({"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8
 class Source:
     """A folder or a GGUF file. ``stored_type`` is what most of its bytes are stored in (``BF16``).
 
-    ``files`` hold the weights; ``problems`` say all that is wrong, each with its next step.
+    ``files`` hold the weights; ``problems`` say all that is wrong, each with its next step. ``projector_bytes`` is the
+    size at 16 bits of the part that reads pictures or sound; 0 where there is none, or none that can be converted.
     """
 
     path: Path
@@ -41,6 +47,7 @@ class Source:
     stored_type: str
     family: str
     problems: tuple[EngineError, ...]
+    projector_bytes: int = 0
 
     @property
     def is_gguf(self) -> bool:
@@ -99,7 +106,8 @@ def _folder(folder: Path, to_gguf: bool) -> Source:
             problems.append(error)
     if facts and config:
         problems += _size_problems(folder, config, facts)
-    return Source(folder, files, facts, _stored_type(tensors), _family(config), tuple(problems))
+    senses_bytes = _projector_bytes(config, tensors) if to_gguf else 0
+    return Source(folder, files, facts, _stored_type(tensors), _family(config), tuple(problems), senses_bytes)
 
 
 def _config(folder: Path, problems: list[EngineError]) -> dict[str, Any]:
@@ -110,13 +118,20 @@ def _config(folder: Path, problems: list[EngineError]) -> dict[str, Any]:
         return {}
 
 
-def _architecture(config: dict[str, Any]) -> str:
+def _architecture(config: dict[str, Any], part: str = "text_config") -> str:
     """Return the name that the converter chooses its class by (conversion/base.py, get_model_architecture)."""
-    for values in (config.get("text_config"), config):
+    for values in (config.get(part), config):
         names = values.get("architectures") if isinstance(values, dict) else None
         if isinstance(names, list) and names:
             return str(names[0])
     return ""
+
+
+def _projector_bytes(config: dict[str, Any], tensors: list[StoredTensor]) -> int:
+    with contextlib.suppress(EngineError):  # without a converter, which is told elsewhere
+        if _architecture(config, "vision_config") in toolchain.known_projectors():
+            return 2 * sum(prod(tensor.shape) for tensor in tensors if SENSES.search(tensor.name))
+    return 0
 
 
 def _family(config: dict[str, Any]) -> str:

@@ -41,12 +41,25 @@ def known_architectures() -> frozenset[str]:
 
     Raises :class:`PackageMissing` where this installation has no converter.
     """
+    return _table("TEXT_MODEL_MAP")
+
+
+@cache
+def known_projectors() -> frozenset[str]:
+    """Return the names of models that see or hear and of whose projector (mmproj) the converter has a class.
+
+    Raises :class:`PackageMissing` as :func:`known_architectures` does.
+    """
+    return _table("MMPROJ_MODEL_MAP")
+
+
+def _table(name: str) -> frozenset[str]:
     try:
         source = (UPSTREAM / "conversion" / "__init__.py").read_text("utf-8")
     except OSError as error:
         raise PackageMissing("llama.cpp's converter", reason="it is not part of this installation.") from error
     for statement in ast.parse(source).body:
-        if isinstance(statement, ast.AnnAssign) and ast.unparse(statement.target) == "TEXT_MODEL_MAP":
+        if isinstance(statement, ast.AnnAssign) and ast.unparse(statement.target) == name:
             assert statement.value is not None
             return frozenset(ast.literal_eval(statement.value))
     raise PackageMissing("llama.cpp's converter", reason="it has moved its table of architectures.")

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from engine.convert.methods.native import NativeLog, library, reason
 from engine.errors import DamagedFile, NotEnoughMemory
 
 
 def load(file: Path) -> dict[str, int]:
-    """Load a model with llama.cpp; return what it counts.
+    """Load a model with llama.cpp; return what it counts. Raises what :func:`opened` does."""
+    with opened(file) as model:
+        return _counts(library(), model, file)
+
+
+@contextlib.contextmanager
+def opened(file: Path) -> Iterator[Any]:
+    """Open a model with llama.cpp, for what its header says.
 
     No memory is taken for the weights, and they are not read: :mod:`engine.convert.methods.verify` has done that.
     Raises :class:`DamagedFile` and :class:`engine.errors.UnsupportedModel`.
@@ -28,7 +38,7 @@ def load(file: Path) -> dict[str, int]:
             raise NotEnoughMemory(file.stat().st_size, 0)
         raise reason(log.errors, file)
     try:
-        return _counts(binding, model, file)
+        yield model
     finally:
         binding.llama_model_free(model)
 
