@@ -54,8 +54,8 @@ class Recommended:
 NOTHING = Recommended()
 
 # The starter model, in whatever file or quantization, is known by the name in its metadata. Its template adds a system
-# prompt with which it answers "What is the capital of France?" without end, in French, at temperature 0; at 0.2, which
-# its makers sample with, every third seed still does. Greedily, with this prompt, the answer is a sentence.
+# prompt with which it answers "What is the capital of France?" without end, in French, at temperature 0; with ours, one
+# of three seeds still did at 0.2. Greedily, with ours, the answer is "The capital of France is Paris."
 STARTER_NAME = "Smollm2 135M 8k Lc100K Mix1 Ep2"
 STARTER = Recommended(
     {"temperature": 0.0, "max_tokens": 512},
