@@ -76,8 +76,9 @@ class NotEnoughMemory(EngineError):
             if largest_context
             else "Close other programs, or choose a smaller model or format."
         )
+        free = f"; {size(free_bytes)} are free" if needed_bytes or free_bytes else ""
         super().__init__(
-            f"{needs}; {size(free_bytes)} are free.",
+            f"{needs}{free}.",
             hint,
             needed_bytes=needed_bytes,
             free_bytes=free_bytes,

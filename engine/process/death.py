@@ -25,9 +25,12 @@ _STATUSES = {
     0xC000001D: "its code uses an instruction that this processor lacks",
 }
 
-# What C++, ggml, CUDA and Python print when an allocation fails.
+# What CUDA and its libraries say when the GPU is full (seen with cuBLAS and cuSOLVER of CUDA 13.0), and what C++, ggml
+# and Python print when an allocation fails.
+_GPU = r"CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|cusolverDnCreate"
+_OUT_OF_GPU_MEMORY = re.compile(_GPU, re.IGNORECASE)
 _OUT_OF_MEMORY = re.compile(
-    r"std::bad_alloc|out of memory|failed to allocate|unable to allocate|cannot allocate memory|MemoryError",
+    r"std::bad_alloc|out of memory|failed to allocate|unable to allocate|cannot allocate memory|MemoryError|" + _GPU,
     re.IGNORECASE,
 )
 
@@ -52,7 +55,10 @@ def was_memory(exit_code: int, log: str, kills_before: int) -> bool:
     return bool(_OUT_OF_MEMORY.search("\n".join(log.splitlines()[-40:])))
 
 
-def memory_error() -> NotEnoughMemory:
+def memory_error(log: str) -> NotEnoughMemory:
+    """Return what to say of it, by the last lines: the GPU's memory, of which nothing is known here, or the computer's."""
+    if _OUT_OF_GPU_MEMORY.search("\n".join(log.splitlines()[-40:])):
+        return NotEnoughMemory(0, 0, where="GPU memory")
     return NotEnoughMemory(0, psutil.virtual_memory().available)
 
 

@@ -248,7 +248,7 @@ class _Process:
         log = "\n".join(self.log)
         code = self.popen.returncode
         if not self._reason and death.was_memory(code, log, self._memory_before):
-            return death.memory_error()
+            return death.memory_error(log)
         return WorkerCrashed(code, log, doing, self._reason or death.in_words(code))
 
     def _read(self, stderr: threading.Thread) -> None:
