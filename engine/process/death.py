@@ -56,7 +56,7 @@ def was_memory(exit_code: int, log: str, kills_before: int) -> bool:
 
 
 def memory_error(log: str) -> NotEnoughMemory:
-    """Return what to say of it, by the last lines: the GPU's memory, of which nothing is known here, or the computer's."""
+    """Return what to say of it: by the last lines, the GPU's memory ran out (how much it has is not known), or ours."""
     if _OUT_OF_GPU_MEMORY.search("\n".join(log.splitlines()[-40:])):
         return NotEnoughMemory(0, 0, where="GPU memory")
     return NotEnoughMemory(0, psutil.virtual_memory().available)
