@@ -62,9 +62,15 @@ def remove_leftovers(folder: Path) -> None:
     for path, process, key in _unfinished_in(folder):
         with contextlib.suppress(OSError):
             alive = _is_in_use(path, process)
-            resumable = len(key) == _RESUMABLE and time.time() - path.stat().st_mtime < KEPT_S
+            recent = time.time() - path.stat().st_mtime < KEPT_S
+            resumable = len(key) == _RESUMABLE and recent and _is_told_how_far(path)
             if not alive and not resumable:
                 remove(path)
+
+
+def _is_told_how_far(path: Path) -> bool:
+    """Tell whether what lies there says itself how far it is: a file without its journal has only begun."""
+    return path.is_dir() or path.name.endswith(JOURNAL) or journal_of(path).exists()
 
 
 def remove(path: Path) -> None:

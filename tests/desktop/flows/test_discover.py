@@ -50,7 +50,7 @@ class Window:
         self.plans = []
         self.flow.download_wanted.connect(self.plans.append)
         for widget in (self.page, self.card):
-            qtbot.addWidget(widget)
+            qtbot.addWidget(widget, before_close_func=lambda _: self.jobs.close())
         self.page.resize(1100, 900)
         self.page.show()
 
@@ -260,7 +260,7 @@ def test_reading_is_stopped(window, qtbot, served):
     qtbot.waitUntil(lambda: window.page.model.stop.isVisible())
     press(window.page.model.stop)
     assert window.has_read()
-    qtbot.wait(500)
+    qtbot.waitUntil(lambda: not window.jobs.running)
     assert not window.page.model.ways.isVisible()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.convert.leftovers import adopted, journal_of, remove_leftovers, unfinished
+from engine.convert.leftovers import adopted, adopted_folder, journal_of, remove_leftovers, unfinished
 
 KEY = "0123456789abcdef"
 
@@ -28,7 +28,8 @@ def test_what_nobody_finishes_is_removed_and_nothing_else(tmp_path: Path, dead: 
         tmp_path / "model.gguf",
         tmp_path / "model.gguf.part",  # somebody else's
         tmp_path / "converting-x-00c0ffee.part",
-        tmp_path / f"converting-{dead}-{KEY}.part",  # somebody may go on with it
+        half := tmp_path / f"converting-{dead}-{KEY}.part",  # somebody may go on with it
+        journal_of(half),
     ]
     for path in (orphan, *kept):
         path.write_bytes(b"")
@@ -44,6 +45,24 @@ def test_what_nobody_went_on_with_for_a_week_is_removed(tmp_path: Path, dead: in
     os.utime(path, (long_ago, long_ago))
     remove_leftovers(tmp_path)
     assert not path.exists()
+
+
+def test_what_died_before_its_journal_is_removed(tmp_path: Path, dead: int) -> None:
+    begun = tmp_path / f"converting-{dead}-{KEY}.part"
+    begun.write_bytes(b"")
+    remove_leftovers(tmp_path)
+    assert not begun.exists()
+
+
+def test_a_folder_of_finished_layers_is_kept_and_taken_over(tmp_path: Path, dead: int) -> None:
+    left = tmp_path / f"converting-{dead}-{KEY}.part"
+    left.mkdir()
+    (left / "layer").write_bytes(b"0")
+    remove_leftovers(tmp_path)
+    own = adopted_folder(tmp_path, KEY)
+    assert (own / "layer").read_bytes() == b"0"
+    assert not left.exists()
+    assert adopted_folder(tmp_path, "fedcba9876543210").name.endswith("-fedcba9876543210.part")
 
 
 def test_a_dead_process_is_succeeded(tmp_path: Path, dead: int) -> None:
