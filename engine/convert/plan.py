@@ -5,7 +5,6 @@ Made from headers alone, in the caller's process, before a byte is written.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +14,12 @@ from engine import settings
 from engine.catalog.library import Library
 from engine.convert import estimates, toolchain
 from engine.convert.estimates import Needs
+from engine.convert.places import room_problems, write_problems
 from engine.convert.recipes import FOR_FEW_VALUES, NEED_IMATRIX, Recipe, recipe_for
 from engine.convert.source import Source, inspect
-from engine.errors import DiskFull, EngineError, NotEnoughMemory, NotFound, Refused
+from engine.errors import DiskFull, EngineError, NotFound, Refused
 from engine.formats import Format, format_named
-from engine.machine import cpu, disks, memory
+from engine.machine import cpu, disks
 from engine.machine.sources import Live, Unavailable
 
 VERIFIED_TOKENIZERS = frozenset({"llama"})  # families of which a real model is converted in our tests
@@ -131,7 +131,7 @@ def plan(source: Path, format_id: str, target: Path, library: Library | None = N
         )
         needed = replace(needed, disk_bytes=needed.disk_bytes + looked_at.projector_bytes)
         problems += _same_level(looked_at, recipe)
-        problems += _room_problems(needed, target)
+        problems += room_problems(needed, target)
     return Plan(
         looked_at,
         recipe,
@@ -200,9 +200,7 @@ def _target_problems(source: Source, target: Path) -> Iterator[EngineError]:
         same = source.path.exists() and target.samefile(source.path)
         what = "is the model that is to be converted" if same else "exists already"
         yield Refused(f"{target} {what}.", "Choose another name, or delete that file first.")
-    folder = disks.existing(target.parent)
-    if not os.access(folder, os.W_OK):
-        yield Refused(f"Nothing may be written in {folder}.", "Choose another folder.")
+    yield from write_problems(target)
 
 
 def _same_level(source: Source, recipe: Recipe) -> Iterator[EngineError]:
@@ -214,16 +212,6 @@ def _same_level(source: Source, recipe: Recipe) -> Iterator[EngineError]:
         yield Refused(
             f"{source.path.name} is Q8_0; at {recipe.level} it would only be larger.", "Choose a smaller format."
         )
-
-
-def _room_problems(needed: Needs, target: Path) -> Iterator[EngineError]:
-    folder = disks.existing(target.parent)
-    free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < needed.disk_bytes:
-        yield DiskFull(needed.disk_bytes, free_bytes, str(folder))
-    available_bytes = memory.read(Live()).available_bytes
-    if available_bytes < needed.memory_bytes:
-        yield NotEnoughMemory(needed.memory_bytes, available_bytes)
 
 
 def _notes(source: Source, recipe: Recipe | None) -> Iterator[str]:

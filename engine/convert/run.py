@@ -19,11 +19,9 @@ from engine.convert.outcome import explained, projector_record, record_of
 from engine.convert.plan import PLAIN, Plan
 from engine.convert.recipes import recipe_for
 from engine.convert.room import GOES_ON, LOOK_AGAIN_S, OUT_OF_SPACE, waiting
-from engine.errors import Cancelled, DamagedFile, DiskFull, EngineError, Refused, UnsupportedModel, WorkerCrashed
+from engine.convert.steps import Steps
+from engine.errors import DamagedFile, DiskFull, EngineError, Refused, UnsupportedModel, WorkerCrashed
 from engine.events import Event, Finished, Notice
-from engine.process.host import Request, Worker
-
-DOING = "the conversion"
 
 
 @dataclass(slots=True)
@@ -50,19 +48,13 @@ class Conversions:
         assert plans, "there is nothing to convert"
         assert len({plan.source.path for plan in plans}) == 1, "several sources"
         self.plans = tuple(plans)
-        self._cancelled = False
-        self._worker: Worker | None = None
-        self._request: Request | None = None
+        self._steps = Steps()
         self._layouts: list[Path] = []  # there for moments, and of no use later
         self._temporary: list[Path] = []
 
     def cancel(self) -> None:
         """Stop at once: native code asks nobody, so its process is ended."""
-        self._cancelled = True
-        request, worker = self._request, self._worker
-        if request and worker:
-            request.cancel()
-            worker.kill()
+        self._steps.cancel()
 
     def __iter__(self) -> Iterator[Event]:
         """Raise the plans' first problem, the error of a step, or :class:`Cancelled`."""
@@ -77,7 +69,7 @@ class Conversions:
         resumable = False
         try:
             yield from map(Notice, dict.fromkeys(note for plan in self.plans for note in plan.notes))
-            yield from self._steps(makings)
+            yield from self._carry_out(makings)
         except DiskFull as error:
             raise _with_needs(error, self.plans) from error
         except WorkerCrashed:
@@ -87,7 +79,7 @@ class Conversions:
             ours = [*(making.file for making in makings), *self._temporary, *self._layouts]
             raise explained(error, self.plans[0], ours) from error
         finally:
-            self._end_worker()
+            self._steps.end_worker()
             _remove(*self._layouts, *(() if resumable else (*self._temporary, *_files_of(makings))))
             for folder, new_folder in new_folders:
                 _remove_empty(folder, new_folder)
@@ -97,7 +89,7 @@ class Conversions:
         identity = identity_of(plan)
         return _Making(plan, adopted(plan.target.parent, identity[:16]), identity)
 
-    def _steps(self, makings: Sequence[_Making]) -> Iterator[Event]:
+    def _carry_out(self, makings: Sequence[_Making]) -> Iterator[Event]:
         """Make what the converter writes by itself one by one, and all quantized levels together."""
         for making in (making for making in makings if not making.plan.quantizes):
             yield from self._make([making])
@@ -131,7 +123,7 @@ class Conversions:
             target=str(imatrix),
             threads=plan.threads,
         )
-        self._end_worker()
+        self._steps.end_worker()
         yield from self._make(makings, source, imatrix)
         yield from self._compare(makings, source)
 
@@ -154,7 +146,7 @@ class Conversions:
             format_ids=[making.plan.recipe.format_id for making in makings if making.plan.recipe],
             threads=plan.threads,
         )
-        self._end_worker()
+        self._steps.end_worker()
         for making, found in zip(makings, makings[0].results["compare"], strict=False):
             making.results["agreement"] = found
 
@@ -183,7 +175,7 @@ class Conversions:
             threads=plan.threads,
             imatrix=str(imatrix or ""),
         )
-        self._end_worker()  # its memory comes back before the next step asks for its own
+        self._steps.end_worker()  # its memory comes back before the next step asks for its own
 
     def _finish(self, makings: Sequence[_Making]) -> Iterator[Event]:
         """Check each file, give it its name, and write its record and its card beside it."""
@@ -212,7 +204,7 @@ class Conversions:
                 [making], "project", source=str(plan.source.path), file=str(file), model=str(plan.target)
             )
         except (UnsupportedModel, Refused, DamagedFile, WorkerCrashed) as error:
-            if self._cancelled:
+            if self._steps.cancelled:
                 raise
             yield Notice(
                 f"The part that reads pictures or sound could not be made. {error.message} "
@@ -222,7 +214,7 @@ class Conversions:
             _remove(file)
             return
         finally:
-            self._end_worker()
+            self._steps.end_worker()
         record = projector_record(plan, hashes, making.results["project"], making.seconds, file.stat().st_size)
         yield from self._with_room(target.parent, lambda: records.write(target, record))
         file.replace(target)
@@ -242,19 +234,10 @@ class Conversions:
 
     def _step(self, makings: Sequence[_Making], do: str, **arguments: Any) -> Iterator[Event]:
         """Run one step in the worker; its result and its seconds are kept with all files that it made."""
-        if self._cancelled:
-            raise Cancelled(_title(DOING))
-        start_s = time.monotonic()
-        self._worker = self._worker or Worker("engine.convert.worker", doing=DOING)
-        self._request = self._worker.ask(do, **arguments)
-        if self._cancelled:  # between the first look and the request
-            self.cancel()
-        for event in self._request:
-            if not isinstance(event, Finished):
-                yield event
+        result, seconds = yield from self._steps.run(do, **arguments)
         for making in makings:
-            making.results[do] = self._request.result
-            making.seconds[do] = round(time.monotonic() - start_s, 3)
+            making.results[do] = result
+            making.seconds[do] = seconds
 
     def _with_room(self, folder: Path, write: Callable[[], None]) -> Iterator[Event]:
         """Write a small file; while the disk is full, wait."""
@@ -269,8 +252,7 @@ class Conversions:
             if not told:
                 told = True
                 yield Notice(waiting(folder), "warning")
-            if self._cancelled:
-                raise Cancelled(_title(DOING))
+            self._steps.check()
             time.sleep(LOOK_AGAIN_S)
         if told:
             yield Notice(GOES_ON)
@@ -278,12 +260,6 @@ class Conversions:
     def _named(self, file: Path) -> Path:
         self._temporary.append(file)
         return file
-
-    def _end_worker(self) -> None:
-        worker, self._worker, self._request = self._worker, None, None
-        if worker:
-            worker.kill()
-            worker.close()
 
 
 class Conversion:
@@ -328,10 +304,6 @@ def _with_needs(error: DiskFull, plans: Sequence[Plan]) -> DiskFull:
     """Say how much is needed: the step that failed only knows that it was too much."""
     needed_bytes = sum(plan.needs.disk_bytes for plan in plans if plan.needs)
     return DiskFull(needed_bytes, error.details["free_bytes"], str(plans[0].target.parent)) if needed_bytes else error
-
-
-def _title(doing: str) -> str:
-    return doing[:1].upper() + doing[1:]
 
 
 def _files_of(makings: Sequence[_Making]) -> list[Path]:

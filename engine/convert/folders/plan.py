@@ -5,8 +5,6 @@ Made from headers alone, in the caller's process, before a byte is written.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -17,10 +15,11 @@ from engine.catalog.headers.shards import INDEX
 from engine.catalog.library import Library
 from engine.convert.estimates import HASH_BYTES_S, START_S, Needs
 from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe
+from engine.convert.places import room_problems, write_problems
 from engine.convert.source import Source, inspect
-from engine.errors import DiskFull, EngineError, NotEnoughMemory, NotFound, PackageMissing, Refused
+from engine.errors import EngineError, NotFound, PackageMissing, Refused
 from engine.formats import FORMATS, Format, ModelFacts
-from engine.machine import disks, memory, nvidia
+from engine.machine import nvidia
 from engine.machine.sources import Live
 from engine.recommend.weights import group_size, tensors_in
 
@@ -91,7 +90,7 @@ def folder_plan(
     ]
     needed = _needs(looked_at, recipe, has_card) if looked_at.facts and looked_at.path.is_dir() else None
     if needed:
-        problems += _room_problems(needed, target)
+        problems += room_problems(needed, target)
     library = library or Library(settings.load().models_folder)
     notes = tuple(_notes(looked_at, recipe, has_card))
     return FolderPlan(looked_at, recipe, target, library, needed, tuple(problems), notes, options)
@@ -136,9 +135,7 @@ def _package_problems(recipe: FolderRecipe) -> Iterator[EngineError]:
 def _target_problems(target: Path) -> Iterator[EngineError]:
     if target.exists():
         yield Refused(f"{target} exists already.", "Choose another name, or delete that folder first.")
-    folder = disks.existing(target.parent)
-    if not os.access(folder, os.W_OK):
-        yield Refused(f"Nothing may be written in {folder}.", "Choose another folder.")
+    yield from write_problems(target)
 
 
 def _needs(source: Source, recipe: FolderRecipe, has_card: bool) -> Needs:
@@ -161,16 +158,6 @@ def _beside_bytes(source: Source) -> int:
     """Return what is copied beside the weights: tokenizer, templates, licence."""
     beside = [file for file in source.path.iterdir() if file.is_file() and file not in source.files]
     return SMALL_FILES_BYTES + sum(file.stat().st_size for file in beside)
-
-
-def _room_problems(needed: Needs, target: Path) -> Iterator[EngineError]:
-    folder = disks.existing(target.parent)
-    free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < needed.disk_bytes:
-        yield DiskFull(needed.disk_bytes, free_bytes, str(folder))
-    available_bytes = memory.read(Live()).available_bytes
-    if available_bytes < needed.memory_bytes:
-        yield NotEnoughMemory(needed.memory_bytes, available_bytes)
 
 
 def _notes(source: Source, recipe: FolderRecipe, has_card: bool) -> Iterator[str]:

@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import json
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -19,12 +18,10 @@ from engine.catalog import records
 from engine.convert.folders import card
 from engine.convert.folders.plan import PACKAGES, FolderPlan
 from engine.convert.leftovers import adopted_folder, remove_leftovers, unfinished
-from engine.errors import Cancelled, Refused, WorkerCrashed
+from engine.convert.steps import Steps
+from engine.errors import Refused, WorkerCrashed
 from engine.events import Event, Finished, Notice
-from engine.process.host import Request, Worker
 from engine.texts import texts
-
-DOING = "the conversion"
 
 
 class FolderConversion:
@@ -36,19 +33,13 @@ class FolderConversion:
 
     def __init__(self, plan: FolderPlan) -> None:
         self.plan = plan
-        self._cancelled = False
-        self._worker: Worker | None = None
-        self._request: Request | None = None
+        self._steps = Steps()
         self._results: dict[str, Any] = {}
         self._seconds: dict[str, float] = {}
 
     def cancel(self) -> None:
         """Stop at once: native code asks nobody, so its process is ended."""
-        self._cancelled = True
-        request, worker = self._request, self._worker
-        if request and worker:
-            request.cancel()
-            worker.kill()
+        self._steps.cancel()
 
     def __iter__(self) -> Iterator[Event]:
         """Raise the plan's first problem, the error of a step, or :class:`Cancelled`."""
@@ -65,13 +56,13 @@ class FolderConversion:
         resumable = False
         try:
             yield from map(Notice, plan.notes)
-            yield from self._steps(folder, layers)
+            yield from self._carry_out(folder, layers)
             self._name(folder)
         except WorkerCrashed:
             resumable = True
             raise
         finally:
-            self._end_worker()
+            self._steps.end_worker()
             shutil.rmtree(folder, ignore_errors=True)
             if not resumable:
                 shutil.rmtree(layers, ignore_errors=True)
@@ -80,7 +71,7 @@ class FolderConversion:
                     parent.rmdir()
         yield Finished(plan.library.entry_at(plan.target))
 
-    def _steps(self, folder: Path, layers: Path) -> Iterator[Event]:
+    def _carry_out(self, folder: Path, layers: Path) -> Iterator[Event]:
         """Pack, compare, and hash; memory comes back before the next step asks for its own."""
         plan = self.plan
         source = str(plan.source.path)
@@ -93,10 +84,10 @@ class FolderConversion:
             recipe=dataclasses.asdict(plan.recipe),
             texts=[str(text) for text in plan.options.calibration],
         )
-        self._end_worker()
+        self._steps.end_worker()
         shutil.rmtree(layers, ignore_errors=True)  # the folder is written: their room is free again
         yield from self._step("fidelity", original=source, result=str(folder), format_id=plan.recipe.format_id)
-        self._end_worker()
+        self._steps.end_worker()
         weights = sorted(folder.glob("*.safetensors"))
         yield from self._step("hash", files=[str(file) for file in (*plan.source.files, *weights)])
 
@@ -134,24 +125,7 @@ class FolderConversion:
         }
 
     def _step(self, do: str, **arguments: Any) -> Iterator[Event]:
-        if self._cancelled:
-            raise Cancelled(DOING.capitalize())
-        start_s = time.monotonic()
-        self._worker = self._worker or Worker("engine.convert.worker", doing=DOING)
-        self._request = self._worker.ask(do, **arguments)
-        if self._cancelled:  # between the first look and the request
-            self.cancel()
-        for event in self._request:
-            if not isinstance(event, Finished):
-                yield event
-        self._results[do] = self._request.result
-        self._seconds[do] = round(time.monotonic() - start_s, 3)
-
-    def _end_worker(self) -> None:
-        worker, self._worker, self._request = self._worker, None, None
-        if worker:
-            worker.kill()
-            worker.close()
+        self._results[do], self._seconds[do] = yield from self._steps.run(do, **arguments)
 
 
 def identity_of(plan: FolderPlan) -> str:

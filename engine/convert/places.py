@@ -1,0 +1,31 @@
+"""Whether a result can be where it is to be: what stands in the way, for the plans of all formats."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.convert.estimates import Needs
+from engine.errors import DiskFull, EngineError, NotEnoughMemory, Refused
+from engine.machine import disks, memory
+from engine.machine.sources import Live
+
+
+def write_problems(target: Path) -> Iterator[EngineError]:
+    """Yield why nothing may be written where ``target`` is to lie."""
+    folder = disks.existing(target.parent)
+    if not os.access(folder, os.W_OK):
+        yield Refused(f"Nothing may be written in {folder}.", "Choose another folder.")
+
+
+def room_problems(needed: Needs, target: Path) -> Iterator[EngineError]:
+    """Yield what the disk of ``target`` and the memory lack."""
+    folder = disks.existing(target.parent)
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < needed.disk_bytes:
+        yield DiskFull(needed.disk_bytes, free_bytes, str(folder))
+    available_bytes = memory.read(Live()).available_bytes
+    if available_bytes < needed.memory_bytes:
+        yield NotEnoughMemory(needed.memory_bytes, available_bytes)
