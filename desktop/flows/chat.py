@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ class ChatFlow(QObject):
         self._page = page
         self._notice = ""
         self._panel = page.panel
-        self._deleted: int | None = None
+        self._undo: Callable[[], None] | None = None  # of what was told last
         self._wire()
 
     def start(self) -> None:
@@ -110,16 +112,33 @@ class ChatFlow(QObject):
         if self._page.room.entry and self._page.room.entry.id == conversation_id:
             self._page.room.forget()
             self._page.begin_anew()
-        self._deleted = conversation_id
         self.store.delete(conversation_id)
-        self._page.show_deleted(title_of(entry))
+        self._offer_undo(f"“{title_of(entry)}” was deleted.", partial(self._undelete, conversation_id))
+
+    @Slot(list, str)
+    def _on_dissolve(self, conversation_ids: list[int], folder: str) -> None:
+        self.store.move(conversation_ids, "")
+        self._offer_undo(f"The folder “{folder}” was dissolved.", partial(self._gather, conversation_ids, folder))
+
+    def _offer_undo(self, sentence: str, undo: Callable[[], None]) -> None:
+        self._undo = undo
+        self._page.show_undoable(sentence)
 
     @Slot()
     def _on_undo(self) -> None:
-        if self._deleted is not None:
-            self.store.undelete(self._deleted)
-            self.store.load(self._deleted)
-            self._deleted = None
+        undo, self._undo = self._undo, None
+        if undo:
+            undo()
+
+    def _undelete(self, conversation_id: int) -> None:
+        self.store.undelete(conversation_id)
+        self.store.load(conversation_id)
+
+    def _gather(self, conversation_ids: list[int], folder: str) -> None:
+        """Put conversations back into their folder; those that were put into another meanwhile stay there."""
+        found = (self.store.entry(each) for each in conversation_ids)
+        self.store.move([entry.id for entry in found if entry and not entry.folder], folder)
+        self._panel.folders.choose(folder)
 
     # Files
 
@@ -189,13 +208,14 @@ class ChatFlow(QObject):
         page.room.said.connect(store.touch)
         page.room.titled.connect(store.rename)
         page.room.steered.connect(self._on_steered)
-        page.undelete_wanted.connect(self._on_undo)
+        page.undo_wanted.connect(self._on_undo)
         panel.opened.connect(self._on_open)
         panel.search_wanted.connect(store.search)
         panel.rename_wanted.connect(store.rename)
         panel.pin_wanted.connect(self._on_pin)
         panel.archive_wanted.connect(self._on_archive)
         panel.move_wanted.connect(store.move)
+        panel.dissolve_wanted.connect(self._on_dissolve)
         panel.delete_wanted.connect(self._on_delete)
         panel.export_wanted.connect(self._on_export)
         panel.import_wanted.connect(self._on_import)

@@ -40,11 +40,12 @@ _OBSTACLES = {"empty": "Choose a model first", "loading": "The model is being lo
 class ChatPage(ChatFrame):
     """Show a :class:`ChatRoom`, and at its left the kept conversations, which :mod:`desktop.flows.chat` joins to it.
 
-    ``way_chosen`` tells a fault's button that leads to another page, ``undelete_wanted`` the wish to undo a deletion.
+    ``way_chosen`` tells a fault's button that leads to another page, ``undo_wanted`` the wish to undo what
+    :meth:`show_undoable` told.
     """
 
     way_chosen = Signal(object)
-    undelete_wanted = Signal()
+    undo_wanted = Signal()
 
     def __init__(self, jobs: Jobs, settings: Settings) -> None:
         super().__init__(self._make_view)
@@ -150,11 +151,11 @@ class ChatPage(ChatFrame):
     def bring_back(self) -> None:
         if self.room.keeps:
             self.strip.hide()
-            self.undelete_wanted.emit()
+            self.undo_wanted.emit()
         else:
             self.room.bring_back()
             self._show_tree()
-            self.focus_first()
+        self.focus_first()
 
     def leave(self) -> None:
         """End the answer that comes: another conversation is about to be shown."""
@@ -185,8 +186,9 @@ class ChatPage(ChatFrame):
         if message_id in self._shown:
             self.transcript.bring(self._shown.index(message_id))
 
-    def show_deleted(self, title: str) -> None:
-        self.strip.show_sentence(f"“{title}” was deleted.")
+    def show_undoable(self, sentence: str) -> None:
+        """Tell what was done with kept conversations, and offer to undo it."""
+        self.strip.show_sentence(sentence)
 
     def _show_tree(self) -> None:
         """Show the room's conversation from its end."""

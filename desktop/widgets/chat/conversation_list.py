@@ -30,8 +30,8 @@ class ConversationList(QFrame):
     """Show what it is given, and tell what the person wants done; ids are a conversation's.
 
     ``opened`` carries an :class:`Entry` or a :class:`Hit`, ``archive_wanted`` and ``pin_wanted`` (id, whether),
-    ``export_wanted`` (id, form; no id is all of them), ``move_wanted`` (ids, folder; "" is none), ``left`` comes when
-    the person is done with the panel.
+    ``export_wanted`` (id, form; no id is all of them), ``move_wanted`` (ids, folder; "" is none), ``dissolve_wanted``
+    (ids of all in a folder, its name), ``left`` comes when the person is done with the panel.
     """
 
     opened = Signal(object)
@@ -41,6 +41,7 @@ class ConversationList(QFrame):
     archive_wanted = Signal(object, bool)
     delete_wanted = Signal(object)
     move_wanted = Signal(list, str)
+    dissolve_wanted = Signal(list, str)
     export_wanted = Signal(object, str)
     import_wanted = Signal()
     left = Signal()
@@ -196,6 +197,9 @@ class ConversationList(QFrame):
     def _move(self, ids: list[int], folder: str, _checked: bool = False) -> None:
         self.move_wanted.emit(ids, folder)
 
+    def _dissolve(self, ids: list[int], folder: str, _checked: bool = False) -> None:
+        self.dissolve_wanted.emit(ids, folder)
+
     def _ask_folder(self, title: str, name: str, ids: list[int], _checked: bool = False) -> None:
         dialog = FolderDialog(title, name, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -232,7 +236,7 @@ class ConversationList(QFrame):
             ids = self._ids_in_folder()
             menu.addSeparator()
             rename = menu.addAction("Rename folder…", partial(self._ask_folder, "Rename folder", self.folder, ids))
-            dissolve = menu.addAction("Dissolve folder", partial(self._move, ids, ""))
+            dissolve = menu.addAction("Dissolve folder", partial(self._dissolve, ids, self.folder))
             dissolve.setToolTip("The conversations stay, in no folder.")
             for action in (rename, dissolve):
                 action.setEnabled(self.rows.editable)

@@ -90,6 +90,24 @@ def test_a_renamed_folder_stays_in_sight(sorted_):
     assert len(sorted_.titles) == 2
 
 
+def test_a_dissolved_folder_can_be_brought_back(sorted_):
+    panel, strip = sorted_.page.panel, sorted_.page.strip
+    act(panel.menu_of(entry_of(sorted_, "Nibbles")), "Sizes & units")
+    panel.folders.choose("Sizes & units")
+    act(panel.menu(), "Dissolve folder")
+    assert strip.words.text() == "The folder “Sizes & units” was dissolved."
+    sorted_.flow.store.move([entry_of(sorted_, "Nibbles").id], "Elsewhere")
+    sorted_.click(strip.undo)
+    assert not strip.isVisible()
+    assert panel.folder == "Sizes & units"
+    assert sorted_.titles == ["Bytes"]
+    sorted_.restart()
+    assert {entry.title: entry.folder for entry in sorted_.flow.store.entries} == {
+        "Bytes": "Sizes & units",
+        "Nibbles": "Elsewhere",
+    }
+
+
 def test_a_name_that_is_too_long_is_refused(stored, kept):
     act(kept.page.panel.menu_of(entry_of(kept, "Bytes")), "New folder…")
     dialog = kept.page.panel.findChild(FolderDialog)
