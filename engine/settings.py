@@ -125,7 +125,7 @@ TABLE: dict[str, Setting] = {
             4.0,
             "Kept prompts",
             "How much of the disk read conversations may take, so that one that is opened again need not be read "
-            "again. The oldest go first; 0: none are kept.",
+            "again. The oldest go first; 0: none are kept, and those that are there are deleted.",
             (),
             0.0,
             1000.0,

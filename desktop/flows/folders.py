@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QUrl, Slot
+from PySide6.QtCore import QObject, QTimer, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
 
 from desktop import logs
@@ -17,10 +17,19 @@ from desktop.models.machine_words import as_text
 from desktop.pages.settings import SettingsPage
 from engine.machine.facts import Machine
 from engine.paths import folders
+from engine.quantities import size
+from engine.runtime import kept_prompts
+from engine.settings import Settings
+
+THINKING_MS = 1500  # a value is gone through on the way to another by the arrows of its field
+_KEPT = "kept_prompts_gb"
 
 
 class FoldersFlow(QObject):
-    """Measures the folders whenever they come into sight, and cleans them."""
+    """Measures the folders whenever they come into sight, and cleans them.
+
+    Kept prompts that are above a lower limit are deleted a moment after it was chosen.
+    """
 
     def __init__(self, state: State, page: SettingsPage) -> None:
         super().__init__(state)
@@ -31,6 +40,14 @@ class FoldersFlow(QObject):
         self._collecting = Latest(state.jobs)
         self._collecting.finished.connect(page.about.copy_text)
         self._collecting.failed.connect(page.show_error)
+        self._kept = page.rows[_KEPT]
+        self._limit_gb = state.settings[_KEPT]
+        self._trimming = Latest(state.jobs)
+        self._trimming.finished.connect(self._on_trimmed)
+        self._trimming.failed.connect(page.show_error)
+        self._thinking = QTimer(self, singleShot=True, interval=THINKING_MS)
+        self._thinking.timeout.connect(self._trim)
+        page.changed.connect(self._on_settings)
         page.folders.look_wanted.connect(self.measure)
         page.folders.open_wanted.connect(self._open)
         page.folders.clean_wanted.connect(self._clean)
@@ -48,6 +65,23 @@ class FoldersFlow(QObject):
     def _clean(self, folder: AppFolder) -> None:
         thread = self._state.jobs.start(Call(clean, folder))
         thread.finished.connect(self.measure)
+
+    @Slot(object)
+    def _on_settings(self, settings: Settings) -> None:
+        if settings[_KEPT] != self._limit_gb:
+            self._limit_gb = settings[_KEPT]
+            self._kept.tell("")
+            self._thinking.start()
+
+    @Slot()
+    def _trim(self) -> None:
+        self._trimming.start(Call(kept_prompts.trim, int(self._limit_gb * 1e9)))
+
+    @Slot(object)
+    def _on_trimmed(self, freed_bytes: int) -> None:
+        if freed_bytes:
+            self._kept.tell(f"{size(freed_bytes)} of kept prompts were deleted.")
+            self.measure()
 
     @Slot()
     def _collect(self) -> None:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.theme import scale
+from desktop.widgets.chat.announcer import announce
 from desktop.widgets.controls import icon_button, label
 from desktop.widgets.fields import Choice, Number, WholeNumber
 from desktop.widgets.path_field import PathField
@@ -55,7 +56,17 @@ class SettingRow(QWidget):
         layout.addWidget(self.editor, 0, 1, 1, 2 if wide else 1)
         layout.addWidget(self.reset, 0, 3)
         layout.addWidget(label(setting.help, "caption", wraps=True), 1, 1, 1, 2)
+        self.outcome = label("", "strong", wraps=True)
+        self.outcome.hide()
+        layout.addWidget(self.outcome, 2, 1, 1, 2)
         self.show_value(value)
+
+    def tell(self, outcome: str) -> None:
+        """Say below the setting what its new value has done; an empty text says nothing."""
+        self.outcome.setText(outcome)
+        self.outcome.setVisible(bool(outcome))
+        if outcome:
+            announce(self.outcome, outcome)
 
     @property
     def value(self) -> Any:

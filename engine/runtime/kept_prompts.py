@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from engine import settings
@@ -62,13 +63,29 @@ def make_room(file: Path, needed_bytes: int, limit_bytes: int | None = None) -> 
     limit_bytes = chosen_limit_bytes() if limit_bytes is None else limit_bytes
     disk = shutil.disk_usage(file.parent)
     left_bytes = min(disk.total * _LEAST_FREE, _LEAST_FREE_BYTES)
-    if needed_bytes > min(limit_bytes, disk.free - left_bytes):
-        return False
-    others = [(other.stat().st_mtime, other) for other in file.parent.glob("*.kv") if other != file]
-    taken = sum(other.stat().st_size for _, other in others)
-    for _, other in sorted(others):
-        if taken + needed_bytes <= limit_bytes:
+    fits = needed_bytes <= min(limit_bytes, disk.free - left_bytes)
+    _remove_oldest(file.parent, limit_bytes - needed_bytes if fits else limit_bytes, file)
+    return fits
+
+
+def trim(limit_bytes: int) -> int:
+    """Remove what was not used for longest until all take no more than this; return how many bytes came free."""
+    return _remove_oldest(folder(), limit_bytes)
+
+
+def _remove_oldest(where: Path, limit_bytes: int, but: Path | None = None) -> int:
+    """Remove the oldest of a folder until the others take no more than this; ``but`` one, which is not counted."""
+    found = [(status.st_mtime, status.st_size, file) for file, status in _statuses(where) if file != but]
+    taken = before = sum(size for _, size, _ in found)
+    for _, size, file in sorted(found):
+        if taken <= limit_bytes:
             break
-        taken -= other.stat().st_size
-        delete(other)
-    return True
+        taken -= size
+        delete(file)
+    return before - taken
+
+
+def _statuses(where: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for file in where.glob("*.kv"):
+        with contextlib.suppress(FileNotFoundError):  # another process removed it
+            yield file, file.stat()

@@ -68,6 +68,24 @@ def test_the_page_shows_and_cleans(qtbot, home):
     assert flow.parent() is not None and jobs.close()
 
 
+def test_a_limit_of_nothing_deletes_the_kept_prompts_and_says_how_much(qtbot, home):
+    files = filled()
+    jobs = Jobs(owner := QObject())
+    page = SettingsPage(DEFAULTS)
+    qtbot.addWidget(page)
+    flow = FoldersFlow(State(jobs, DEFAULTS), page)
+    page.show()
+    row = page.rows["kept_prompts_gb"]
+    row.editor.setValue(3.0)
+    assert flow._thinking.isActive() and not row.outcome.isVisible()
+    flow._thinking.setInterval(1)
+    row.editor.setValue(0.0)
+    qtbot.waitUntil(row.outcome.isVisible)
+    assert row.outcome.text() == "70 B of kept prompts were deleted."
+    assert not files["cache"].exists() and not files["sidecar"].exists()
+    assert owner is not None and jobs.close()
+
+
 def test_diagnostics_do_not_name_the_person(home, monkeypatch):
     write(folders().logs / "window.log", 0).write_text(f"a file in {Path.home()}/x failed")
     said = diagnostics(None)
