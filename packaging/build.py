@@ -106,6 +106,9 @@ def build_app(out: Path, python: Path) -> None:
     run(freeze, prepared)
     if sys.platform == "linux":
         slim.slim(out / "halfbyte")
+    print(sizes.table(out / "halfbyte"))
+    if sizes.counted_bytes(out / "halfbyte") > sizes.BUDGET_BYTES:
+        sys.exit("The app has outgrown its budget (packaging/sizes.py).")
 
 
 def run(command: Iterable[object], environment: dict[str, str] | None = None) -> None:

@@ -24,10 +24,26 @@ DATA = (
     *((folder, folder) for folder in SOURCE_FOLDERS),
 )
 
-# The CUDA formats' libraries are never frozen in, and no process but the worker has tensor libraries.
-NEVER = ("torch", "transformers", "accelerate", "cuda", "triton", "tkinter", "IPython", "matplotlib", "pytest", "PIL")
+# The CUDA formats' libraries are never frozen in; files of the Hub are read by range requests, without hf_xet.
+NEVER = (
+    *("torch", "transformers", "accelerate", "cuda", "triton"),
+    *("tkinter", "IPython", "matplotlib", "pytest", "PIL", "hf_xet", "pydoc_data"),
+)
+# No process but the worker has tensor libraries; what draws, prints, asks the Hub or keeps keys is not in the worker.
 WORKER_ONLY = ("llama_cpp", "numpy", "gguf", "tokenizers", "sentencepiece", "google.protobuf")
-NOT_IN_WORKER = ("PySide6", "shiboken6", "desktop")
+NOT_IN_WORKER = (
+    *("PySide6", "shiboken6", "desktop", "engine.cli", "click", "rich", "pygments", "markdown_it", "ziamath"),
+    *(
+        "huggingface_hub",
+        "fsspec",
+        "requests",
+        "urllib3",
+        "charset_normalizer",
+        "keyring",
+        "cryptography",
+        "send2trash",
+    ),
+)
 # Qt parts that the window never loads, and what only they and the GTK theme drag in from the build machine.
 QT_LEFT_OUT = (
     "libqgtk3",
@@ -45,6 +61,8 @@ QT_LEFT_OUT = (
     "egldeviceintegrations",
     "Qt6EglFS",
     "PySide6/Qt/translations",
+    "plugins/generic/",
+    *(f"imageformats/libq{name}" for name in ("icns", "tga", "tiff", "wbmp", "webp")),
     "opengl32sw",
     "networkinformation",
     *(
@@ -87,7 +105,7 @@ def targets() -> list[str]:
 def hidden_imports() -> list[str]:
     """Return what the worker imports by name only, and what its source folders import."""
     found = {*workers(), *targets(), *imported_by(ROOT / folder for folder in SOURCE_FOLDERS)}
-    return sorted(name for name in found if name.partition(".")[0] not in NEVER)
+    return sorted(name for name in found if name.partition(".")[0] not in (*NEVER, *NOT_IN_WORKER))
 
 
 def imported_by(folders: Iterable[Path]) -> set[str]:

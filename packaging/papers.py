@@ -22,6 +22,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 SBOM = "sbom.cdx.json"
+LEFT_OUT = {"hf-xet"}  # required by huggingface-hub, not frozen in: contents.NEVER
 _LICENCE_FILE = re.compile(r"licen[cs]e|copying|notice|authors|copyright", re.IGNORECASE)
 
 
@@ -65,7 +66,7 @@ def python_parts() -> Iterator[Part]:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    for name in sorted(closure(project["dependencies"])):
+    for name in sorted(closure(project["dependencies"]) - LEFT_OUT):
         found = importlib.metadata.distribution(name)
         files = tuple(
             Path(str(found.locate_file(file)))

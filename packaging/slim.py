@@ -7,7 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 
 # Stripping spoils libraries that were patched after linking (numpy.libs): only what is known to bear it.
-STRIPPED = ("libpython3*", "yaml/*.so", "python3*/lib-dynload/*.so", "llama_cpp/lib/*.so*")
+STRIPPED = (
+    *("libpython3*", "yaml/*.so", "python3*/lib-dynload/*.so", "llama_cpp/lib/*.so*"),
+    *("tokenizers/*.so", "cryptography/hazmat/bindings/*.so", "google/_upb/*.so"),
+)
 
 
 def slim(app: Path) -> None:

@@ -57,6 +57,31 @@ def test_equal_libraries_of_a_folder_become_links(tmp_path):
     assert (tmp_path / "liby.so").read_bytes() == b"y"
 
 
+def test_the_size_report_names_each_component_and_counts_neither_links_nor_the_starter(tmp_path):
+    sizes = script("sizes")
+    files = {
+        "halfbyte": 1_000_000,
+        "_internal/PySide6/Qt/lib/libQt6Core.so.6": 2_000_000,
+        "_internal/numpy.libs/libblas.so": 3_000_000,
+        "_internal/libssl.so.3": 4_000_000,
+        "_internal/resources/starter/model.gguf": 5_000_000,
+    }
+    for name, size in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(size))
+    (tmp_path / "_internal" / "libQt6Core.so.6").symlink_to("PySide6/Qt/lib/libQt6Core.so.6")
+    found = sizes.by_component(tmp_path)
+    assert found["executables with their modules"] == 1_000_000
+    assert (found["Qt"], found["numpy"], found["starter model"]) == (2_000_000, 3_000_000, 5_000_000)
+    assert sizes.counted_bytes(tmp_path) == 10_000_000
+    assert sizes.table(tmp_path).splitlines()[-1].split()[0] == "10.0"
+
+
+def test_the_worker_has_nothing_that_draws_prints_or_asks_the_hub():
+    contents = script("contents")
+    assert not [name for name in contents.hidden_imports() if name.partition(".")[0] in contents.NOT_IN_WORKER]
+
+
 def test_desktop_entry_metainfo_and_mime_type_name_one_another():
     entry = configparser.RawConfigParser()
     entry.optionxform = str
