@@ -50,6 +50,7 @@ from desktop.pages.machine import MachinePage
 from desktop.pages.servers import ServersPage
 from desktop.pages.settings import SettingsPage
 from desktop.pages.suggestion import SuggestionPage
+from desktop.quantities import use_system_form
 from desktop.theme.theme import Theme
 from desktop.window import Window
 from engine import settings as settings_file
@@ -66,6 +67,7 @@ class App(QObject):
 
     def __init__(self, qt: QApplication, settings: Settings) -> None:
         super().__init__(qt)
+        use_system_form()
         self.jobs = Jobs(self)
         self.state = State(self.jobs, settings)
         self._chatting: list[Checkpoint] = []
@@ -270,7 +272,10 @@ class App(QObject):
             settings_file.save(settings)
         except OSError as error:
             self.options.show_error(
-                Refused(f"The settings cannot be kept: {error}", "They hold until Halfbyte is closed.")
+                Refused(
+                    self.tr("The settings cannot be kept: {error}").format(error=error),
+                    self.tr("They hold until Halfbyte is closed."),
+                )
             )
 
 

@@ -6,6 +6,9 @@ import gc
 import os
 
 import pytest
+from PySide6.QtCore import QLocale
+
+from desktop.quantities import use_system_form
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -17,6 +20,13 @@ def garbage_of_the_main_thread():
     yield
     gc.collect()
     gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def plain_numbers():
+    """Let numbers and dates have one form, whatever the system's is."""
+    QLocale.setDefault(QLocale.c())
+    use_system_form()
 
 
 @pytest.fixture(autouse=True)
