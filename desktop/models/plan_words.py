@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
-from engine.convert.card import agreement_words
+from engine.convert.card import agreement_words, gain_words
 from engine.convert.folders.plan import FolderPlan, folder_plan
 from engine.convert.folders.recipes import FOLDER_RECIPES
 from engine.convert.plan import Plan, plan
@@ -66,6 +66,8 @@ def _made(made: Checkpoint, record: Any) -> Iterator[tuple[str, str]]:
         yield "Width", f"{bits:.2f} bits for each weight"
     if found := record.get("agreement"):
         yield "Beside the original", agreement_words(found)
+    if gain := gain_words(record):
+        yield "Importance matrix", gain
     if seconds := record.get("seconds"):
         yield "Took", duration(sum(seconds.values()))
     if memory_bytes := record.get("peak_memory_bytes"):

@@ -14,6 +14,7 @@ from engine.catalog.library import Library
 from engine.cli import show
 from engine.cli.library import json_option, open_library
 from engine.cli.run import finish
+from engine.convert.extras import Wanted
 from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan
 from engine.convert.folders.recipes import FOLDER_RECIPES
 from engine.convert.folders.run import FolderConversion
@@ -59,10 +60,16 @@ SHORT = {"nf4": "bnb-nf4", "int8": "bnb-int8", "awq": "awq-int4-g128", "gptq": "
     help="Keep embeddings, output, attention or tensors of a name at a better type: embeddings, ffn_down=Q6_K.",
 )
 @click.option(
-    "--compare",
-    is_flag=True,
-    help="Compare the result's answers with the original's, also where that needs a file of all its precision for a "
-    "while. [always done for GGUF sources and with --imatrix auto]",
+    "--compare/--no-compare",
+    default=None,
+    help="Compare the result's answers with the original's, which takes a file of all its precision for a while. "
+    "[default: where there is room for it]",
+)
+@click.option(
+    "--gain/--no-gain",
+    default=None,
+    help="With an importance matrix, make and compare each format without it, too, to tell what it gains. "
+    "[default: where there is room for it]",
 )
 @json_option
 def convert_command(
@@ -73,7 +80,8 @@ def convert_command(
     calibrate_on: tuple[Path, ...],
     samples: int,
     keep: tuple[str, ...],
-    compare: bool,
+    compare: bool | None,
+    gain: bool | None,
     as_json: bool,
 ) -> None:
     """Make GGUF files of a Hugging Face model FOLDER (or of a GGUF file, at other levels).
@@ -87,7 +95,7 @@ def convert_command(
     library, format_ids = open_library(), [_format_id(name) for name in formats]
     folder_ids = [one for one in format_ids if one in FOLDER_RECIPES]
     gguf_ids = [one for one in format_ids if one not in FOLDER_RECIPES]
-    options = _options(imatrix, calibrate_on if gguf_ids else (), keep, compare)
+    options = _options(imatrix, calibrate_on if gguf_ids else (), keep, Wanted(compare, gain))
     source = _here(library, folder)
     if source is None:
         if output or options != PLAIN or folder_ids:
@@ -142,15 +150,13 @@ def _from_hub(name: str, format_ids: list[str], library: Library, as_json: bool)
     return finish(FromHub(fetched, format_ids, hub, library), as_json)
 
 
-def _options(
-    imatrix: str | None, calibrate_on: tuple[Path, ...], keep: tuple[str, ...], compare: bool = False
-) -> Options:
+def _options(imatrix: str | None, calibrate_on: tuple[Path, ...], keep: tuple[str, ...], wanted: Wanted) -> Options:
     if calibrate_on and imatrix not in (None, COMPUTED):
         raise click.UsageError("--calibrate-on is for an importance matrix that is computed: --imatrix auto.")
     given = Path(imatrix).expanduser().absolute() if imatrix and imatrix != COMPUTED else None
     computes = imatrix == COMPUTED or bool(calibrate_on)
     texts = tuple(text.expanduser().absolute() for text in calibrate_on)
-    return Options(given, computes, texts, tuple(map(override, keep)), compare)
+    return Options(given, computes, texts, tuple(map(override, keep)), wanted)
 
 
 def _format_id(name: str) -> str:

@@ -15,7 +15,7 @@ from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.find import LookedUp
 from engine.catalog.hub.values import FoundModel
 from engine.catalog.offers import Offer
-from engine.convert.card import agreement_words
+from engine.convert.card import agreement_words, gain_words
 from engine.errors import EngineError
 from engine.events import Notice, Progress
 from engine.machine.facts import Machine
@@ -162,6 +162,8 @@ def converted(made: Checkpoint) -> None:
     output.print(f"{_plain(made.name)}  {size(made.size_bytes)}", soft_wrap=True)
     if found := made.record.get("agreement"):
         errors.print(f"Beside the original: {agreement_words(found)}", soft_wrap=True)
+    if gain := gain_words(made.record):
+        errors.print(f"The importance matrix: {gain}", soft_wrap=True)
     errors.print(f"Chat with it: halfbyte chat '{_plain(made.title)}'", soft_wrap=True)
 
 

@@ -45,6 +45,8 @@ def _rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("kept at another type", ", ".join(f"{name} → {kind}" for name, kind in recipe["overrides"])))
     if record.get("agreement"):
         rows.append(("beside the original", agreement_words(record["agreement"])))
+    if gain := gain_words(record):
+        rows.append(("importance matrix gains", gain))
     rows += [
         ("made", f"{record['made_at']} in {duration(sum(record['seconds'].values()))}"),
         ("with", ", ".join(f"{name} {version}" for name, version in versions.items() if version)),
@@ -59,6 +61,15 @@ def agreement_words(found: Mapping[str, Any]) -> str:
         f"next token the same at {found['same']} of {found['tokens']} places, "
         f"divergence {found['divergence']:.4f} ± {found['error']:.4f} nats"
     )
+
+
+def gain_words(record: Mapping[str, Any]) -> str:
+    """Return what the importance matrix of a record's model gained; "" where it was not looked at."""
+    without, found = record.get("agreement_without_importance"), record.get("agreement")
+    if not without or not found:
+        return ""
+    ratio = f"; with it: {found['divergence'] / without['divergence']:.0%} of that" if without["divergence"] else ""
+    return f"without it: {agreement_words(without)}{ratio}"
 
 
 def _importance(importance: Mapping[str, Any]) -> str:

@@ -40,6 +40,7 @@ CAST_BYTES_S = 200e6  # reading, casting and writing, bytes written a second
 HASH_BYTES_S = 900e6
 IMPORTANCE_TOKENS = 20_480
 COMPARED_TOKENS = 2 * 128  # of the original and of the result
+TWIN_TOKENS = 128
 FLOPS_OF_A_THREAD = 60e9
 START_S = 2.5  # two processes, the imports, the tokenizer
 
@@ -57,6 +58,7 @@ class Needs:
     result_bytes: int
     memory_bytes: int
     seconds: float
+    shared_bytes: int = 0  # of those on the disk, what several formats that are made in one run have in common
 
 
 def needs(
@@ -68,10 +70,11 @@ def needs(
     vocabulary_bytes: int,
     *,
     compares: bool = False,
+    twin: bool = False,
 ) -> Needs:
     """Return what making ``recipe`` takes; ``output_type`` is what the converter writes, "" if it has no part in it.
 
-    With ``compares`` the original is made into a file that can be run, too.
+    With ``compares`` the original is made into a file that can be run, too, with ``twin`` the result a second time.
     """
     header_bytes = min(2 * vocabulary_bytes, VOCABULARY_BYTES) + (1 << 20)
     made = _tensors_at(facts, recipe.level)
@@ -82,20 +85,23 @@ def needs(
     cast_bytes = _bytes(tensors_at(facts, output_type.upper())) + header_bytes if output_type else 0
     seconds = START_S + (source_bytes + result_bytes) / HASH_BYTES_S
     if quantizes:
-        seconds += sum(_quantizing_s(tensor) for tensor in made) / threads
+        seconds += (2 if twin else 1) * sum(_quantizing_s(tensor) for tensor in made) / threads
     if runs:
-        read_tokens = (IMPORTANCE_TOKENS if computes else 0) + COMPARED_TOKENS
+        read_tokens = (IMPORTANCE_TOKENS if computes else 0) + (COMPARED_TOKENS if compares else 0)
+        read_tokens += TWIN_TOKENS if twin else 0
         seconds += 2 * facts.parameters * read_tokens / (FLOPS_OF_A_THREAD * threads)
     if runs or not quantizes:
         seconds += cast_bytes / CAST_BYTES_S
     largest_bytes = _computed_bytes(facts.tensors) + threads * SLAB_BYTES
     if runs:
-        largest_bytes += _running_bytes(facts, cast_bytes)
+        largest_bytes += _running_bytes(facts, cast_bytes or source_bytes)
+    shared_bytes = cast_bytes if runs else 0
     return Needs(
-        disk_bytes=result_bytes + (cast_bytes if runs else 0),
+        disk_bytes=(2 if twin else 1) * result_bytes + shared_bytes,
         result_bytes=result_bytes,
         memory_bytes=RUNNING_BYTES + 4 * vocabulary_bytes + largest_bytes,
         seconds=seconds,
+        shared_bytes=shared_bytes,
     )
 
 

@@ -32,6 +32,7 @@ def record_of(plan: Plan, results: Mapping[str, Any], seconds: Mapping[str, floa
         "recipe": dataclasses.asdict(plan.recipe),
         "importance": results.get("importance") or ({"file": str(plan.imatrix)} if plan.imatrix else {}),
         "agreement": results.get("agreement", {}),
+        "agreement_without_importance": results.get("agreement_without_importance", {}),
         "versions": {"halfbyte": __version__, **toolchain.versions(), "cast_on": runs_on},
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": dict(seconds),

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from engine import settings
 from engine.catalog.library import Library
-from engine.convert import estimates, toolchain
+from engine.convert import estimates, extras, toolchain
 from engine.convert.estimates import Needs
+from engine.convert.extras import Wanted
 from engine.convert.places import room_problems, write_problems
 from engine.convert.recipes import FOR_FEW_VALUES, NEED_IMATRIX, Recipe, recipe_for
 from engine.convert.source import Source, inspect
@@ -33,14 +34,14 @@ class Options:
 
     ``imatrix`` is an importance matrix that is there; with ``computes_importance`` one is computed, on the texts
     ``calibration`` or, where there are none, on those that come with Halfbyte. ``overrides`` are those of a recipe.
-    ``compares`` asks for the comparison with the original also where that takes a file of all its precision.
+    ``wanted`` is what is done besides.
     """
 
     imatrix: Path | None = None
     computes_importance: bool = False
     calibration: tuple[Path, ...] = ()
     overrides: tuple[tuple[str, str], ...] = ()
-    compares: bool = False
+    wanted: Wanted = Wanted()  # noqa: RUF009 (frozen)
 
 
 PLAIN = Options()
@@ -53,7 +54,8 @@ class Plan:
     ``output_type`` is what llama.cpp's converter is to write (``bf16``), "" where the source is a GGUF file. ``needs``
     is ``None`` where the model could not be read. ``problems`` are errors, each with its next step; ``notes`` are
     sentences that do not stop anything. ``projector`` is the file for the part of the model that reads pictures or
-    sound; ``None`` where it has none, or where that file is there.
+    sound; ``None`` where it has none, or where that file is there. ``compares``: whether result and original read a
+    text; ``twin`` is what is made for a while to be compared, too: the same without its importance matrix.
     """
 
     source: Source
@@ -67,6 +69,8 @@ class Plan:
     notes: tuple[str, ...]
     options: Options = PLAIN
     projector: Path | None = None
+    compares: bool = False
+    twin: Recipe | None = None
 
     @property
     def format(self) -> Format | None:
@@ -86,14 +90,9 @@ class Plan:
         return self.options.computes_importance and self.quantizes
 
     @property
-    def compares(self) -> bool:
-        """Whether result and original read a text: always where the original is, or is made into, a file that runs."""
-        return self.quantizes and (self.options.compares or self.source.is_gguf or self.computes_importance)
-
-    @property
     def quantizes(self) -> bool:
         """Whether the quantizer has a part in it."""
-        return self.recipe is not None and (bool(self.recipe.intermediate) or self.source.is_gguf)
+        return self.recipe is not None and extras.quantizes(self.source, self.recipe)
 
     @property
     def obstacles(self) -> tuple[str, ...]:
@@ -116,46 +115,59 @@ def plan(source: Path, format_id: str, target: Path, library: Library | None = N
     target = target.expanduser().absolute()
     problems += _target_problems(looked_at, target)
     threads = _threads()
-    output_type = recipe.output_type(looked_at.stored_type) if recipe and not looked_at.is_gguf else ""
-    needed = None
+    chosen = extras.Extras()
     problems += _option_problems(recipe, options, looked_at)
     if recipe and looked_at.facts:
-        needed = estimates.needs(
-            looked_at.facts,
-            recipe,
-            output_type,
-            threads,
-            looked_at.size_bytes,
-            _vocabulary_bytes(looked_at),
-            compares=options.compares,
-        )
-        needed = replace(needed, disk_bytes=needed.disk_bytes + looked_at.projector_bytes)
+        chosen = extras.choose(looked_at, looked_at.facts, recipe, options.wanted, threads, target)
         problems += _same_level(looked_at, recipe)
-        problems += room_problems(needed, target)
+        problems += room_problems(chosen.needs, target) if chosen.needs else ()
     return Plan(
         looked_at,
         recipe,
         target,
         library or Library(settings.load().models_folder),
-        output_type,
+        extras.output_type(looked_at, recipe) if recipe else "",
         threads,
-        needed,
+        chosen.needs,
         tuple(problems),
-        tuple(_notes(looked_at, recipe)),
+        (*_notes(looked_at, recipe), *chosen.notes),
         options,
         _projector(looked_at, target),
+        chosen.compares,
+        chosen.twin,
     )
 
 
 def plan_together(plans: Sequence[Plan]) -> tuple[Plan, ...]:
-    """Return plans that are carried out in one run: what they need of a disk together is the first one's problem."""
-    needed_bytes = sum(plan.needs.disk_bytes for plan in plans if plan.needs)
+    """Return plans that are carried out in one run, without what there is no room for besides all of them.
+
+    What they need of a disk together is the first one's problem.
+    """
     folder = disks.existing(plans[0].target.parent)
     free_bytes = shutil.disk_usage(folder).free
-    if len(plans) < 2 or free_bytes >= needed_bytes or any(plan.problems for plan in plans):
+    if len(plans) < 2 or any(plan.problems for plan in plans) or free_bytes >= together_bytes(plans):
         return tuple(plans)
-    full = DiskFull(needed_bytes, free_bytes, str(folder))
+    plans = tuple(map(_only_made, plans))
+    if free_bytes >= together_bytes(plans):
+        return plans
+    full = DiskFull(together_bytes(plans), free_bytes, str(folder))
     return (replace(plans[0], problems=(full,)), *plans[1:])
+
+
+def together_bytes(plans: Sequence[Plan]) -> int:
+    """Return what plans that are carried out in one run need of a disk: the file that can be run is made once."""
+    needs = [plan.needs for plan in plans if plan.needs]
+    own_bytes = sum(each.disk_bytes - each.shared_bytes for each in needs)
+    return own_bytes + max((each.shared_bytes for each in needs), default=0)
+
+
+def _only_made(planned: Plan) -> Plan:
+    """Return a plan without what its maker did not ask for."""
+    assert planned.recipe
+    wanted = planned.options.wanted
+    asked = Wanted(bool(wanted.comparison), bool(wanted.gain))
+    options = replace(planned.options, wanted=asked)
+    return plan(planned.source.path, planned.recipe.format_id, planned.target, planned.library, options)
 
 
 def _projector(source: Source, target: Path) -> Path | None:
@@ -244,12 +256,6 @@ def _notes(source: Source, recipe: Recipe | None) -> Iterator[str]:
         )
     if not facts.chat_template:
         yield "This model has no chat template: it continues text and was not made to chat."
-
-
-def _vocabulary_bytes(source: Source) -> int:
-    names = ("tokenizer.json", "tokenizer.model", "vocab.json")
-    files = [source.path / name for name in names] if source.path.is_dir() else []
-    return max((file.stat().st_size for file in files if file.is_file()), default=4 << 20)
 
 
 def _threads() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.errors import Refused
@@ -45,6 +45,12 @@ class Recipe:
         """Return what the converter is to write for weights that are stored as ``stored_type``."""
         return WRITTEN_DIRECTLY[self.level] if not self.intermediate else LOSSLESS.get(stored_type, "f16")
 
+    @property
+    def without_importance(self) -> Recipe | None:
+        """The same without its matrix; ``None`` where there is none, where it must be and where it changes nothing."""
+        needed = self.level in NEED_IMATRIX or any(kind in _TYPES_THAT_NEED_IMATRIX for _, kind in self.overrides)
+        return None if not self.imatrix or needed or self.level in HEEDLESS else replace(self, imatrix="")
+
 
 def _recipe(made: Format) -> Recipe:
     direct = made.label in WRITTEN_DIRECTLY
@@ -57,6 +63,10 @@ RECIPES: dict[str, Recipe] = {
 
 # Levels with tensors that llama.cpp refuses to write without an importance matrix (``tensor_requires_imatrix``).
 NEED_IMATRIX = frozenset({"IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS", "Q2_K_S"})
+# Types that a pattern may give a tensor, of which the same is true.
+_TYPES_THAT_NEED_IMATRIX = frozenset({"IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS"})
+# Levels whose types are written without a look at the matrix (ggml-quants.c: ``(void)quant_weights``).
+HEEDLESS = frozenset({"F32", "F16", "BF16", "Q8_0", "TQ1_0", "TQ2_0", "MXFP4_MOE"})
 # Levels for weights that were trained to have two, three or four values.
 FOR_FEW_VALUES = frozenset({"TQ1_0", "TQ2_0", "Q1_0", "Q2_0"})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,19 @@ from engine.convert import card
 from engine.convert.identity import identity_of
 from engine.convert.leftovers import adopted, journal_of, remove_leftovers, unfinished
 from engine.convert.outcome import explained, projector_record, record_of
-from engine.convert.plan import PLAIN, Plan
+from engine.convert.plan import PLAIN, Plan, together_bytes
 from engine.convert.recipes import recipe_for
 from engine.convert.room import GOES_ON, LOOK_AGAIN_S, OUT_OF_SPACE, waiting
 from engine.convert.steps import Steps
-from engine.errors import DamagedFile, DiskFull, EngineError, Refused, UnsupportedModel, WorkerCrashed
+from engine.errors import (
+    DamagedFile,
+    DiskFull,
+    EngineError,
+    NotEnoughMemory,
+    Refused,
+    UnsupportedModel,
+    WorkerCrashed,
+)
 from engine.events import Event, Finished, Notice
 
 
@@ -103,17 +111,30 @@ class Conversions:
     def _quantize(self, makings: Sequence[_Making]) -> Iterator[Event]:
         """Make all quantized levels in one pass; with an importance matrix, a file that can be run comes first."""
         plan = makings[0].plan
-        if not plan.computes_importance:
+        if plan.computes_importance:
+            runnable = yield from self._original(makings)
+            imatrix = yield from self._learn(makings, runnable)
+            yield from self._make(makings, runnable, imatrix)
+        else:
+            runnable = None
             yield from self._make(makings, imatrix=plan.imatrix)
-            yield from self._compare(makings)
-            return
-        source = plan.source.path
-        if not plan.source.is_gguf:
-            runnable = self._runnable(plan)
-            yield from self._make([runnable])
-            source = runnable.file
-            for making in makings:
-                making.seconds["cast"] = runnable.seconds["make"]
+        if plan.compares:
+            yield from self._compare(makings, runnable or (yield from self._original(makings)))
+
+    def _original(self, makings: Sequence[_Making]) -> Generator[Event, None, Path]:
+        """Return the original as a file that llama.cpp can run, made first where it is a folder."""
+        plan = makings[0].plan
+        if plan.source.is_gguf:
+            return plan.source.path
+        runnable = self._runnable(plan)
+        yield from self._make([runnable])
+        for making in makings:
+            making.seconds["cast"] = runnable.seconds["make"]
+        return runnable.file
+
+    def _learn(self, makings: Sequence[_Making], source: Path) -> Generator[Event, None, Path]:
+        """Compute an importance matrix and return its file."""
+        plan = makings[0].plan
         imatrix = self._named(unfinished(plan.target.parent))
         yield from self._step(
             makings,
@@ -124,43 +145,61 @@ class Conversions:
             threads=plan.threads,
         )
         self._steps.end_worker()
-        yield from self._make(makings, source, imatrix)
-        yield from self._compare(makings, source)
+        return imatrix
 
-    def _compare(self, makings: Sequence[_Making], original: Path | None = None) -> Iterator[Event]:
-        """Let the original, as a file that can be run, and the results read the same text; refuse what is too far."""
-        plan = makings[0].plan
-        if not plan.compares:
+    def _compare(self, makings: Sequence[_Making], original: Path) -> Iterator[Event]:
+        """Let the original and the results read the same text; refuse what is too far.
+
+        What an importance matrix gains is told by twins that are made without it, and gone afterwards.
+        """
+        twins = {making.plan.target: self._twin(making.plan) for making in makings if making.plan.twin}
+        if twins:
+            yield from self._make([*twins.values()], original, doing="Quantizing without importance")
+        compared = [*makings, *twins.values()]
+        try:
+            yield from self._step(
+                makings,
+                "compare",
+                original=str(original),
+                files=[str(making.file) for making in compared],
+                format_ids=[making.plan.recipe.format_id for making in makings if making.plan.recipe],
+                threads=makings[0].plan.threads,
+            )
+        except (WorkerCrashed, NotEnoughMemory) as error:
+            if self._steps.cancelled:
+                raise
+            yield Notice(f"The result could not be compared with its original. {error.message}", "warning")
             return
-        if original is None and plan.source.is_gguf:
-            original = plan.source.path
-        if original is None:
-            runnable = self._runnable(plan)
-            yield from self._make([runnable])
-            original = runnable.file
-        yield from self._step(
-            makings,
-            "compare",
-            original=str(original),
-            files=[str(making.file) for making in makings],
-            format_ids=[making.plan.recipe.format_id for making in makings if making.plan.recipe],
-            threads=plan.threads,
-        )
-        self._steps.end_worker()
-        for making, found in zip(makings, makings[0].results["compare"], strict=False):
+        finally:
+            self._steps.end_worker()
+            _remove(*(path for twin in twins.values() for path in (twin.file, journal_of(twin.file))))
+        for making, found in zip(compared, makings[0].results["compare"]["agreements"], strict=False):
             making.results["agreement"] = found
+        for making in makings:
+            if twin := twins.get(making.plan.target):
+                making.results["agreement_without_importance"] = twin.results.get("agreement", {})
+                making.seconds["without_importance"] = twin.seconds["make"]
+
+    def _twin(self, plan: Plan) -> _Making:
+        """Return what is made like a plan's result, but without its importance matrix, and only to be compared."""
+        name = plan.target.with_name(f"{plan.target.stem} without importance.gguf")
+        twin = dataclasses.replace(plan, recipe=plan.twin, target=name, options=PLAIN)
+        return self._passing(twin)
 
     def _runnable(self, plan: Plan) -> _Making:
         """Return what is made of a folder so that llama.cpp can run it: all of its precision, for a while."""
         recipe = recipe_for(f"gguf-{plan.output_type}")
-        identity = identity_of(dataclasses.replace(plan, recipe=recipe, options=PLAIN))
-        making = _Making(dataclasses.replace(plan, recipe=recipe), adopted(plan.target.parent, identity[:16]), identity)
+        return self._passing(dataclasses.replace(plan, recipe=recipe, options=PLAIN))
+
+    def _passing(self, plan: Plan) -> _Making:
+        """Return a file that is there for a while only."""
+        making = self._begun(plan)
         self._named(making.file)
         self._named(journal_of(making.file))
         return making
 
     def _make(
-        self, makings: Sequence[_Making], source: Path | None = None, imatrix: Path | None = None
+        self, makings: Sequence[_Making], source: Path | None = None, imatrix: Path | None = None, doing: str = ""
     ) -> Iterator[Event]:
         plan = makings[0].plan
         layout = unfinished(plan.target.parent)
@@ -174,6 +213,7 @@ class Conversions:
             targets=[_wanted(making) for making in makings],
             threads=plan.threads,
             imatrix=str(imatrix or ""),
+            doing=doing,
         )
         self._steps.end_worker()  # its memory comes back before the next step asks for its own
 
@@ -302,7 +342,7 @@ def _senses(record: Mapping[str, Any]) -> str:
 
 def _with_needs(error: DiskFull, plans: Sequence[Plan]) -> DiskFull:
     """Say how much is needed: the step that failed only knows that it was too much."""
-    needed_bytes = sum(plan.needs.disk_bytes for plan in plans if plan.needs)
+    needed_bytes = together_bytes(plans)
     return DiskFull(needed_bytes, error.details["free_bytes"], str(plans[0].target.parent)) if needed_bytes else error
 
 

@@ -55,6 +55,7 @@ def _make(
     targets: list[dict[str, Any]],
     threads: int,
     imatrix: str = "",
+    doing: str = "",
 ) -> Iterator[Event]:
     """Make files in one pass. ``layout`` is a name for a file that is only there for moments.
 
@@ -68,7 +69,7 @@ def _make(
         task = make.Task(Path(source), Path(layout), output_type, wanted, threads, Path(imatrix) if imatrix else None)
         runs_on = arrange.arrange() if Path(source).is_dir() else ""
         step = "Quantizing" if all(target.recipe.intermediate or not runs_on for target in wanted) else CASTING
-        made = make.make(task, _meter(step, emit), _teller(emit))
+        made = make.make(task, _meter(doing or step, emit), _teller(emit))
         for target in wanted:
             _to_disk(target.file)
         return {**made, "runs_on": runs_on, "peak_memory_bytes": peak_resident_bytes()}
@@ -121,9 +122,12 @@ def _project(source: str, file: str, model: str) -> Iterator[Event]:
 
 
 def _compare(original: str, files: list[str], format_ids: list[str], threads: int) -> Iterator[Event]:
-    """Compare ``files`` with the original GGUF file; the result is empty for models that continue no text."""
+    """Compare ``files`` with the original GGUF file; no agreement is told of models that continue no text.
 
-    def work(emit: Emit) -> list[dict[str, Any]]:
+    The first ones are results of the formats, and refused if they are too far from it; others are only compared.
+    """
+
+    def work(emit: Emit) -> dict[str, Any]:
         from engine.convert.methods import agreement
         from engine.texts import named
 
@@ -134,7 +138,8 @@ def _compare(original: str, files: list[str], format_ids: list[str], threads: in
             made = format_named(format_id)
             if made and made.label not in FOR_FEW_VALUES:
                 agreement.refuse_strangers(one, made.label, made.bits)
-        return [dataclasses.asdict(one) for one in found or ()]
+        told = [dataclasses.asdict(one) for one in found or ()]
+        return {"agreements": told, "peak_memory_bytes": peak_resident_bytes()}
 
     return _watched(work)
 

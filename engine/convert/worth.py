@@ -7,7 +7,8 @@ from pathlib import Path
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.facts import read_facts
 from engine.catalog.library import Library
-from engine.convert.plan import Plan, plan, plan_together
+from engine.convert.extras import Wanted
+from engine.convert.plan import Options, Plan, plan, plan_together
 from engine.errors import Refused
 from engine.formats import format_named
 from engine.recommend.footprint import footprint
@@ -31,7 +32,8 @@ def worth_making(source: Path, library: Library, memory_bytes: int, context_toke
     if not fitting and wanted:
         raise Refused(f"No format of {model.title} fits into the memory of this computer.", "Choose a smaller model.")
     ids = [*_original(model), *fitting]
-    plans = [plan(source, each, library.target(model, each), library) for each in ids]
+    options = Options(wanted=Wanted(comparison=False))  # all of them are measured afterwards
+    plans = [plan(source, each, library.target(model, each), library, options) for each in ids]
     todo = [each for each in plans if not each.target.exists()]
     if not todo:
         raise Refused(f"All levels of {model.title} that are worth having are here.", "Measure them.")

@@ -23,7 +23,8 @@ from statistics import median
 
 from engine.catalog.library import Library
 from engine.catalog.records import sha256
-from engine.convert.plan import plan
+from engine.convert.extras import Wanted
+from engine.convert.plan import Options, plan
 from engine.convert.run import Conversion
 from engine.events import Finished
 
@@ -83,7 +84,8 @@ def cost(commands: Sequence[Sequence[str | Path]], folder: Path) -> Cost:
 
 def ours(source: Path, level: str, target: Path) -> None:
     """Convert once, in this process, which a benchmark starts for it."""
-    planned = plan(source, f"gguf-{level.lower()}", target, Library(target.parent))
+    options = Options(wanted=Wanted(comparison=False))  # the two steps compare nothing
+    planned = plan(source, f"gguf-{level.lower()}", target, Library(target.parent), options)
     last = list(Conversion(planned))[-1]
     assert isinstance(last, Finished)
     print(last.value.record["seconds"], file=sys.stderr)

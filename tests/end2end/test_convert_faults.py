@@ -18,7 +18,7 @@ import pytest
 
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
-from engine.convert.plan import Plan, plan
+from engine.convert.plan import Options, Plan, plan
 from engine.convert.room import GOES_ON
 from engine.convert.run import Conversion
 from engine.errors import Cancelled, DamagedFile, DiskFull, EngineError, Refused, UnsupportedModel, WorkerCrashed
@@ -90,6 +90,17 @@ def test_a_cancelled_conversion_ends_at_once(folder: Path, library: Library, for
     with pytest.raises(Cancelled):
         run_until(planned(folder, library, format_id), step, cancel)
     assert time.monotonic() - cancelled_s < 1.0
+    assert_nothing_stays(library)
+
+
+@pytest.mark.parametrize("step", ["Learning what matters", "Quantizing without importance"])
+def test_a_cancelled_conversion_leaves_no_matrix_and_no_twin(folder: Path, library: Library, step: str) -> None:
+    text = folder.parent / "text.txt"
+    text.write_text("some words of a person " * 100, "utf-8")
+    options = Options(computes_importance=True, calibration=(text,))
+    target = library.folder / "acme" / "model-GGUF" / "model.gguf"
+    with pytest.raises(Cancelled):
+        run_until(plan(folder, "gguf-q4_0", target, library, options), step, Conversion.cancel)
     assert_nothing_stays(library)
 
 

@@ -16,10 +16,12 @@ from engine.catalog import records
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.facts import read_facts
 from engine.catalog.library import Library
-from engine.convert.plan import Plan, plan
+from engine.convert.card import card_path
+from engine.convert.plan import Options, Plan, plan
 from engine.convert.run import Conversion
 from engine.events import Event, Finished, Notice, Progress
 from engine.recommend.tensor_types import tensors_at
+from engine.texts import named
 from tests.helpers.starter_folder import write_starter_folder
 
 # Questions that this model answers without a near tie: at one, 8-bit activations alone lead elsewhere.
@@ -135,12 +137,12 @@ def test_the_estimates_hold(small: tuple[Plan, list[Event], Checkpoint]) -> None
 
 def test_progress_counts_bytes_to_the_end(small: tuple[Plan, list[Event], Checkpoint]) -> None:
     found = dict(steps(small[1]))
-    assert list(found) == ["Quantizing", "Hashing", "Checking"]
+    assert list(found) == ["Quantizing", "Reading and casting", "Comparing with the original", "Hashing", "Checking"]
     for events in found.values():
         done = [event.done for event in events]
         assert done == sorted(done)
         assert done[-1] == events[-1].total
-        assert len(events) > 20
+        assert len(events) > 20 or events[0].unit == "tokens"
     assert any(event.rate and event.remaining_s is not None for event in found["Quantizing"])
 
 
@@ -160,8 +162,15 @@ def test_the_record_tells_how_it_was_made(folder: Path, small: tuple[Plan, list[
     assert record["recipe"]["level"] == "Q4_K_M"
     assert record["versions"]["llama-cpp-python"]
     assert record["versions"]["llama.cpp"] != "unknown"
-    assert set(record["seconds"]) == {"make", "check", "hash"}
+    assert set(record["seconds"]) == {"make", "cast", "compare", "check", "hash"}
     assert sum(record["tensor_types"].values()) == len(read_facts(made.path).tensors)
+
+
+def test_the_result_is_compared_with_its_original(small: tuple[Plan, list[Event], Checkpoint]) -> None:
+    beside = small[2].record["agreement"]
+    assert beside["tokens"] == 128
+    assert beside["same"] > 100
+    assert 0 < beside["divergence"] < 0.2
 
 
 def test_only_the_models_and_their_records_stay(
@@ -182,7 +191,21 @@ def test_a_16_bit_file_is_quantized_as_the_folder_is(
     made = list(Conversion(planned))[-1]
     assert isinstance(made, Finished)
     assert made.value.record["sha256"] == small[2].record["sha256"]
-    beside = made.value.record["agreement"]
-    assert beside["tokens"] == 128
-    assert beside["same"] > 100
-    assert 0 < beside["divergence"] < 0.2
+    assert made.value.record["agreement"] == small[2].record["agreement"]
+
+
+def test_an_importance_matrix_shows_what_it_gains(
+    library: Library, plain: tuple[Plan, list[Event], Checkpoint]
+) -> None:
+    target = library.folder / "gain" / "gain.gguf"
+    text = target.parent / "text.txt"
+    text.parent.mkdir()
+    text.write_text(named("calibrate-prose").read()[:6_000], "utf-8")
+    options = Options(computes_importance=True, calibration=(text,))
+    events = list(Conversion(plan(plain[2].path, "gguf-q3_k_m", target, library, options)))
+    assert isinstance(events[-1], Finished)
+    record = events[-1].value.record
+    with_it, without = record["agreement"], record["agreement_without_importance"]
+    assert with_it["divergence"] < without["divergence"]
+    assert "importance matrix gains" in card_path(target).read_text("utf-8")
+    assert not list(target.parent.glob("*.part"))

@@ -9,7 +9,8 @@ import pytest
 
 from engine.catalog.library import Library
 from engine.convert import estimates, toolchain
-from engine.convert.plan import Plan, plan
+from engine.convert.extras import Wanted
+from engine.convert.plan import PLAIN, Options, Plan, plan, plan_together, together_bytes
 from engine.convert.recipes import RECIPES
 from engine.errors import DiskFull, NotEnoughMemory, NotFound, Refused, UnsupportedModel
 from engine.machine import memory
@@ -23,8 +24,10 @@ def folder(tmp_path: Path) -> Path:
     return write_tiny_model("llama", tmp_path / "model")
 
 
-def made(source: Path, format_id: str = "gguf-q4_k_m", target: str = "out/model.gguf") -> Plan:
-    return plan(source, format_id, source.parent / target, Library(source.parent))
+def made(
+    source: Path, format_id: str = "gguf-q4_k_m", target: str = "out/model.gguf", options: Options = PLAIN
+) -> Plan:
+    return plan(source, format_id, source.parent / target, Library(source.parent), options)
 
 
 def kinds(planned: Plan) -> list[type]:
@@ -77,11 +80,59 @@ def test_all_obstacles_at_once_each_with_its_next_step(folder: Path, monkeypatch
 
 
 def test_a_disk_that_is_just_large_enough(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    needs = made(folder).needs
+    lean = Options(wanted=Wanted(comparison=False))
+    needs = made(folder, options=lean).needs
     assert needs
     for free_bytes, expected in ((needs.disk_bytes, []), (needs.disk_bytes - 1, [DiskFull])):
-        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free_bytes: SimpleNamespace(free=free))
-        assert kinds(made(folder)) == expected
+        disk_with(free_bytes, monkeypatch)
+        assert kinds(made(folder, options=lean)) == expected
+
+
+def disk_with(free_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free_bytes))
+
+
+def test_what_there_is_no_room_for_is_left_out_and_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learns = Options(computes_importance=True)
+    most = made(folder, options=learns)
+    assert most.needs
+    assert (most.compares, most.twin) == (True, RECIPES["gguf-q4_k_m"])
+    assert most.needs.disk_bytes == 2 * most.needs.result_bytes + most.needs.shared_bytes
+    disk_with(most.needs.disk_bytes - 1, monkeypatch)
+    less = made(folder, options=learns)
+    assert (less.compares, less.twin, less.problems) == (True, None, ())
+    assert any("importance matrix gains will not be shown" in note for note in less.notes)
+    plain = made(folder)
+    assert plain.needs
+    assert plain.compares
+    disk_with(plain.needs.disk_bytes - 1, monkeypatch)
+    least = made(folder)
+    assert (least.compares, least.problems) == (False, ())
+    assert any("not be compared with the original" in note for note in least.notes)
+
+
+def test_what_a_person_asked_for_is_not_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asks = Options(computes_importance=True, wanted=Wanted(comparison=True, gain=True))
+    needs = made(folder, options=asks).needs
+    assert needs
+    disk_with(needs.disk_bytes - 1, monkeypatch)
+    assert kinds(made(folder, options=asks)) == [DiskFull]
+
+
+def test_several_formats_share_the_file_that_is_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = [made(folder, f"gguf-{level}", f"{level}.gguf") for level in ("q4_k_m", "q6_k")]
+    needed_bytes = together_bytes(plans)
+    assert needed_bytes == sum(each.needs.result_bytes for each in plans if each.needs) + shared_bytes(plans[0])
+    disk_with(needed_bytes, monkeypatch)
+    assert all(each.compares for each in plan_together(plans))
+    disk_with(needed_bytes - 1, monkeypatch)
+    together = plan_together(plans)
+    assert [(each.compares, each.problems) for each in together] == [(False, ()), (False, ())]
+
+
+def shared_bytes(planned: Plan) -> int:
+    assert planned.needs
+    return planned.needs.shared_bytes
 
 
 @pytest.mark.parametrize("target", ["model.bin", "model", "out/model.safetensors"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.convert.recipes import RECIPES, recipe_for
@@ -33,3 +35,21 @@ def test_other_formats_are_refused(format_id: str) -> None:
     with pytest.raises(Refused) as refused:
         recipe_for(format_id)
     assert "gguf-q4_k_m" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("level", "overrides", "there"),
+    [
+        ("Q4_K_M", (), True),
+        ("IQ4_XS", (("attn_v", "Q8_0"),), True),
+        ("Q4_K_M", (("ffn_down", "IQ2_XS"),), False),
+        ("IQ2_XXS", (), False),
+        ("Q8_0", (), False),
+    ],
+)
+def test_what_an_importance_matrix_changes_can_be_made_without_it(
+    level: str, overrides: tuple[tuple[str, str], ...], there: bool
+) -> None:
+    plain = replace(recipe_for(f"gguf-{level.lower()}"), overrides=overrides)
+    assert plain.without_importance is None
+    assert replace(plain, imatrix="computed").without_importance == (plain if there else None)
