@@ -18,7 +18,8 @@ import psutil
 
 from desktop import logs
 from desktop.faults import Fault, versions
-from engine.quantities import size
+from desktop.language import tr
+from desktop.quantities import size
 
 MOST_REPORTS = 5
 _NATIVE = "native-crash.txt"
@@ -62,9 +63,11 @@ class CrashReports:
         with contextlib.suppress(OSError):
             if files:
                 return Fault(
-                    "Halfbyte ended unexpectedly",
-                    "Your models and conversations are kept. This report stays on your computer, and holds nothing "
-                    "that you wrote; to help us mend it, copy it and send it to us.",
+                    tr("Halfbyte ended unexpectedly"),
+                    tr(
+                        "Your models and conversations are kept. This report stays on your computer, and holds nothing "
+                        "that you wrote; to help us mend it, copy it and send it to us."
+                    ),
                     details=files[-1].read_text("utf-8", "replace"),
                 )
         return None

@@ -10,22 +10,23 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.jobs import Jobs
+from desktop.language import QT_TR_NOOP
 from desktop.theme.icons import app_icon
 from desktop.widgets.drop_zone import model_path
 from desktop.widgets.job_bar import JobBar
 from desktop.widgets.sidebar import Place, Sidebar
 
 PLACES = (
-    Place("machine", "Machine", "machine"),
-    Place("suggestion", "Suggestion", "suggestion"),
-    Place("discover", "Discover", "discover"),
-    Place("downloads", "Downloads", "download"),
-    Place("library", "Library", "library"),
-    Place("convert", "Convert", "convert"),
-    Place("compare", "Compare", "compare"),
-    Place("chat", "Chat", "chat"),
-    Place("servers", "Servers", "servers"),
-    Place("settings", "Settings", "settings", last=True),
+    Place("machine", QT_TR_NOOP("Machine"), "machine"),
+    Place("suggestion", QT_TR_NOOP("Suggestion"), "suggestion"),
+    Place("discover", QT_TR_NOOP("Discover"), "discover"),
+    Place("downloads", QT_TR_NOOP("Downloads"), "download"),
+    Place("library", QT_TR_NOOP("Library"), "library"),
+    Place("convert", QT_TR_NOOP("Convert"), "convert"),
+    Place("compare", QT_TR_NOOP("Compare"), "compare"),
+    Place("chat", QT_TR_NOOP("Chat"), "chat"),
+    Place("servers", QT_TR_NOOP("Servers"), "servers"),
+    Place("settings", QT_TR_NOOP("Settings"), "settings", last=True),
 )
 _SIDEBAR_WORDS_FROM = 900  # a narrower window has only the icons
 _GEOMETRY, _PAGE = "window/geometry", "window/page"

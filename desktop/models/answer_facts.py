@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.steering_words import stops_text
+from desktop.quantities import number
 from engine.chat.conversation import Message, Origin
 from engine.runtime.results import Usage
 from engine.settings import TABLE
 
 _NUMBERS = ("temperature", "top_p", "top_k", "min_p", "repeat_penalty")
 _ENDS = {
-    "stop": "The model ended it",
-    "length": "At the longest allowed answer",
-    "context": "The context was full",
-    "cancelled": "You stopped it",
-    "failed": "By an error",
-    "interrupted": "Halfbyte ended",
+    "stop": QT_TR_NOOP("The model ended it"),
+    "length": QT_TR_NOOP("At the longest allowed answer"),
+    "context": QT_TR_NOOP("The context was full"),
+    "cancelled": QT_TR_NOOP("You stopped it"),
+    "failed": QT_TR_NOOP("By an error"),
+    "interrupted": QT_TR_NOOP("Halfbyte ended"),
 }
 
 
@@ -30,24 +32,32 @@ def answer_facts(message: Message) -> tuple[tuple[str, str], ...]:
         facts += _took(message.usage)
     if message.origin:
         facts += _sampled(message.origin.sampling)
-    return tuple((name, words) for name, words in (*facts, ("Ended", _ENDS.get(message.ending, ""))) if words)
+    return tuple((name, words) for name, words in (*facts, (tr("Ended"), tr(_ENDS.get(message.ending, "")))) if words)
 
 
 def _made_by(origin: Origin) -> Iterator[tuple[str, str]]:
-    yield "Model", origin.model
-    yield "Revision", origin.revision[:12]
-    yield "Format", origin.format_id
-    yield "Back end", origin.backend
+    yield tr("Model"), origin.model
+    yield tr("Revision"), origin.revision[:12]
+    yield tr("Format"), origin.format_id
+    yield tr("Back end"), origin.backend
     if tokens := origin.loading.get("context_tokens"):
-        yield "Context", f"{tokens:,} tokens"
+        yield tr("Context"), tr("%Ln token(s)", "", tokens)
 
 
 def _took(usage: Usage) -> Iterator[tuple[str, str]]:
-    yield "Seed", str(usage.seed)
-    yield "Prompt", f"{usage.prompt_tokens:,} tokens, {usage.reused_tokens:,} of them reused"
-    yield "Answer", f"{usage.answer_tokens:,} tokens"
-    yield "First token", f"after {usage.first_token_s:.2f} s"
-    yield "Speed", f"{usage.decode_tokens_s:.1f} tokens/s" if usage.decode_tokens_s else ""
+    yield tr("Seed"), str(usage.seed)
+    yield (
+        tr("Prompt"),
+        tr("{tokens} tokens, {reused} of them reused").format(
+            tokens=number(usage.prompt_tokens), reused=number(usage.reused_tokens)
+        ),
+    )
+    yield tr("Answer"), tr("%Ln token(s)", "", usage.answer_tokens)
+    yield tr("First token"), tr("after {seconds} s").format(seconds=number(usage.first_token_s, 2))
+    yield (
+        tr("Speed"),
+        tr("{rate} tokens/s").format(rate=number(usage.decode_tokens_s, 1)) if usage.decode_tokens_s else "",
+    )
 
 
 def _sampled(sampling: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -55,7 +65,7 @@ def _sampled(sampling: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if name in sampling:
             yield TABLE[name].title, f"{sampling[name]:g}"
     if longest := sampling.get("max_tokens"):
-        yield TABLE["max_tokens"].title, f"{longest:,} tokens"
-    yield "Stop strings", stops_text(sampling.get("stop", ()))
-    yield "JSON schema", sampling.get("json_schema", "")
-    yield "Grammar", sampling.get("grammar", "")
+        yield TABLE["max_tokens"].title, tr("%Ln token(s)", "", longest)
+    yield tr("Stop strings"), stops_text(sampling.get("stop", ()))
+    yield tr("JSON schema"), sampling.get("json_schema", "")
+    yield tr("Grammar"), sampling.get("grammar", "")

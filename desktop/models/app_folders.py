@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from desktop.language import tr
 from engine.paths import Folders, folders
 from engine.runtime import kept_prompts
 
@@ -29,12 +30,12 @@ def app_folders(models: Path, where: Folders | None = None) -> tuple[AppFolder, 
     """Measure every folder that the app uses. Takes as long as the disk does: not for the main thread."""
     where = where or folders()
     lines = (
-        ("Models", models, ""),
-        ("Conversations and notes", where.data, ""),
-        ("Settings", where.config, ""),
-        ("Read prompts (KV caches)", kept_prompts.folder(), "Delete the KV caches"),
-        ("Other caches", where.cache, ""),
-        ("Logs and crash reports", where.logs, "Delete the old logs"),
+        (tr("Models"), models, ""),
+        (tr("Conversations and notes"), where.data, ""),
+        (tr("Settings"), where.config, ""),
+        (tr("Read prompts (KV caches)"), kept_prompts.folder(), tr("Delete the KV caches")),
+        (tr("Other caches"), where.cache, ""),
+        (tr("Logs and crash reports"), where.logs, tr("Delete the old logs")),
     )
     own = {path for _, path, _ in lines}
     return tuple(AppFolder(name, path, sum(_sizes(path, own - {path})), cleans) for name, path, cleans in lines)

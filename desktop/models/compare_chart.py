@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from desktop.language import tr
 from desktop.models.compare import Ranked
+from desktop.quantities import number, size
 from engine.measure.choose import loss
-from engine.quantities import size
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _TICKS = 5  # about so many on the axis of sizes
@@ -91,9 +92,16 @@ def swiftness(point: Point, points: Sequence[Point]) -> float | None:
 
 def point_words(point: Point) -> str:
     """Return a point as a sentence."""
-    lost = f"divergence {point.loss:.4f}" if point.loss > 0 else "no divergence: it is the original"
-    rate = f", {point.tokens_s:.1f} tokens/s" if point.tokens_s is not None else ""
-    return f"{point.label}{' (best for you)' if point.best else ''}: {size(point.size_bytes)}, {lost}{rate}."
+    lost = (
+        tr("divergence {loss}").format(loss=number(point.loss, 4))
+        if point.loss > 0
+        else tr("no divergence: it is the original")
+    )
+    facts = [size(point.size_bytes), lost]
+    if point.tokens_s is not None:
+        facts.append(tr("{rate} tokens/s").format(rate=number(point.tokens_s, 1)))
+    name = tr("{format} (best for you)").format(format=point.label) if point.best else point.label
+    return f"{name}: {', '.join(facts)}."
 
 
 def chart_words(points: Sequence[Point]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QBuffer, QIODevice
 from PySide6.QtGui import QImage
 
+from desktop.language import tr
 from engine.errors import Refused
 from engine.measure.export import Votes, to_csv, to_json, to_markdown
 from engine.measure.report import Report
@@ -29,7 +30,9 @@ def write_reports(path: Path, reports: Sequence[Report], picture: QImage, votes:
     except OSError as error:
         part.unlink(missing_ok=True)
         reason = error.strerror or str(error)
-        raise Refused(f"{path} cannot be written: {reason}.", "Choose another folder.") from error
+        raise Refused(
+            tr("{path} cannot be written: {reason}.").format(path=path, reason=reason), tr("Choose another folder.")
+        ) from error
     return path
 
 

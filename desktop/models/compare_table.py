@@ -8,35 +8,38 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.compare import Ranked
 from desktop.models.row_model import Index, RowModel
+from desktop.quantities import number, size
 from engine.measure.report import Divergence, Report, Spread
 from engine.measure.votes import Tally
-from engine.quantities import size
 
 COLUMNS = (
-    "Format",
-    "File",
-    "Memory",
-    "Perplexity",
-    "Divergence",
-    "Same token",
-    "Prompt",
-    "Answer",
-    "First token",
-    "Votes",
+    QT_TR_NOOP("Format"),
+    QT_TR_NOOP("File"),
+    QT_TR_NOOP("Memory"),
+    QT_TR_NOOP("Perplexity"),
+    QT_TR_NOOP("Divergence"),
+    QT_TR_NOOP("Same token"),
+    QT_TR_NOOP("Prompt"),
+    QT_TR_NOOP("Answer"),
+    QT_TR_NOOP("First token"),
+    QT_TR_NOOP("Votes"),
 )
 TIPS = (
     "",
-    "What the file or folder takes on the disk.",
-    "The most that the model's process held while it answered.",
-    "How surprised the model is by the text: lower is better.",
-    "How far its next-token probabilities are from the original's (Kullback-Leibler, in nats): 0 is no difference.",
-    "How often it finds the same next token likeliest as the original does.",
-    "How many tokens of a question it reads in a second.",
-    "How many tokens of an answer it writes in a second.",
-    "How long a question waits for the first token of the answer.",
-    "How often you found its answer better than another model's to the same question, and worse.",
+    QT_TR_NOOP("What the file or folder takes on the disk."),
+    QT_TR_NOOP("The most that the model's process held while it answered."),
+    QT_TR_NOOP("How surprised the model is by the text: lower is better."),
+    QT_TR_NOOP(
+        "How far its next-token probabilities are from the original's (Kullback-Leibler, in nats): 0 is no difference."
+    ),
+    QT_TR_NOOP("How often it finds the same next token likeliest as the original does."),
+    QT_TR_NOOP("How many tokens of a question it reads in a second."),
+    QT_TR_NOOP("How many tokens of an answer it writes in a second."),
+    QT_TR_NOOP("How long a question waits for the first token of the answer."),
+    QT_TR_NOOP("How often you found its answer better than another model's to the same question, and worse."),
 )
 FORMAT, FILE, PERPLEXITY, VOTES = 0, 1, 3, 9
 _NOTHING = "–"
@@ -64,19 +67,19 @@ class CompareModel(RowModel[Ranked]):
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if index.isValid() and role == Qt.ItemDataRole.ToolTipRole and index.column() != FORMAT:
-            return f"{cell(self.rows[index.row()], index.column()).full}. {TIPS[index.column()]}"
+            return f"{cell(self.rows[index.row()], index.column()).full}. {tr(TIPS[index.column()])}"
         return super().data(index, role)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
-            return TIPS[section]
+            return tr(TIPS[section])
         return super().headerData(section, orientation, role)
 
 
 def place_words(row: Ranked) -> str:
     """Say why a format has its place."""
     if row.choice is None:
-        return row.contender.why_not or "It was not measured yet."
+        return row.contender.why_not or tr("It was not measured yet.")
     return " ".join(row.choice.obstacles) or row.choice.reason
 
 
@@ -90,38 +93,48 @@ def cell(row: Ranked, column: int) -> Cell:
     if column == VOTES:
         return _votes(contender.tally)
     if report is None:
-        words = "Cannot be measured" if contender.why_not else "Not measured yet"
-        return Cell("Not measured" if column == PERPLEXITY and not contender.why_not else _NOTHING, "", words)
+        words = tr("Cannot be measured") if contender.why_not else tr("Not measured yet")
+        return Cell(tr("Not measured") if column == PERPLEXITY and not contender.why_not else _NOTHING, "", words)
     return _CELLS[COLUMNS[column]](report)
 
 
 def _format(row: Ranked) -> Cell:
     label, title = row.contender.label, row.contender.model.title
     if row.best:
-        return Cell(f"{label} · best", title, f"{label}, best for you, {title}")
+        return Cell(
+            tr("{label} · best").format(label=label),
+            title,
+            tr("{label}, best for you, {title}").format(label=label, title=title),
+        )
     return Cell(label, title, f"{label}, {title}")
 
 
 def _votes(tally: Tally | None) -> Cell:
     if tally is None:
-        return Cell(_NOTHING, "", "No votes")
-    rest = [f"{tally.worse} worse"] + ([f"{tally.tied} tied"] if tally.tied else [])
-    return Cell(f"{tally.better} better", ", ".join(rest), tally.words)
+        return Cell(_NOTHING, "", tr("No votes"))
+    rest = [tr("{worse} worse").format(worse=tally.worse)] + (
+        [tr("{tied} tied").format(tied=tally.tied)] if tally.tied else []
+    )
+    return Cell(tr("{better} better").format(better=tally.better), ", ".join(rest), tally.words)
 
 
 def _memory(report: Report) -> Cell:
     memory = report.memory
     if memory is None:
         return _missing()
-    on_gpu = f"+ {size(memory.gpu_bytes)} GPU" if memory.gpu_bytes else ""
-    predicted = f", predicted {size(memory.predicted_bytes)}" if memory.predicted_bytes else ""
-    return Cell(size(memory.peak_bytes), on_gpu, f"{size(memory.peak_bytes)} {on_gpu}".strip() + predicted)
+    on_gpu = tr("+ {size} GPU").format(size=size(memory.gpu_bytes)) if memory.gpu_bytes else ""
+    full = f"{size(memory.peak_bytes)} {on_gpu}".strip()
+    if memory.predicted_bytes:
+        full = tr("{measured}, predicted {size}").format(measured=full, size=size(memory.predicted_bytes))
+    return Cell(size(memory.peak_bytes), on_gpu, full)
 
 
 def _perplexity(report: Report) -> Cell:
     value, error = report.quality.perplexity.value, report.quality.perplexity.error
-    full = f"{value:.2f} ± {error:.2f} over {report.quality.scored_tokens:,} tokens"
-    return Cell(f"{value:.2f}", f"± {error:.2f}", full)
+    full = tr("{value} ± {error} over {tokens} tokens").format(
+        value=number(value, 2), error=number(error, 2), tokens=number(report.quality.scored_tokens)
+    )
+    return Cell(number(value, 2), f"± {number(error, 2)}", full)
 
 
 def _divergence(report: Report) -> Cell:
@@ -129,20 +142,24 @@ def _divergence(report: Report) -> Cell:
     if found is None:
         return _uncompared(report, "0")
     mean, error, most = found.mean.value, found.mean.error, found.percentile_99
-    full = f"{mean:.4f} ± {error:.4f} nats; 99 % of the places are below {most:.3f}"
-    return Cell(f"{mean:.4f}", f"99 %: {most:.3f}", full)
+    full = tr("{mean} ± {error} nats; 99 % of the places are below {most}").format(
+        mean=number(mean, 4), error=number(error, 4), most=number(most, 3)
+    )
+    return Cell(number(mean, 4), f"99 %: {number(most, 3)}", full)
 
 
 def _same_token(report: Report) -> Cell:
     found: Divergence | None = report.quality.divergence
     if found is None:
         return _uncompared(report, "100 %")
-    share, error = 100 * found.same_top.value, 100 * found.same_top.error
-    return Cell(f"{share:.1f} %", f"± {error:.1f} %", f"{share:.1f} ± {error:.1f} %")
+    share, error = number(100 * found.same_top.value, 1), number(100 * found.same_top.error, 1)
+    return Cell(f"{share} %", f"± {error} %", f"{share} ± {error} %")
 
 
 def _uncompared(report: Report, value: str) -> Cell:
-    return Cell(value, "original", f"{value}: it is the original") if report.is_reference else _missing()
+    if not report.is_reference:
+        return _missing()
+    return Cell(value, tr("original"), tr("{value}: it is the original").format(value=value))
 
 
 def _prompt(report: Report) -> Cell:
@@ -154,18 +171,23 @@ def _answer(report: Report) -> Cell:
 
 
 def _rate(spread: Spread, tokens: int) -> Cell:
-    low, high = f"{spread.lowest:.1f}", f"{spread.highest:.1f}"
-    full = f"{spread.median:.1f} tokens/s ({low} to {high}, {spread.repeats} times {tokens} tokens)"
-    return Cell(f"{spread.median:.1f}/s", f"{spread.lowest:.0f}–{spread.highest:.0f}", full)
+    low, high = number(spread.lowest, 1), number(spread.highest, 1)
+    full = tr("{median} tokens/s ({low} to {high}, {repeats} times {tokens} tokens)").format(
+        median=number(spread.median, 1), low=low, high=high, repeats=spread.repeats, tokens=tokens
+    )
+    between = f"{number(spread.lowest)}–{number(spread.highest)}"
+    return Cell(tr("{rate}/s").format(rate=number(spread.median, 1)), between, full)
 
 
 def _first_token(report: Report) -> Cell:
     if report.speed is None:
         return _missing()
     spread = report.speed.first_token_s
-    between = f"{spread.lowest:.2f}–{spread.highest:.2f}"
-    full = f"{spread.median:.2f} s ({between} s) after {report.speed.prompt_tokens} tokens; loaded in "
-    return Cell(f"{spread.median:.2f} s", between, f"{full}{report.speed.load_s:.1f} s")
+    median, between = number(spread.median, 2), f"{number(spread.lowest, 2)}–{number(spread.highest, 2)}"
+    full = tr("{median} s ({between} s) after {tokens} tokens; loaded in {load} s").format(
+        median=median, between=between, tokens=report.speed.prompt_tokens, load=number(report.speed.load_s, 1)
+    )
+    return Cell(tr("{seconds} s").format(seconds=median), between, full)
 
 
 def _plain(words: str) -> Cell:
@@ -173,7 +195,7 @@ def _plain(words: str) -> Cell:
 
 
 def _missing() -> Cell:
-    return Cell(_NOTHING, "", "Not measured")
+    return Cell(_NOTHING, "", tr("Not measured"))
 
 
 _CELLS: dict[str, Callable[[Report], Cell]] = {

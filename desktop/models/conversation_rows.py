@@ -10,6 +10,8 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
 
+from desktop.dates import day, day_of_year, month, time_of_day
+from desktop.language import tr
 from engine.chat.history.rows import Entry
 from engine.chat.history.search import Hit
 
@@ -30,28 +32,28 @@ Row = Head | Entry | Hit
 
 
 def title_of(row: Entry | Hit) -> str:
-    return row.title or "New conversation"
+    return row.title or tr("New conversation")
 
 
 def group_of(entry: Entry, today: datetime.date) -> str:
     """Return the head that a conversation stands under."""
     if entry.pinned:
-        return "Pinned"
-    day = datetime.date.fromtimestamp(entry.changed_s)
-    days = (today - day).days
+        return tr("Pinned")
+    changed = datetime.date.fromtimestamp(entry.changed_s)
+    days = (today - changed).days
     if days <= 1:
-        return "Today" if days <= 0 else "Yesterday"
+        return tr("Today") if days <= 0 else tr("Yesterday")
     if days <= _MONTH:
-        return "Last 7 days" if days <= _WEEK else "Last 30 days"
-    return f"{day:%B %Y}"
+        return tr("Last 7 days") if days <= _WEEK else tr("Last 30 days")
+    return month(changed)
 
 
 def when_words(time_s: float, today: datetime.date) -> str:
     """Return the time of something of today, else its date."""
     moment = datetime.datetime.fromtimestamp(time_s)
     if moment.date() == today:
-        return f"{moment:%H:%M}"
-    return f"{moment.day} {moment:%b}" if moment.year == today.year else f"{moment:%Y-%m-%d}"
+        return time_of_day(moment.time())
+    return day_of_year(moment.date()) if moment.year == today.year else day(moment.date())
 
 
 def grouped(entries: Sequence[Entry], today: datetime.date) -> list[Row]:
@@ -115,8 +117,8 @@ class ConversationRows(QAbstractListModel):
             case Head():
                 return row.words
             case Entry():
-                folder = f", in {row.folder}" if row.folder else ""
-                return f"{title_of(row)}, {when_words(row.changed_s, self.today)}{folder}"
+                words = f"{title_of(row)}, {when_words(row.changed_s, self.today)}"
+                return self.tr("{words}, in {folder}").format(words=words, folder=row.folder) if row.folder else words
             case Hit():
                 return f"{title_of(row)}: {' '.join(row.snippet.text.split())}"
 

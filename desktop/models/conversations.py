@@ -11,6 +11,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from desktop.jobs import Call, Jobs, JobThread, Latest
+from desktop.language import tr
 from engine.chat.asking import cache_key
 from engine.chat.history.rows import Entry, TitledBy
 from engine.chat.history.store import History
@@ -45,7 +46,7 @@ class Opening:
         if self._cancelled.is_set():
             if opened.history:
                 opened.history.close()
-            raise Cancelled("Opening the conversations")
+            raise Cancelled(tr("Opening the conversations"))
         yield Finished(opened)
 
     def _opened(self) -> Opened:
@@ -116,7 +117,7 @@ class Conversations(QObject):
 
     def search(self, text: str) -> None:
         if self.history:
-            self._searching.start(Call(self.history.search, text, doing="Searching"))
+            self._searching.start(Call(self.history.search, text, doing=self.tr("Searching")))
 
     # Changing
 

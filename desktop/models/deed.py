@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from desktop.language import tr
+from desktop.quantities import size
 from engine.catalog.offers import Offer
 from engine.formats import Family
-from engine.quantities import size
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +26,23 @@ def deed_for(offer: Offer, here: Path | None, under_way: bool) -> Deed:
     if here:
         return _deed_here(offer, here)
     if under_way:
-        return Deed("wait", "On its way: see the downloads")
+        return Deed("wait", tr("On its way: see the downloads"))
     if offer.variant.problem:
-        return Deed("nothing", "It cannot be used")
+        return Deed("nothing", tr("It cannot be used"))
     amount = size(offer.variant.size_bytes)
     if offer.made_here:
-        return Deed("get and convert", f"Get the original ({amount}) and convert")
-    return Deed("get", f"Get it ({amount})" if offer.works or offer.fit is None else f"Get it anyway ({amount})")
+        return Deed("get and convert", tr("Get the original ({amount}) and convert").format(amount=amount))
+    return Deed(
+        "get",
+        tr("Get it ({amount})").format(amount=amount)
+        if offer.works or offer.fit is None
+        else tr("Get it anyway ({amount})").format(amount=amount),
+    )
 
 
 def _deed_here(offer: Offer, here: Path) -> Deed:
     if offer.made_here and offer.fit:
-        return Deed("convert", f"Convert to {offer.fit.format.label}", here)
+        return Deed("convert", tr("Convert to {format}").format(format=offer.fit.format.label), here)
     if offer.variant.family is Family.GGUF:
-        return Deed("chat", "Chat with it", here)
-    return Deed("look", "In your library: see what fits", here)
+        return Deed("chat", tr("Chat with it"), here)
+    return Deed("look", tr("In your library: see what fits"), here)

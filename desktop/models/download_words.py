@@ -8,9 +8,10 @@ from enum import Enum
 from typing import Literal
 
 from desktop.faults import Button, Do, fault_of
+from desktop.language import QT_TR_NOOP, tr
+from desktop.quantities import duration, size
 from engine.catalog.download.item import Item, State
 from engine.errors import DiskFull, EngineError
-from engine.quantities import duration, size
 from engine.runtime import registry
 
 
@@ -37,12 +38,12 @@ class Obstacle:
 
 
 _STATES = {
-    State.WAITING: "Waiting",
-    State.RUNNING: "Downloading",
-    State.OFFLINE: "Waiting for the network",
-    State.PAUSED: "Paused",
-    State.FAILED: "Stopped",
-    State.DONE: "Done",
+    State.WAITING: QT_TR_NOOP("Waiting"),
+    State.RUNNING: QT_TR_NOOP("Downloading"),
+    State.OFFLINE: QT_TR_NOOP("Waiting for the network"),
+    State.PAUSED: QT_TR_NOOP("Paused"),
+    State.FAILED: QT_TR_NOOP("Stopped"),
+    State.DONE: QT_TR_NOOP("Done"),
 }
 _DEEDS = {
     State.WAITING: (Deed.PAUSE,),
@@ -51,19 +52,18 @@ _DEEDS = {
     State.PAUSED: (Deed.RESUME,),
     State.FAILED: (Deed.RESUME,),
 }
-_RESUME_WORDS = {State.OFFLINE: "Try now", State.FAILED: "Try again"}
+_RESUME_WORDS = {State.OFFLINE: QT_TR_NOOP("Try now"), State.FAILED: QT_TR_NOOP("Try again")}
 
 
 def state_words(item: Item) -> str:
     if item.state is State.RUNNING and item.step == "check":
-        return "Checking what is here"
-    return _STATES[item.state]
+        return tr("Checking what is here")
+    return tr(_STATES[item.state])
 
 
 def what_words(item: Item) -> str:
     """Return what it is: “acme/model · 3 files · 4.0 GB”."""
-    count = len(item.plan.files)
-    files = f"{count} files" if count > 1 else "1 file"
+    files = tr("%Ln file(s)", "", len(item.plan.files))
     return f"{item.plan.repository} · {files} · {size(item.plan.size_bytes)}"
 
 
@@ -71,11 +71,11 @@ def amount_words(item: Item) -> str:
     """Return how far it is: “1.2 GB of 4.0 GB · 95 MB/s · 29 s left”; empty once it is done."""
     if item.state is State.DONE:
         return ""
-    words = [f"{size(item.done_bytes)} of {size(item.plan.size_bytes)}"]
+    words = [tr("{done} of {total}").format(done=size(item.done_bytes), total=size(item.plan.size_bytes))]
     if item.rate and item.state is State.RUNNING:
-        words.append(f"{size(item.rate)}/s")
+        words.append(tr("{size}/s").format(size=size(item.rate)))
     if item.remaining_s is not None and item.state is State.RUNNING:
-        words.append(f"{duration(item.remaining_s)} left")
+        words.append(tr("{time} left").format(time=duration(item.remaining_s)))
     return " · ".join(words)
 
 
@@ -88,7 +88,9 @@ def obstacle(item: Item) -> Obstacle | None:
         return _disk_full(error)
     if item.state is State.OFFLINE:
         wait_s = max(1, item.try_at_s - time.monotonic())
-        return Obstacle(f"{error.message} It is tried again in {duration(wait_s)}.", "warning")
+        return Obstacle(
+            f"{error.message} {tr('It is tried again in {time}.').format(time=duration(wait_s))}", "warning"
+        )
     fault = fault_of(error)
     ways = tuple(way for way in fault.buttons if way.do not in (Do.RETRY, Do.COPY, Do.LIBRARY))
     return Obstacle(f"{fault.title}. {fault.sentence}", "bad", ways)
@@ -103,8 +105,8 @@ def deeds(item: Item) -> tuple[Deed, ...]:
 
 def deed_words(deed: Deed, item: Item) -> str:
     if deed is Deed.RESUME:
-        return _RESUME_WORDS.get(item.state, "Continue")
-    return _DEED_WORDS[deed]
+        return tr(_RESUME_WORDS.get(item.state, QT_TR_NOOP("Continue")))
+    return tr(_DEED_WORDS[deed])
 
 
 def can_chat(item: Item) -> bool:
@@ -118,23 +120,25 @@ def removal_words(item: Item) -> str:
     """Return what removing it costs; empty if nothing is lost."""
     if item.state is State.DONE or not item.done_bytes:
         return ""
-    return f"What was fetched so far ({size(item.done_bytes)}) is thrown away."
+    return tr("What was fetched so far ({size}) is thrown away.").format(size=size(item.done_bytes))
 
 
 def _disk_full(error: DiskFull) -> Obstacle:
     needed_bytes, free_bytes = error.details["needed_bytes"], error.details["free_bytes"]
     short, folder = max(0, needed_bytes - free_bytes), error.details["folder"]
-    sentence = f"The disk is full. Free {size(short)} in {folder}, then continue. Nothing was lost."
+    sentence = tr("The disk is full. Free {size} in {folder}, then continue. Nothing was lost.").format(
+        size=size(short), folder=folder
+    )
     ways = tuple(way for way in fault_of(error).buttons if way.do is not Do.RETRY)
     return Obstacle(sentence, "bad", ways)
 
 
 _DEED_WORDS = {
-    Deed.PAUSE: "Pause",
-    Deed.UP: "Move up",
-    Deed.DOWN: "Move down",
-    Deed.REMOVE: "Remove",
-    Deed.CHAT: "Chat with it",
-    Deed.SHOW: "Show in library",
-    Deed.CLEAR: "Clear",
+    Deed.PAUSE: QT_TR_NOOP("Pause"),
+    Deed.UP: QT_TR_NOOP("Move up"),
+    Deed.DOWN: QT_TR_NOOP("Move down"),
+    Deed.REMOVE: QT_TR_NOOP("Remove"),
+    Deed.CHAT: QT_TR_NOOP("Chat with it"),
+    Deed.SHOW: QT_TR_NOOP("Show in library"),
+    Deed.CLEAR: QT_TR_NOOP("Clear"),
 }

@@ -93,7 +93,9 @@ class Duelling(QObject):
         self.answers, self._sides = {}, []
         library, options = Library(self._settings.models_folder), LoadOptions.from_settings(self._settings)
         self._let_go([path for path in self._sessions if path not in paths])
-        self._looking.start(Call(paired, library, paths, options, blind=blind, doing="Looking at the two models"))
+        self._looking.start(
+            Call(paired, library, paths, options, blind=blind, doing=self.tr("Looking at the two models"))
+        )
 
     @Slot()
     def stop(self) -> None:
@@ -125,7 +127,7 @@ class Duelling(QObject):
 
     def _let_go(self, paths: Sequence[Path]) -> None:
         for path in paths:
-            self._jobs.start(Call(self._sessions.pop(path).close, doing="Unloading the model"))
+            self._jobs.start(Call(self._sessions.pop(path).close, doing=self.tr("Unloading the model")))
 
     def _latest(self, hears: Any, fails: Any) -> Latest:
         made = Latest(self._jobs)
@@ -202,7 +204,7 @@ class Duelling(QObject):
         if session is None:
             self.on_turn_of(self._sides[next_number])
         else:
-            thread = self._jobs.start(Call(session.close, doing="Unloading the model"))
+            thread = self._jobs.start(Call(session.close, doing=self.tr("Unloading the model")))
             thread.finished.connect(self._sides[next_number].on_turn)
 
     def on_turn_of(self, side: _Side) -> None:

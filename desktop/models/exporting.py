@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+from desktop.language import tr
 from engine.chat.export.html import as_html
 from engine.chat.export.markdown import as_markdown
 from engine.chat.export.records import as_json
@@ -35,7 +36,7 @@ class Exporting:
         read = []
         for number, conversation_id in enumerate(self._ids):
             if self._stop.is_set():
-                raise Cancelled("The export")
+                raise Cancelled(tr("The export"))
             yield Progress("export", number, len(self._ids), "steps")
             read.append((self._history.entry(conversation_id), self._history.tree(conversation_id)))
         if self._form == "json":
@@ -53,5 +54,5 @@ class Exporting:
             part.replace(self._file)
         except OSError as error:
             part.unlink(missing_ok=True)
-            reason = f"{self._file} cannot be written: {error.strerror}."
-            raise Refused(reason, "Choose another place.") from error
+            reason = tr("{path} cannot be written: {reason}.").format(path=self._file, reason=error.strerror)
+            raise Refused(reason, tr("Choose another place.")) from error

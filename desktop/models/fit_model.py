@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.row_model import RowModel
 from desktop.models.suggestion import PLACES, context_words, speed_words
-from engine.quantities import size
+from desktop.quantities import size
 from engine.recommend.fit import Fit
 
-COLUMNS = ("Format", "File", "Memory", "Context", "Speed", "Runs on", "Why")
+COLUMNS = (
+    QT_TR_NOOP("Format"),
+    QT_TR_NOOP("File"),
+    QT_TR_NOOP("Memory"),
+    QT_TR_NOOP("Context"),
+    QT_TR_NOOP("Speed"),
+    QT_TR_NOOP("Runs on"),
+    QT_TR_NOOP("Why"),
+)
 FORMAT, FILE, MEMORY, CONTEXT, SPEED, PLACE, WHY = range(len(COLUMNS))
 
 
@@ -32,10 +41,10 @@ def cell_words(fit: Fit, column: int) -> str:
     words = (
         f"{fit.format.label}, {fit.format.quality.words}",
         size(fit.file_bytes),
-        f"{size(fit.footprint.total_bytes)} of {size(fit.free_bytes)}",
+        tr("{total} of {free}").format(total=size(fit.footprint.total_bytes), free=size(fit.free_bytes)),
         context_words(fit.largest_context),
         speed_words(fit.decode_tokens_s),
-        PLACES[fit.place],
+        tr(PLACES[fit.place]),
         fit.reason,
     )
     return words[column]

@@ -6,11 +6,14 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QDateTime, QLocale, Qt
+from PySide6.QtCore import QDateTime, Qt
 
+from desktop.dates import day
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.row_model import RowModel
-from desktop.models.suggestion import speed_words
-from desktop.models.verdict import UNKNOWN, Verdict, verdict_of
+from desktop.models.suggestion import parameters_words, speed_words
+from desktop.models.verdict import Verdict, verdict_of
+from desktop.quantities import number, size
 from engine.catalog.find import Asking
 from engine.catalog.hub.client import Hub
 from engine.catalog.hub.outlook import NO_TEXT, Outlook, outlook
@@ -18,9 +21,14 @@ from engine.catalog.hub.patience import OnWait
 from engine.catalog.hub.search import search
 from engine.catalog.hub.values import FoundModel, Query
 from engine.machine.facts import Machine
-from engine.quantities import size
 
-COLUMNS = ("Model", "Runs here", "Best format", "Speed", "Downloads")
+COLUMNS = (
+    QT_TR_NOOP("Model"),
+    QT_TR_NOOP("Runs here"),
+    QT_TR_NOOP("Best format"),
+    QT_TR_NOOP("Speed"),
+    QT_TR_NOOP("Downloads"),
+)
 MODEL, VERDICT, FORMAT, SPEED, DOWNLOADS = range(len(COLUMNS))
 
 
@@ -38,33 +46,33 @@ class FoundRow:
     @property
     def verdict(self) -> Verdict:
         if self.outlook is None:
-            return Verdict("none", "Looking…")
+            return Verdict("none", tr("Looking…"))
         if self.outlook.reason == NO_TEXT:
-            return Verdict("none", "Not for chat")
-        return verdict_of(self.outlook.fit) if self.outlook.fit else UNKNOWN
+            return Verdict("none", tr("Not for chat"))
+        return verdict_of(self.outlook.fit)
 
     @property
     def about_words(self) -> str:
         """Who made it, how large it is, when it changed, and whether it asks for permission."""
         count = self.model.parameters
-        amount = f"{count / 1e9:.1f} billion" if count >= 1e9 else f"{count / 1e6:.0f} million" if count else ""
-        gate = "asks for permission" if self.model.gated else "private" if self.model.private else ""
+        amount = parameters_words(count) if count else ""
+        gate = tr("asks for permission") if self.model.gated else tr("private") if self.model.private else ""
         return " · ".join(filter(None, [gate, self.model.author, amount, self.changed_words]))
 
     @property
     def changed_words(self) -> str:
         date = QDateTime.fromString(self.model.changed, Qt.DateFormat.ISODate).date()
-        return QLocale().toString(date, "d MMM yyyy") if date.isValid() else ""
+        return day(date) if date.isValid() else ""
 
     @property
     def memory_words(self) -> str:
         fit = self.outlook.fit if self.outlook else None
-        return f"about {size(fit.footprint.total_bytes)}" if fit else ""
+        return tr("about {size}").format(size=size(fit.footprint.total_bytes)) if fit else ""
 
     @property
     def reason(self) -> str:
         if self.outlook is None:
-            return "This computer is being looked at."
+            return tr("This computer is being looked at.")
         fit = self.outlook.fit
         return " ".join((fit.reason, *fit.obstacles)) if fit else self.outlook.reason
 
@@ -116,7 +124,7 @@ def cell_words(row: FoundRow, column: int) -> str:
         row.verdict.words,
         f"{fit.format.label}, {row.memory_words}" if fit else "–",
         speed_words(fit.decode_tokens_s if fit and fit.fits else None),
-        f"{count_words(row.model.downloads)}, {count_words(row.model.likes)} likes",
+        f"{count_words(row.model.downloads)}, {likes_words(row.model.likes)}",
     )
     return words[column]
 
@@ -124,5 +132,9 @@ def cell_words(row: FoundRow, column: int) -> str:
 def count_words(count: int) -> str:
     """Return a count that nobody needs exactly: 1.2 M, 340 k, 87."""
     if count >= 1_000_000:
-        return f"{count / 1e6:.1f} M"
-    return f"{count / 1e3:.0f} k" if count >= 10_000 else f"{count:,}"
+        return tr("{count} M").format(count=number(count / 1e6, 1))
+    return tr("{count} k").format(count=number(count / 1e3)) if count >= 10_000 else number(count)
+
+
+def likes_words(count: int) -> str:
+    return tr("{count} likes").format(count=count_words(count))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from desktop.language import tr
 from engine.catalog.find import LookedUp
 from engine.catalog.hub.account import Kept
 from engine.catalog.hub.surroundings import Surroundings
 from engine.catalog.relatives import original_name
 from engine.catalog.tokens import ACCOUNT, SERVICE, Source
 
-KEPT_UNDER = f"“{SERVICE}”, account “{ACCOUNT}”"
+
+def kept_under() -> str:
+    """Return where in the keyring the token lies."""
+    return tr("“{service}”, account “{account}”").format(service=SERVICE, account=ACCOUNT)
 
 
 def surroundings_words(found: Surroundings) -> tuple[tuple[str, str], ...]:
@@ -20,25 +24,25 @@ def surroundings_words(found: Surroundings) -> tuple[tuple[str, str], ...]:
 
 
 def _surroundings(found: Surroundings) -> Iterator[tuple[str, str]]:
-    mirror = " (set by HF_ENDPOINT)" if found.is_mirror else ""
-    yield "Address", f"{found.endpoint}{mirror}"
+    mirror = tr("{address} (set by HF_ENDPOINT)").format(address=found.endpoint)
+    yield tr("Address"), mirror if found.is_mirror else found.endpoint
     if found.offline:
-        yield "Network", "Off: HF_HUB_OFFLINE is set. Unset it and start Halfbyte again to search and download."
+        yield tr("Network"), tr("Off: HF_HUB_OFFLINE is set. Unset it and start Halfbyte again to search and download.")
     if found.proxies:
-        yield "Proxy", ", ".join(found.proxies)
-    yield "Token", found.complaint or token_words(found.token)
+        yield tr("Proxy"), ", ".join(found.proxies)
+    yield tr("Token"), found.complaint or token_words(found.token)
 
 
 def token_words(source: Source) -> str:
     """Return where the token in use is kept."""
     if source is Source.KEYRING:
-        return f"{source.words} It lies there under {KEPT_UNDER}."
+        return f"{source.words} {tr('It lies there under {place}.').format(place=kept_under())}"
     return source.words
 
 
 def kept_words(kept: Kept) -> str:
     """Return what became of a token that was entered."""
-    return f"The token belongs to {kept.name}. {token_words(kept.source)}"
+    return f"{tr('The token belongs to {name}.').format(name=kept.name)} {token_words(kept.source)}"
 
 
 def host_of(address: str) -> str:
@@ -52,12 +56,13 @@ def model_words(found: LookedUp) -> tuple[tuple[str, str], ...]:
 
 def _model(found: LookedUp) -> Iterator[tuple[str, str]]:
     model = found.model
-    yield "Licence", model.licence or "none named"
-    yield "Revision", f"{model.commit[:12]}, pinned: what you see is what is fetched"
+    yield tr("Licence"), model.licence or tr("none named")
+    yield tr("Revision"), tr("{commit}, pinned: what you see is what is fetched").format(commit=model.commit[:12])
     if model.gated:
-        how = "its publisher looks at each request" if model.gated == "manual" else "at once, after you agree"
-        yield "Permission", f"needed: {how}"
+        by_hand = model.gated == "manual"
+        asked = tr("needed: its publisher looks at each request") if by_hand else tr("needed: at once, after you agree")
+        yield tr("Permission"), asked
     if (original := original_name(model)) != model.name:
-        yield "Made from", original
+        yield tr("Made from"), original
     elif model.base_models:
-        yield "Based on", ", ".join(model.base_models)
+        yield tr("Based on"), ", ".join(model.base_models)

@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QDateTime, QLocale, Qt
+from PySide6.QtCore import QDateTime, Qt
 
+from desktop.dates import day
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.row_model import RowModel
+from desktop.quantities import size
 from engine.catalog.checkpoint import UNSUPPORTED, Checkpoint
 from engine.catalog.download.verify import expected_hashes
 from engine.catalog.library import Library
 from engine.catalog.notes import Notes, used_s
 from engine.convert.source import GGUF_SOURCES
 from engine.errors import EngineError
-from engine.quantities import size
 from engine.runtime import registry
 
-COLUMNS = ("Model", "Format", "Size", "From", "Last used")
+COLUMNS = (QT_TR_NOOP("Model"), QT_TR_NOOP("Format"), QT_TR_NOOP("Size"), QT_TR_NOOP("From"), QT_TR_NOOP("Last used"))
 MODEL, FORMAT, SIZE, FROM, USED = range(len(COLUMNS))
-LIBRARY = "Library"
+LIBRARY = "Library"  # it stands for the place, and is translated where it is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,9 @@ class Entry:
     @property
     def format_words(self) -> str:
         if self.damaged:
-            return "Damaged"
+            return tr("Damaged")
         if self.checkpoint.format_id == UNSUPPORTED:
-            return "Not supported"
+            return tr("Not supported")
         return self.checkpoint.format.label if self.checkpoint.format else self.checkpoint.format_id
 
     @property
@@ -97,7 +99,7 @@ class Entry:
         source = self.checkpoint.record.get("source") or {}
         if not isinstance(source, dict):
             return str(source)
-        return str(source.get("repository") or Path(source.get("path") or "Added by hand").name)
+        return str(source.get("repository") or Path(source.get("path") or tr("Added by hand")).name)
 
     @property
     def since_words(self) -> str:
@@ -105,14 +107,13 @@ class Entry:
 
     @property
     def used_words(self) -> str:
-        return day_words(self.used_s) if self.used_s else "Never"
+        return day_words(self.used_s) if self.used_s else tr("Never")
 
 
 def day_words(seconds: float) -> str:
     """Return a day; today and yesterday by these names."""
-    day, today = QDateTime.fromSecsSinceEpoch(int(seconds)).date(), QDateTime.currentDateTime().date()
-    ago = day.daysTo(today)
-    return {0: "Today", 1: "Yesterday"}.get(ago) or QLocale().toString(day, "d MMM yyyy")
+    date, today = QDateTime.fromSecsSinceEpoch(int(seconds)).date(), QDateTime.currentDateTime().date()
+    return {0: tr("Today"), 1: tr("Yesterday")}.get(date.daysTo(today)) or day(date)
 
 
 def read_library(library: Library) -> tuple[Entry, ...]:

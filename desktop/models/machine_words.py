@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from desktop.language import QT_TR_NOOP, tr
+from desktop.quantities import number, size
 from engine.machine import gpu_use
 from engine.machine.facts import Cpu, Device, Disk, Gpu, LlamaBuild, Machine, Memory
-from engine.quantities import size
 
-_PURPOSES = {"models": "Models folder", "temporary": "Temporary files"}
+_PURPOSES = {"models": QT_TR_NOOP("Models folder"), "temporary": QT_TR_NOOP("Temporary files")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,12 @@ class Section:
 
 def sections(machine: Machine) -> tuple[Section, ...]:
     return (
-        Section("Processor", "machine", tuple(_cpu(machine.cpu))),
-        Section("Memory", "memory", tuple(_memory(machine.memory, machine.bandwidth_bytes_s))),
+        Section(tr("Processor"), "machine", tuple(_cpu(machine.cpu))),
+        Section(tr("Memory"), "memory", tuple(_memory(machine.memory, machine.bandwidth_bytes_s))),
         *(Section(gpu.name, "gpu", tuple(_gpu(gpu))) for gpu in machine.gpus),
-        Section("Disk", "disk", tuple(_disk(disk) for disk in machine.disks)),
-        Section("Engine", "engine", tuple(_engine(machine.llama))),
-        Section("Optional packages", "plus", tuple(_packages(machine))),
+        Section(tr("Disk"), "disk", tuple(_disk(disk) for disk in machine.disks)),
+        Section(tr("Engine"), "engine", tuple(_engine(machine.llama))),
+        Section(tr("Optional packages"), "plus", tuple(_packages(machine))),
     )
 
 
@@ -40,14 +41,17 @@ def gpu_answer(machine: Machine) -> tuple[str, ...]:
 def gpu_question(machine: Machine) -> str:
     """Return the heading of that answer."""
     if _gpus_used(machine):
-        return "Your GPU is used"
-    return "Why is my GPU not used?" if machine.gpus else "No GPU is used"
+        return tr("Your GPU is used")
+    return tr("Why is my GPU not used?") if machine.gpus else tr("No GPU is used")
 
 
 def summary(machine: Machine) -> str:
     """Return the machine in one line: “8 cores · 24 GB memory · NVIDIA GeForce RTX 4090”."""
     cores = machine.cpu.usable_physical_cores
-    parts = [f"{cores} core{'s' if cores != 1 else ''}", f"{size(machine.memory.total_bytes)} memory"]
+    parts = [
+        tr("%Ln core(s)", "", cores),
+        tr("{size} memory").format(size=size(machine.memory.total_bytes)),
+    ]
     return " · ".join([*parts, *(gpu.name for gpu in machine.gpus)])
 
 
@@ -57,7 +61,12 @@ def as_text(machine: Machine) -> str:
         (section.heading, *(f"{name}: {words}" for name, words in section.facts)) for section in sections(machine)
     ]
     blocks.append((gpu_question(machine), *gpu_answer(machine)))
-    return "\n\n".join([f"Halfbyte on {machine.system}", *("\n  ".join(block) for block in blocks)]) + "\n"
+    return (
+        "\n\n".join(
+            [tr("Halfbyte on {system}").format(system=machine.system), *("\n  ".join(block) for block in blocks)]
+        )
+        + "\n"
+    )
 
 
 def _gpus_used(machine: Machine) -> list[Device]:
@@ -66,51 +75,67 @@ def _gpus_used(machine: Machine) -> list[Device]:
 
 
 def _cpu(cpu: Cpu) -> Iterator[tuple[str, str]]:
-    yield "Model", cpu.model
-    yield "Cores", _usable(cpu.usable_physical_cores, cpu.physical_cores)
+    yield tr("Model"), cpu.model
+    yield tr("Cores"), _usable(cpu.usable_physical_cores, cpu.physical_cores)
     if cpu.logical_cores != cpu.physical_cores:
-        yield "Threads", _usable(cpu.usable_logical_cores, cpu.logical_cores)
+        yield tr("Threads"), _usable(cpu.usable_logical_cores, cpu.logical_cores)
     if cpu.performance_cores:
-        yield "Kinds", f"{cpu.performance_cores} for performance, {cpu.efficiency_cores} for efficiency"
-    yield "Instructions", " ".join(cpu.features) or "none that speed models up"
+        yield (
+            tr("Kinds"),
+            tr("{fast} for performance, {frugal} for efficiency").format(
+                fast=cpu.performance_cores, frugal=cpu.efficiency_cores
+            ),
+        )
+    yield tr("Instructions"), " ".join(cpu.features) or tr("none that speed models up")
 
 
 def _usable(usable: int, present: int) -> str:
-    return f"{usable}" if usable == present else f"{usable} of {present} may be used"
+    if usable == present:
+        return number(usable)
+    return tr("{usable} of {present} may be used").format(usable=number(usable), present=number(present))
 
 
 def _memory(memory: Memory, bandwidth_bytes_s: float | None) -> Iterator[tuple[str, str]]:
-    yield "Free now", f"{size(memory.available_bytes)} of {size(memory.total_bytes)}"
+    yield (
+        tr("Free now"),
+        tr("{available} of {total}").format(available=size(memory.available_bytes), total=size(memory.total_bytes)),
+    )
     if memory.limit_bytes:
-        yield "Limit", f"{size(memory.limit_bytes)}, set by the container"
-    yield "Speed", f"{size(bandwidth_bytes_s)}/s, measured" if bandwidth_bytes_s else "not measured"
+        yield tr("Limit"), tr("{size}, set by the container").format(size=size(memory.limit_bytes))
+    yield (
+        tr("Speed"),
+        tr("{size}/s, measured").format(size=size(bandwidth_bytes_s)) if bandwidth_bytes_s else tr("not measured"),
+    )
 
 
 def _gpu(gpu: Gpu) -> Iterator[tuple[str, str]]:
-    shared = ", shared with the processor" if gpu.unified else ""
-    yield "Memory", f"{size(gpu.usable_bytes)} usable of {size(gpu.total_bytes)}{shared}"
+    of_memory = (
+        tr("{usable} usable of {total}, shared with the processor") if gpu.unified else tr("{usable} usable of {total}")
+    )
+    yield tr("Memory"), of_memory.format(usable=size(gpu.usable_bytes), total=size(gpu.total_bytes))
     if gpu.bandwidth_bytes_s:
-        yield "Speed", f"{size(gpu.bandwidth_bytes_s)}/s"
+        yield tr("Speed"), tr("{size}/s").format(size=size(gpu.bandwidth_bytes_s))
     if gpu.cores:
-        yield "Cores", f"{gpu.cores}"
+        yield tr("Cores"), number(gpu.cores)
     if gpu.driver:
-        yield "Driver", f"{gpu.driver}, CUDA {gpu.cuda}" if gpu.cuda else gpu.driver
+        yield tr("Driver"), f"{gpu.driver}, CUDA {gpu.cuda}" if gpu.cuda else gpu.driver
     if gpu.compute_capability:
-        yield "Compute capability", gpu.compute_capability
+        yield tr("Compute capability"), gpu.compute_capability
 
 
 def _disk(disk: Disk) -> tuple[str, str]:
-    free = f"{size(disk.free_bytes)} free of {size(disk.total_bytes)}"
-    return _PURPOSES.get(disk.purpose, disk.purpose.capitalize()), f"{free}\n{disk.folder}"
+    free = tr("{free} free of {total}").format(free=size(disk.free_bytes), total=size(disk.total_bytes))
+    purpose = tr(_PURPOSES[disk.purpose]) if disk.purpose in _PURPOSES else disk.purpose.capitalize()
+    return purpose, f"{free}\n{disk.folder}"
 
 
 def _engine(llama: LlamaBuild | None) -> Iterator[tuple[str, str]]:
     if llama is None:
-        yield "llama.cpp", "did not answer"
+        yield "llama.cpp", tr("did not answer")
         return
     yield "llama.cpp", llama.version
-    yield "Runs on", ", ".join(device.description or device.name for device in llama.devices) or "nothing"
-    yield "Back ends", ", ".join(llama.backends) or "none"
+    yield tr("Runs on"), ", ".join(device.description or device.name for device in llama.devices) or tr("nothing")
+    yield tr("Back ends"), ", ".join(llama.backends) or tr("none")
 
 
 def _packages(machine: Machine) -> Iterator[tuple[str, str]]:
@@ -118,4 +143,4 @@ def _packages(machine: Machine) -> Iterator[tuple[str, str]]:
     absent = [name for name, version in machine.packages.items() if not version]
     yield from installed.items()
     if absent:
-        yield "Not installed", ", ".join(absent)
+        yield tr("Not installed"), ", ".join(absent)

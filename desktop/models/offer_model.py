@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.row_model import RowModel
 from desktop.models.suggestion import speed_words
-from desktop.models.verdict import UNKNOWN, Verdict, verdict_of
+from desktop.models.verdict import Verdict, verdict_of
+from desktop.quantities import size
 from engine.catalog.download.plan import DownloadPlan, plan_download
 from engine.catalog.library import Library
 from engine.catalog.offers import Offer
 from engine.errors import Refused
-from engine.quantities import size
 
-COLUMNS = ("Format", "Runs here", "Size", "Memory", "Speed", "Why")
+COLUMNS = (
+    QT_TR_NOOP("Format"),
+    QT_TR_NOOP("Runs here"),
+    QT_TR_NOOP("Size"),
+    QT_TR_NOOP("Memory"),
+    QT_TR_NOOP("Speed"),
+    QT_TR_NOOP("Why"),
+)
 FORMAT, VERDICT, SIZE, MEMORY, SPEED, WHY = range(len(COLUMNS))
 
 
@@ -59,16 +67,16 @@ def cell_words(offer: Offer, column: int, name: str = "") -> str:
 
 def about_words(offer: Offer, name: str) -> str:
     """Return an offer's quality, and where it comes from if that is not plain."""
-    quality = offer.fit.format.quality.words if offer.fit else "not read yet"
+    quality = offer.fit.format.quality.words if offer.fit else tr("not read yet")
     files = len([file for file in offer.variant.files if file.path.endswith((".gguf", ".safetensors"))])
-    parts = f"{files} files" if files > 1 and not offer.made_here else ""
-    where = f"from {offer.model.about.author}" if offer.model.name != name else ""
-    made = "made here" if offer.made_here else ""
+    parts = tr("%Ln file(s)", "", files) if files > 1 and not offer.made_here else ""
+    where = tr("from {publisher}").format(publisher=offer.model.about.author) if offer.model.name != name else ""
+    made = tr("made here") if offer.made_here else ""
     return " · ".join(filter(None, [quality if not offer.variant.problem else "", parts, made, where]))
 
 
 def verdict_words(offer: Offer) -> Verdict:
-    return Verdict("none", "Not usable") if offer.variant.problem else verdict_of(offer.fit) if offer.fit else UNKNOWN
+    return Verdict("none", tr("Not usable")) if offer.variant.problem else verdict_of(offer.fit)
 
 
 def size_bytes(offer: Offer) -> int:
@@ -80,7 +88,7 @@ def reason_words(offer: Offer) -> str:
     if offer.variant.problem:
         return offer.variant.problem
     if offer.fit is None:
-        return "Its headers are not read yet."
+        return tr("Its headers are not read yet.")
     return " ".join((offer.fit.reason, *offer.fit.obstacles))
 
 

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
+from desktop.language import tr
+
 Index = QModelIndex | QPersistentModelIndex
 Row = TypeVar("Row")
 
@@ -17,7 +19,7 @@ _NOWHERE = QModelIndex()
 class RowModel(QAbstractTableModel, Generic[Row]):
     """Hold the rows. The role :data:`ROW` gives a row's value itself; a subclass says what its cells are."""
 
-    columns: ClassVar[tuple[str, ...]] = ()
+    columns: ClassVar[tuple[str, ...]] = ()  # in English: they are translated when they are shown
 
     def __init__(self, rows: Sequence[Row] = ()) -> None:
         super().__init__()
@@ -47,7 +49,7 @@ class RowModel(QAbstractTableModel, Generic[Row]):
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return self.columns[section]
+            return tr(self.columns[section])
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -60,5 +62,5 @@ class RowModel(QAbstractTableModel, Generic[Row]):
             case Qt.ItemDataRole.ToolTipRole:
                 return self.tip(row)
             case Qt.ItemDataRole.AccessibleTextRole:
-                return f"{self.columns[index.column()]}: {self.cell_words(row, index.column())}"
+                return f"{tr(self.columns[index.column()])}: {self.cell_words(row, index.column())}"
         return row if role == ROW else None

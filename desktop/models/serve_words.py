@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from desktop.language import tr
+from desktop.quantities import number, size
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.facts import read_facts
 from engine.errors import EngineError
@@ -18,7 +20,6 @@ from engine.handover.llama_server import llama_command
 from engine.handover.site import Site, site_here
 from engine.handover.support import VLLM_VERSION
 from engine.machine.facts import Machine
-from engine.quantities import size
 
 USUAL_CARD = "H100 SXM 80 GB"
 
@@ -58,7 +59,7 @@ class HandedOver:
 def cards_for(machine: Machine | None) -> tuple[tuple[str, Card | None], ...]:
     """Return the cards to choose from by name; this computer's come first where it has any."""
     here = [gpu for gpu in machine.gpus if gpu.vendor == "nvidia"] if machine else []
-    own = [(f"Here: {len(here)} × {here[0].name}", None)] if here else []
+    own = [(tr("Here: {count} × {card}").format(count=number(len(here)), card=here[0].name), None)] if here else []
     return (*own, *((card.name, card) for card in CARDS))
 
 
@@ -84,19 +85,41 @@ def batch_for(wanted: Wanted, machine: Machine | None, prompts: Path, max_tokens
 
 def fact_words(way: Deployment) -> tuple[tuple[str, str], ...]:
     """Return what the choice comes to, pairs of a name and a value."""
-    fitting = f"{way.fitting_users:,} conversations of {way.context_tokens:,} tokens fit at once"
-    waiting = "; the others wait their turn" if way.fitting_users < way.users else ""
-    memory = f"{size(way.site.budget_bytes)} of {size(way.site.gpu_bytes)}: {memory_formula(way.room)}"
+    fitting = tr("{users} answers; {fitting} conversations of {tokens} tokens fit at once")
+    if way.fitting_users < way.users:
+        fitting = tr(
+            "{users} answers; {fitting} conversations of {tokens} tokens fit at once; the others wait their turn"
+        )
+    memory = tr("{budget} of {memory}: {formula}").format(
+        budget=size(way.site.budget_bytes), memory=size(way.site.gpu_bytes), formula=memory_formula(way.room)
+    )
     rows = [
-        ("At the same time", f"{way.users:,} answers; {fitting}{waiting}"),
-        ("Memory of each card", memory),
+        (
+            tr("At the same time"),
+            fitting.format(
+                users=number(way.users), fitting=number(way.fitting_users), tokens=number(way.context_tokens)
+            ),
+        ),
+        (tr("Memory of each card"), memory),
     ]
     if way.speed:
-        rate = f"{way.speed.total_tokens_s:,.0f} tokens/s in all, {way.speed.each_tokens_s:,.0f} for each"
-        rows.append(("Speed, estimated", f"{rate}. {way.speed.formula[:1].upper()}{way.speed.formula[1:]}"))
+        rate = tr("{total} tokens/s in all, {each} for each").format(
+            total=number(way.speed.total_tokens_s), each=number(way.speed.each_tokens_s)
+        )
+        rows.append((tr("Speed, estimated"), f"{rate}. {way.speed.formula[:1].upper()}{way.speed.formula[1:]}"))
     if way.tensor * way.pipeline > 1:
-        rows.append(("Split", f"tensors over {way.tensor}, layers over {way.pipeline}"))
-    rows.append(("Written for", f"vLLM {VLLM_VERSION}. Estimates only: “vllm bench serve” measures."))
+        rows.append(
+            (
+                tr("Split"),
+                tr("tensors over {tensor}, layers over {pipeline}").format(tensor=way.tensor, pipeline=way.pipeline),
+            )
+        )
+    rows.append(
+        (
+            tr("Written for"),
+            tr("vLLM {version}. Estimates only: “vllm bench serve” measures.").format(version=VLLM_VERSION),
+        )
+    )
     return tuple(rows)
 
 

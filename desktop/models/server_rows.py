@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from desktop.language import QT_TR_NOOP, tr
+from desktop.quantities import duration, number
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.servers.address import host_of, is_readable_on_the_way, leaves_machine
 from engine.catalog.servers.keeping import Tried
 from engine.catalog.servers.listing import Server, server_of
 from engine.errors import EngineError
-from engine.quantities import duration
 
 Level = Literal["muted", "good", "bad"]
+
+
+def _untested() -> str:
+    return tr("Not tested since Halfbyte was started.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +26,7 @@ class ServerRow:
 
     server: Server
     models: tuple[Checkpoint, ...] = ()
-    status: str = "Not tested since Halfbyte was started."
+    status: str = field(default_factory=_untested)
     level: Level = "muted"
     busy: bool = False
 
@@ -30,14 +35,13 @@ def leaving_words(url: str) -> str:
     """Say that words leave this machine, and who could read them on the way; empty if they stay."""
     if not leaves_machine(url):
         return ""
-    open_way = " The connection is not encrypted: others on the network could read it."
-    return f"What you write leaves this machine: it goes to {host_of(url)}." + (
-        open_way if is_readable_on_the_way(url) else ""
-    )
+    leaving = tr("What you write leaves this machine: it goes to {host}.").format(host=host_of(url))
+    open_way = tr("The connection is not encrypted: others on the network could read it.")
+    return f"{leaving} {open_way}" if is_readable_on_the_way(url) else leaving
 
 
 def place_words(url: str) -> str:
-    return leaving_words(url) or "On this machine: what you write stays here."
+    return leaving_words(url) or tr("On this machine: what you write stays here.")
 
 
 def leaving_of(model: Checkpoint) -> str:
@@ -50,16 +54,17 @@ def tried_words(tried: Tried) -> tuple[str, Level]:
     """Return what came of a test, and its colour."""
     if tried.error:
         return error_words(tried.error), "bad"
-    count = "1 model" if len(tried.models) == 1 else f"{len(tried.models):,} models"
-    key = {"keyring": " Its key is in this system's keyring.", "memory": f" {KEY_IN_MEMORY}", "": ""}[tried.key_kept]
+    key = {"keyring": tr("Its key is in this system's keyring."), "memory": tr(KEY_IN_MEMORY), "": ""}[tried.key_kept]
     if not tried.answered_s:
-        return f"Kept without a test.{key}", "muted"
-    took = f"{tried.answered_s * 1000:.0f} ms" if tried.answered_s < 1 else duration(tried.answered_s)
-    return f"Answered in {took}: {count}.{key}", "good"
+        return f"{tr('Kept without a test.')} {key}".strip(), "muted"
+    in_ms = tr("{milliseconds} ms").format(milliseconds=number(tried.answered_s * 1000))
+    took = in_ms if tried.answered_s < 1 else duration(tried.answered_s)
+    words = tr("Answered in {time}: %Ln model(s).", "", len(tried.models)).format(time=took)
+    return f"{words} {key}".strip(), "good"
 
 
 def error_words(error: BaseException) -> str:
-    return f"{error.message} {error.hint}".strip() if isinstance(error, EngineError) else "Halfbyte made a mistake."
+    return f"{error.message} {error.hint}".strip() if isinstance(error, EngineError) else tr("Halfbyte made a mistake.")
 
 
-KEY_IN_MEMORY = "This system has no keyring: its key is kept until Halfbyte is closed, and written nowhere."
+KEY_IN_MEMORY = QT_TR_NOOP("This system has no keyring: its key is kept until Halfbyte is closed, and written nowhere.")

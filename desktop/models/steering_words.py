@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from desktop.language import tr
+from desktop.quantities import short_number
 from engine.chat.steering import SOURCES, Steering
 
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
@@ -15,7 +17,7 @@ def inherited_words(steering: Steering, name: str) -> str:
     """Say what holds where nothing is chosen, and who says so: “0.6 is from the model (…).”"""
     value, source = steering.inherited(name)
     where = f"{SOURCES[source]} ({steering.recommended.source})" if source == "model" else SOURCES[source]
-    return f"{value:g} is {where}."
+    return tr("{value} is {where}.").format(value=short_number(value), where=where)
 
 
 def stops_text(stops: Sequence[str]) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from desktop.language import QT_TR_NOOP, tr
+from desktop.quantities import number, size
 from engine.catalog.facts import read_facts
 from engine.catalog.library import Library
 from engine.convert.recipes import RECIPES
@@ -15,11 +17,10 @@ from engine.formats import ModelFacts
 from engine.machine import memory
 from engine.machine.facts import Machine
 from engine.machine.sources import Live, Unavailable
-from engine.quantities import size
 from engine.recommend.fit import Fit
 from engine.recommend.rules import recommend
 
-PLACES = {"gpu": "GPU", "cpu": "Processor", "gpu+cpu": "GPU and processor"}
+PLACES = {"gpu": QT_TR_NOOP("GPU"), "cpu": QT_TR_NOOP("Processor"), "gpu+cpu": QT_TR_NOOP("GPU and processor")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +79,16 @@ def step_for(suggestion: Suggestion, fit: Fit) -> Step:
     """Return the next step for one format."""
     label, path, stored = fit.format.label, suggestion.path, suggestion.facts.format_id
     if fit.format.id not in RECIPES:
-        return Step("nothing", f"{label} cannot be used here yet", path)
+        return Step("nothing", tr("{label} cannot be used here yet").format(label=label), path)
     if not fit.fits:
-        return Step("nothing", f"{label} does not fit", path)
+        return Step("nothing", tr("{label} does not fit").format(label=label), path)
     if fit.format.id == stored:
-        return Step("chat", "Chat with this model", path)
+        return Step("chat", tr("Chat with this model"), path)
     if fit.format.id in suggestion.made:
-        return Step("chat", f"Chat in {label}", suggestion.made[fit.format.id])
+        return Step("chat", tr("Chat in {label}").format(label=label), suggestion.made[fit.format.id])
     if stored in RECIPES and stored not in GGUF_SOURCES:
-        return Step("nothing", f"{label} is made of the original, not of this file", path)
-    return Step("convert", f"Convert to {label}", path)
+        return Step("nothing", tr("{label} is made of the original, not of this file").format(label=label), path)
+    return Step("convert", tr("Convert to {label}").format(label=label), path)
 
 
 def first_pick(suggestion: Suggestion) -> int:
@@ -99,26 +100,37 @@ def first_pick(suggestion: Suggestion) -> int:
 def place_words(fit: Fit, layers: int) -> str:
     """Return where a format would run."""
     if fit.place == "gpu+cpu":
-        return f"{PLACES[fit.place]} ({min(fit.gpu_layers, layers)} of {layers} layers on the GPU)"
-    return PLACES[fit.place]
+        return tr("{place} ({some} of {layers} layers on the GPU)").format(
+            place=tr(PLACES[fit.place]), some=min(fit.gpu_layers, layers), layers=layers
+        )
+    return tr(PLACES[fit.place])
 
 
 def speed_words(tokens_s: float | None) -> str:
     if tokens_s is None:
         return "–"
-    return f"{tokens_s:.1f} tokens/s" if tokens_s < 10 else f"{tokens_s:.0f} tokens/s"
+    return tr("{rate} tokens/s").format(rate=number(tokens_s, 1 if tokens_s < 10 else 0))
 
 
 def context_words(tokens: int) -> str:
-    return f"{tokens:,} tokens" if tokens else "–"
+    return tr("%Ln token(s)", "", tokens) if tokens else "–"
+
+
+def parameters_words(count: float) -> str:
+    """Return a number of parameters: 1.5 billion, 135 million."""
+    if count >= 1e9:
+        return tr("{count} billion").format(count=number(count / 1e9, 1))
+    return tr("{count} million").format(count=number(count / 1e6))
 
 
 def model_words(facts: ModelFacts) -> str:
     """Return a model in one line: “135 million parameters · llama · 30 layers · trained on 8,192 tokens · 269 MB”."""
-    parameters = facts.parameters
-    amount = f"{parameters / 1e9:.1f} billion" if parameters >= 1e9 else f"{parameters / 1e6:.0f} million"
-    parts = [f"{amount} parameters", facts.architecture, f"{facts.layers} layers"]
+    amount = tr("{amount} parameters").format(amount=parameters_words(facts.parameters))
+    parts = [amount, facts.architecture, tr("%Ln layer(s)", "", facts.layers)]
     if facts.experts:
-        parts.append(f"{facts.experts} experts, {facts.experts_used} used")
-    parts += [f"trained on {facts.trained_context:,} tokens", size(facts.weights_bytes)]
+        parts.append(tr("{experts} experts, {used} used").format(experts=facts.experts, used=facts.experts_used))
+    parts += [
+        tr("trained on %Ln token(s)", "", facts.trained_context),
+        size(facts.weights_bytes),
+    ]
     return " · ".join([*parts, *filter(None, [facts.licence])])

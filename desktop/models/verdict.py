@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from desktop.language import tr
 from engine.recommend.fit import Fit
 from engine.recommend.reasons import READING_TOKENS_S
 
@@ -19,20 +20,17 @@ class Verdict:
     words: str
 
 
-UNKNOWN = Verdict("none", "Not known")
-
-
 def verdict_of(fit: Fit | None) -> Verdict:
     """Return the verdict on the best format of a model."""
     if fit is None:
-        return UNKNOWN
+        return Verdict("none", tr("Not known"))
     if not fit.fits:
         too_big = 0 < fit.free_bytes < fit.footprint.total_bytes  # none is free where the hardware is missing
-        return Verdict("bad", "Too big" if too_big else "Not on this computer")
+        return Verdict("bad", tr("Too big") if too_big else tr("Not on this computer"))
     if fit.obstacles:
-        return Verdict("warning", "Needs more first")
+        return Verdict("warning", tr("Needs more first"))
     if fit.place == "gpu":
-        return Verdict("good", "Fits on the GPU")
+        return Verdict("good", tr("Fits on the GPU"))
     if fit.decode_tokens_s is not None and fit.decode_tokens_s < READING_TOKENS_S:
-        return Verdict("warning", "Slow here")
-    return Verdict("good", "Fits") if fit.place == "cpu" else Verdict("warning", "Fits partly on GPU")
+        return Verdict("warning", tr("Slow here"))
+    return Verdict("good", tr("Fits")) if fit.place == "cpu" else Verdict("warning", tr("Fits partly on GPU"))

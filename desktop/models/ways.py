@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from desktop.language import tr
+from desktop.quantities import duration, size
 from engine.catalog.offers import Offer
 from engine.catalog.reading_offers import Offers
 from engine.convert.estimates import needs
 from engine.convert.recipes import RECIPES
 from engine.formats import Family, Format
 from engine.machine.facts import Machine
-from engine.quantities import duration, size
 
 ASSUMED_BYTES_S = 10e6  # 80 Mbit/s, until a download was measured
 
@@ -25,7 +26,11 @@ class Pace:
     @property
     def words(self) -> str:
         speed = f"{size(self.bytes_s)}/s"
-        return f"at {speed}, as your last download had" if self.measured else f"at an assumed {speed}"
+        return (
+            tr("at {speed}, as your last download had").format(speed=speed)
+            if self.measured
+            else tr("at an assumed {speed}").format(speed=speed)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,9 @@ class Ways:
         if self.ready and self.own:
             return _compared(self.ready, self.own)
         if self.ready:
-            return "Download it ready-made. The original was not found, so it cannot be converted here."
+            return tr("Download it ready-made. The original was not found, so it cannot be converted here.")
         if self.own:
-            return "Nobody has published it ready-made as GGUF: fetch the original and convert it here."
+            return tr("Nobody has published it ready-made as GGUF: fetch the original and convert it here.")
         return ""
 
 
@@ -109,25 +114,32 @@ def _made(offer: Offer, machine: Machine, pace: Pace) -> Way | None:
 
 def _compared(ready: Way, own: Way) -> str:
     saved_s, saved_bytes = own.seconds - ready.seconds, own.disk_bytes - ready.disk_bytes
-    same = "The quality is the same class" if own.format.quality == ready.format.quality else "The quality differs"
+    equal = own.format.quality == ready.format.quality
+    same = tr("The quality is the same class either way") if equal else tr("The quality differs either way")
     if saved_s <= 0:
-        return f"Convert it here: that is quicker by {duration(-saved_s)}. {same} either way."
-    return (
-        f"Download it ready-made: that is quicker by {duration(saved_s)} and needs {size(saved_bytes)} less disk. "
-        f"{same} either way; convert it yourself for a level that nobody offers, or to know exactly how it was made."
-    )
+        return tr("Convert it here: that is quicker by {time}. {quality}.").format(
+            time=duration(-saved_s), quality=same
+        )
+    return tr(
+        "Download it ready-made: that is quicker by {time} and needs {size} less disk. {quality}; "
+        "convert it yourself for a level that nobody offers, or to know exactly how it was made."
+    ).format(time=duration(saved_s), size=size(saved_bytes), quality=same)
 
 
 def way_words(way: Way) -> tuple[tuple[str, str], ...]:
     """Return a way as pairs."""
-    steps = [f"{duration(way.download_s)} to download"]
+    steps = [tr("{time} to download").format(time=duration(way.download_s))]
     if way.convert_s:
-        steps.append(f"{duration(way.convert_s)} to convert")
-    kept = "while it is made; the original may be deleted afterwards" if way.convert_s else "in all"
+        steps.append(tr("{time} to convert").format(time=duration(way.convert_s)))
+    made_here = tr("{size} while it is made; the original may be deleted afterwards")
+    disk = made_here if way.convert_s else tr("{size} in all")
     return (
-        ("From", way.offer.model.name),
-        ("Download", size(way.download_bytes)),
-        ("Time", f"about {', '.join(steps)}"),
-        ("Disk", f"{size(way.disk_bytes)} {kept}"),
-        ("Quality", f"{way.format.label}, {way.format.quality.words} (expected)"),
+        (tr("From"), way.offer.model.name),
+        (tr("Download"), size(way.download_bytes)),
+        (tr("Time"), tr("about {times}").format(times=", ".join(steps))),
+        (tr("Disk"), disk.format(size=size(way.disk_bytes))),
+        (
+            tr("Quality"),
+            tr("{format}, {quality} (expected)").format(format=way.format.label, quality=way.format.quality.words),
+        ),
     )

@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from desktop.language import tr
 from desktop.theme import scale
 from desktop.theme.icons import app_icon, icon
 from desktop.widgets.controls import label, row
@@ -35,7 +36,7 @@ class Sidebar(QFrame):
     def __init__(self, places: Sequence[Place], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "sidebar")
-        self.setAccessibleName("Pages")
+        self.setAccessibleName(self.tr("Pages"))
         self._buttons = {place.name: _button(place, number) for number, place in enumerate(places, 1)}
         self._group = QButtonGroup(self)
         self._layout = QVBoxLayout(self)
@@ -102,7 +103,7 @@ def _button(place: Place, number: int) -> QPushButton:
     made.setIconSize(QSize(20, 20))
     made.setCheckable(True)
     made.setAutoExclusive(True)  # one of several, says a screen reader
-    made.setAccessibleName(place.title)
-    made.setToolTip(f"{place.title} (Ctrl+{number % 10})")
+    made.setAccessibleName(tr(place.title))
+    made.setToolTip(f"{tr(place.title)} (Ctrl+{number % 10})")
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return made

@@ -14,6 +14,7 @@ from desktop.models.found_model import (
     FoundTableModel,
     cell_words,
     count_words,
+    likes_words,
 )
 from desktop.models.row_model import ROW
 from desktop.theme.colours import current
@@ -29,8 +30,8 @@ class FoundTable(RowTable):
 
     opened = Signal(str)
 
-    def __init__(self, model: FoundTableModel, name: str = "Models found") -> None:
-        super().__init__(model, name, _WIDTHS)
+    def __init__(self, model: FoundTableModel, name: str = "") -> None:
+        super().__init__(model, name or self.tr("Models found"), _WIDTHS)
         self._found = model
         self.setItemDelegate(_FoundDelegate(self))
         self.clicked.connect(self._on_opened)
@@ -74,7 +75,7 @@ class _FoundDelegate(RowDelegate):
             case column if column == FORMAT and fit:
                 two_lines(painter, rect, fit.format.label, row.memory_words, ink if fit.fits else muted, muted)
             case column if column == DOWNLOADS:
-                upper, lower = count_words(row.model.downloads), f"{count_words(row.model.likes)} likes"
+                upper, lower = count_words(row.model.downloads), likes_words(row.model.likes)
                 two_lines(painter, rect, upper, lower, ink, muted)
             case column:
                 wrapped(painter, rect, cell_words(row, column), ink if fit and fit.fits else muted)
