@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 from desktop.faults import Fault
+from desktop.language import tr
 from desktop.theme import scale
 from desktop.theme.fonts import fixed_font
 from desktop.widgets.chat.announcer import Sentences, announce
@@ -50,21 +51,21 @@ class Answer(QWidget):
         self._sentences = Sentences()
         self.progress: ProgressLine | None = None
         self.thinking: Thinking | None = None
-        self.view = MarkdownView(press, "Answer")
+        self.view = MarkdownView(press, self.tr("Answer"))
         self.view.link_wanted.connect(self.link_wanted)
         self.view.hide()
         self.fault: FaultBanner | None = None
         self.details: Disclosure | None = None
         self.words = label("", "caption", wraps=False)
-        self.copy = icon_button("copy", "Copy answer")
+        self.copy = icon_button("copy", self.tr("Copy answer"))
         self.copy.clicked.connect(self.view.copy_all)
-        self.again = icon_button("refresh", "Answer again")
+        self.again = icon_button("refresh", self.tr("Answer again"))
         self.again.clicked.connect(self.again_wanted)
-        self.more = icon_button("play", "Continue the answer")
+        self.more = icon_button("play", self.tr("Continue the answer"))
         self.more.clicked.connect(self.more_wanted)
-        self.about = icon_button("info", "About this answer")
+        self.about = icon_button("info", self.tr("About this answer"))
         self.about.clicked.connect(self.about_wanted)
-        self.versions = Versions("answer")
+        self.versions = Versions(self.tr("Earlier version of the answer"), self.tr("Later version of the answer"))
         self.versions.stepped.connect(self.version_wanted)
         self._ended: Message | None = None
         self.gap: QLabel | None = None
@@ -77,15 +78,15 @@ class Answer(QWidget):
         parts = [(message.thinking, "thinking"), (message.content, "answer")]
         if begun := [Token(text, part) for text, part in parts if text]:
             self.append(begun)
-            self.show_note("Waiting for the model…")
+            self.show_note(self.tr("Waiting for the model…"))
         else:
             self.wait()
 
     def wait(self) -> None:
         """Show that the answer is waited for."""
-        self.progress = ProgressLine("Waiting for the answer")
+        self.progress = ProgressLine(self.tr("Waiting for the answer"))
         self.progress.setMaximumWidth(_PROGRESS_WIDTH)
-        self.progress.restart("Waiting for the model…")
+        self.progress.restart(self.tr("Waiting for the model…"))
         self._body.insertWidget(0, self.progress)
 
     def show_progress(self, progress: Progress) -> None:
@@ -143,7 +144,7 @@ class Answer(QWidget):
         self.fault.show_fault(fault)
         self._body.addWidget(self.fault)
         if fault.details:
-            self.details = Disclosure("Details", _log(fault.details))
+            self.details = Disclosure(self.tr("Details"), _log(fault.details))
             self._body.addWidget(self.details)
         announce(self, f"{fault.title}. {fault.sentence}")
 
@@ -224,7 +225,7 @@ def _log(text: str) -> QPlainTextEdit:
     log.setTabChangesFocus(True)
     log.setFont(fixed_font())
     log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-    log.setAccessibleName("Details of the error")
+    log.setAccessibleName(tr("Details of the error"))
     log.setFixedHeight(log.fontMetrics().lineSpacing() * _LOG_LINES)
     log.setTextInteractionFlags(
         Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard

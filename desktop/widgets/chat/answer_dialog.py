@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.answer_facts import answer_facts
 from desktop.theme import scale
 from desktop.widgets.chat.tokens_view import TokensView
@@ -15,7 +16,9 @@ from desktop.widgets.scroll_column import ScrollColumn
 from engine.chat.conversation import Message
 from engine.events import Odds
 
-_NO_ODDS = "How likely each token was is told when it is asked for in the model settings, and until Halfbyte is closed."
+_NO_ODDS = QT_TR_NOOP(
+    "How likely each token was is told when it is asked for in the model settings, and until Halfbyte is closed."
+)
 _SIZE = 600, 640
 
 
@@ -24,23 +27,23 @@ class AnswerDialog(QDialog):
 
     def __init__(self, message: Message, odds: Sequence[Odds], parent: QWidget) -> None:
         super().__init__(parent)
-        self.setWindowTitle("About this answer")
+        self.setWindowTitle(self.tr("About this answer"))
         self.resize(*_SIZE)
         self.facts = FactList(answer_facts(message))
         self.tokens = TokensView(odds) if odds else None
-        self.shut = button("Close", "primary")
+        self.shut = button(self.tr("Close"), "primary")
         self.shut.clicked.connect(self.accept)
         content = QWidget()
         inner = QVBoxLayout(content)
         inner.setContentsMargins(0, 0, scale.M, 0)
         inner.setSpacing(scale.M)
         if self.tokens:
-            add(inner, [label("Tokens", "strong"), self.tokens, label("Details", "strong")])
-        add(inner, [self.facts, *([] if odds else [paragraph(_NO_ODDS, "caption")]), None])
+            add(inner, [label(self.tr("Tokens"), "strong"), self.tokens, label(self.tr("Details"), "strong")])
+        add(inner, [self.facts, *([] if odds else [paragraph(tr(_NO_ODDS), "caption")]), None])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(scale.XL, scale.XL, scale.XL, scale.L)
         layout.setSpacing(scale.M)
-        layout.addWidget(label("About this answer", "heading"))
-        layout.addWidget(ScrollColumn(content, "About this answer"), 1)
+        layout.addWidget(label(self.tr("About this answer"), "heading"))
+        layout.addWidget(ScrollColumn(content, self.tr("About this answer")), 1)
         add(layout, [row(None, self.shut)])
         (self.tokens.text if self.tokens else self.shut).setFocus()

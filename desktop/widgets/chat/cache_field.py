@@ -26,7 +26,7 @@ class CacheField(QWidget):
         self._now = "", True
         self.types = Choice()
         self.flash = QCheckBox()
-        self.load = button("Load again with it")
+        self.load = button(self.tr("Load again with it"))
         self.load.clicked.connect(self._on_load)
         self.types.currentIndexChanged.connect(self._show_state)
         self.flash.toggled.connect(self._show_state)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.theme import scale
 from desktop.widgets.chat.composer import Composer
 from desktop.widgets.chat.conversation_list import WIDTH as PANEL_WIDTH
@@ -25,8 +26,8 @@ from desktop.widgets.note_strip import NoteStrip
 from desktop.widgets.progress_line import ProgressLine
 from engine.chat.conversation import Message
 
-PUT_AWAY = "The conversation was put away."
-_NEW = "New conversation"
+PUT_AWAY = QT_TR_NOOP("The conversation was put away.")
+_NEW = QT_TR_NOOP("New conversation")
 _ICON_WIDTH = 50
 _WORDS_FROM = 700  # beside a narrower conversation that button has only its icon
 _PANEL_FROM = 820  # a narrower page shows the conversations only when they are asked for
@@ -115,18 +116,18 @@ class ChatFrame(QWidget):
         beside = self.is_wide and self.panel.isVisibleTo(self)
         left = PANEL_WIDTH if beside else 0
         self._across.setContentsMargins(left, 0, 0, 0)
-        self.new.setText(_NEW if self.width() - left >= _WORDS_FROM else "")
+        self.new.setText(tr(_NEW) if self.width() - left >= _WORDS_FROM else "")
         self.panel.shut.setVisible(not self.is_wide)
         self.panel.setGeometry(0, 0, PANEL_WIDTH, self.height())
 
     def _make_parts(self, make_view: Callable[[Message], MessageView]) -> None:
         self.picker = ModelPicker(folders=False)
-        self.new = button(_NEW, "", "plus", "New conversation (Ctrl+N)")
+        self.new = button(tr(_NEW), "", "plus", self.tr("New conversation (Ctrl+N)"))
         self.new.setMinimumWidth(_ICON_WIDTH)
-        self.two = icon_button("compare", "Two models side by side (Ctrl+Shift+D)")
-        self.progress = ProgressLine("Loading the model")
-        self.cancel = button("Cancel", "quiet", "close", "Give up loading the model")
-        self.cancel.setAccessibleName("Cancel loading")
+        self.two = icon_button("compare", self.tr("Two models side by side (Ctrl+Shift+D)"))
+        self.progress = ProgressLine(self.tr("Loading the model"))
+        self.cancel = button(self.tr("Cancel"), "quiet", "close", self.tr("Give up loading the model"))
+        self.cancel.setAccessibleName(self.tr("Cancel loading"))
         self.loading = QWidget()
         across = row(self.progress, self.cancel, spacing=scale.M)
         across.setStretch(0, 1)
@@ -140,10 +141,10 @@ class ChatFrame(QWidget):
         self.middle.addWidget(self.transcript)
         self.finder = FindBar()
         self.instructed = PromptLine()
-        self.strip = UndoStrip(PUT_AWAY)
+        self.strip = UndoStrip(tr(PUT_AWAY))
         self.keeping = NoteStrip()
         self.panel = ConversationList()
-        self.toggle = icon_button("panel", "Conversations")
+        self.toggle = icon_button("panel", self.tr("Conversations"))
         self.leaving = LeavingMark()
         self.composer = Composer()
         self.setFocusProxy(self.composer.field)

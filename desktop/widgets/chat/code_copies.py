@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QTextEdit, QToolButton, QWidget
 
+from desktop.language import tr
 from desktop.theme.icons import icon
 from desktop.widgets.chat.lines import Box
 from desktop.widgets.chat.writer import LineWriter
@@ -38,7 +39,7 @@ class CodeCopies(QObject):
             button.move(round(area.right()) - button.width() - _INSET, round(top))
 
     def _make(self) -> QToolButton:
-        button = icon_button("copy", "Copy code")
+        button = icon_button("copy", self.tr("Copy code"))
         button.setParent(self._view.viewport())
         button.setCursor(Qt.CursorShape.ArrowCursor)
         button.clicked.connect(self._on_copy)
@@ -62,5 +63,6 @@ def _name(button: QToolButton, box: Box) -> None:
     if button.property("box") != box.number or button.property("language") != box.language:
         button.setProperty("box", box.number)
         button.setProperty("language", box.language)
-        button.setAccessibleName(f"Copy {box.language} code".replace("  ", " "))
-        button.setToolTip("Copy code")
+        named = tr("Copy {language} code").format(language=box.language)
+        button.setAccessibleName(named if box.language else tr("Copy code"))
+        button.setToolTip(tr("Copy code"))

@@ -30,8 +30,8 @@ class QuestionField(QPlainTextEdit):
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("role", "bare")
-        self.setPlaceholderText("Ask something")
-        self.setAccessibleName("Your question")
+        self.setPlaceholderText(self.tr("Ask something"))
+        self.setAccessibleName(self.tr("Your question"))
         self.setTabChangesFocus(True)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -89,10 +89,10 @@ class Composer(QFrame):
         self.field.sent.connect(self.send)
         self.field.focused.connect(self._on_focused)
         self.field.textChanged.connect(self._on_edited)
-        self.deed = button("Send", "primary", "send")
+        self.deed = button(self.tr("Send"), "primary", "send")
         self.deed.clicked.connect(self._on_deed)
         self.hint = label("", "caption", wraps=True)
-        self.steer = icon_button("settings", "Model settings (Ctrl+Shift+M)")
+        self.steer = icon_button("settings", self.tr("Model settings (Ctrl+Shift+M)"))
         self.steer.clicked.connect(self.settings_wanted)
         self.gauge = ContextGauge()
         self._answering = False
@@ -120,7 +120,7 @@ class Composer(QFrame):
     def set_answering(self, answering: bool) -> None:
         """Make the button stop the answer, or send again."""
         self._answering = answering
-        self.deed.setText("Stop" if answering else "Send")
+        self.deed.setText(self.tr("Stop") if answering else self.tr("Send"))
         self.deed.setAccessibleName(self.deed.text())
         self.deed.setIcon(icon("stop" if answering else "send", "on_accent"))
         self._show_state()
@@ -169,6 +169,10 @@ class Composer(QFrame):
         if self.deed.hasFocus() and not usable:
             self.field.setFocus()  # a button that is disabled gives the focus to whatever comes next
         self.deed.setEnabled(usable)
-        usual = "Esc stops the answer" if self._answering else "Enter sends · Shift+Enter starts a new line"
-        patience = "Sent as soon as the model is loaded" if self._waiting else self._obstacle
+        usual = (
+            self.tr("Esc stops the answer")
+            if self._answering
+            else self.tr("Enter sends · Shift+Enter starts a new line")
+        )
+        patience = self.tr("Sent as soon as the model is loaded") if self._waiting else self._obstacle
         self.hint.setText(patience or usual)

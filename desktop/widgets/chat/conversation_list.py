@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.conversation_rows import ROW, ConversationRows
 from desktop.theme import scale
 from desktop.theme.icons import icon
@@ -19,11 +20,15 @@ from desktop.widgets.controls import icon_button, label, row
 from engine.chat.history.rows import Entry
 from engine.chat.history.search import Hit
 
-FORMS = {"markdown": "Markdown…", "html": "Web page (HTML)…", "json": "JSON, with all versions…"}
+FORMS = {
+    "markdown": QT_TR_NOOP("Markdown…"),
+    "html": QT_TR_NOOP("Web page (HTML)…"),
+    "json": QT_TR_NOOP("JSON, with all versions…"),
+}
 WIDTH = 264
 _TYPING_MS = 120
-_EMPTY = "Your conversations will be listed here."
-_NO_ARCHIVED = "Nothing is archived."
+_EMPTY = QT_TR_NOOP("Your conversations will be listed here.")
+_NO_ARCHIVED = QT_TR_NOOP("Nothing is archived.")
 
 
 class ConversationList(QFrame):
@@ -53,10 +58,10 @@ class ConversationList(QFrame):
         self.rows = ConversationRows()
         self.view = ConversationView(self.rows)
         self.field = _SearchField()
-        self.more = icon_button("more", "More about conversations")
-        self.shut = icon_button("close", "Hide the conversations")
+        self.more = icon_button("more", self.tr("More about conversations"))
+        self.shut = icon_button("close", self.tr("Hide the conversations"))
         self.folders = FolderChoice()
-        self.nothing = label(_EMPTY, "muted", wraps=True)
+        self.nothing = label(tr(_EMPTY), "muted", wraps=True)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter)
         self.nothing.setContentsMargins(scale.L, scale.XL, scale.L, 0)
         self._middle = QStackedWidget()
@@ -90,7 +95,7 @@ class ConversationList(QFrame):
     def show_hits(self, hits: Sequence[Hit]) -> None:
         if self.field.text().strip():  # else the field was cleared meanwhile
             self.rows.show_hits(hits)
-            self.nothing.setText("Nothing was found.")
+            self.nothing.setText(self.tr("Nothing was found."))
             self._show_middle()
 
     def select(self, conversation_id: int | None) -> None:
@@ -109,7 +114,7 @@ class ConversationList(QFrame):
     def _show(self) -> None:
         shown = (entry for entry in self._entries if entry.archived == self._archived)
         self.rows.show_entries([entry for entry in shown if self.folder in ("", entry.folder)])
-        self.nothing.setText(_NO_ARCHIVED if self._archived else _EMPTY)
+        self.nothing.setText(tr(_NO_ARCHIVED) if self._archived else tr(_EMPTY))
         self._mark()
         self._show_middle()
 
@@ -168,30 +173,31 @@ class ConversationList(QFrame):
         """Return what can be done with a conversation."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        rename = menu.addAction(icon("edit"), "Rename\tF2", self._on_rename)
+        rename = menu.addAction(icon("edit"), self.tr("Rename\tF2"), self._on_rename)
         pin = menu.addAction(
-            "Unpin" if entry.pinned else "Pin", lambda: self.pin_wanted.emit(entry.id, not entry.pinned)
+            self.tr("Unpin") if entry.pinned else self.tr("Pin"),
+            lambda: self.pin_wanted.emit(entry.id, not entry.pinned),
         )
-        words = "Take out of the archive" if entry.archived else "Archive"
+        words = self.tr("Take out of the archive") if entry.archived else self.tr("Archive")
         archive = menu.addAction(words, lambda: self.archive_wanted.emit(entry.id, not entry.archived))
         folder = self._folder_menu(menu, entry)
-        export = menu.addMenu("Export")
+        export = menu.addMenu(self.tr("Export"))
         for form, words in FORMS.items():
             export.addAction(words, partial(self.export_wanted.emit, entry.id, form))
         menu.addSeparator()
-        delete = menu.addAction(icon("trash"), "Delete\tDel", lambda: self.delete_wanted.emit(entry.id))
+        delete = menu.addAction(icon("trash"), self.tr("Delete\tDel"), lambda: self.delete_wanted.emit(entry.id))
         for action in (rename, pin, archive, folder.menuAction(), delete):
             action.setEnabled(self.rows.editable)
         return menu
 
     def _folder_menu(self, menu: QMenu, entry: Entry) -> QMenu:
-        made = menu.addMenu("Folder")
+        made = menu.addMenu(self.tr("Folder"))
         for name in ("", *self.folders.folders):
-            action = made.addAction(name.replace("&", "&&") or "None", partial(self._move, [entry.id], name))
+            action = made.addAction(name.replace("&", "&&") or self.tr("None"), partial(self._move, [entry.id], name))
             action.setCheckable(True)
             action.setChecked(entry.folder == name)
         made.addSeparator()
-        made.addAction("New folder…", partial(self._ask_folder, "New folder", "", [entry.id]))
+        made.addAction(self.tr("New folder…"), partial(self._ask_folder, self.tr("New folder"), "", [entry.id]))
         return made
 
     def _move(self, ids: list[int], folder: str, _checked: bool = False) -> None:
@@ -229,20 +235,22 @@ class ConversationList(QFrame):
         """Return what can be done with all of them."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        archived = menu.addAction("Show archived conversations", self._on_archived)
+        archived = menu.addAction(self.tr("Show archived conversations"), self._on_archived)
         archived.setCheckable(True)
         archived.setChecked(self._archived)
         if self.folder:
             ids = self._ids_in_folder()
             menu.addSeparator()
-            rename = menu.addAction("Rename folder…", partial(self._ask_folder, "Rename folder", self.folder, ids))
-            dissolve = menu.addAction("Dissolve folder", partial(self._dissolve, ids, self.folder))
-            dissolve.setToolTip("The conversations stay, in no folder.")
+            rename = menu.addAction(
+                self.tr("Rename folder…"), partial(self._ask_folder, self.tr("Rename folder"), self.folder, ids)
+            )
+            dissolve = menu.addAction(self.tr("Dissolve folder"), partial(self._dissolve, ids, self.folder))
+            dissolve.setToolTip(self.tr("The conversations stay, in no folder."))
             for action in (rename, dissolve):
                 action.setEnabled(self.rows.editable)
         menu.addSeparator()
-        menu.addAction("Import conversations…", self.import_wanted.emit).setEnabled(self.rows.editable)
-        every = menu.addAction("Export all as JSON…", partial(self.export_wanted.emit, None, "json"))
+        menu.addAction(self.tr("Import conversations…"), self.import_wanted.emit).setEnabled(self.rows.editable)
+        every = menu.addAction(self.tr("Export all as JSON…"), partial(self.export_wanted.emit, None, "json"))
         every.setEnabled(bool(self._entries))
         return menu
 
@@ -286,9 +294,9 @@ class _SearchField(QLineEdit):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setPlaceholderText("Search")
-        self.setAccessibleName("Search conversations")
-        self.setToolTip("Search everything that was said (Ctrl+K)")
+        self.setPlaceholderText(self.tr("Search"))
+        self.setAccessibleName(self.tr("Search conversations"))
+        self.setToolTip(self.tr("Search everything that was said (Ctrl+K)"))
         self.setClearButtonEnabled(True)
         self.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
 

@@ -36,7 +36,7 @@ class ConversationView(QListView):
     def __init__(self, rows: ConversationRows) -> None:
         super().__init__()
         self.rows = rows
-        self.setAccessibleName("Conversations")
+        self.setAccessibleName(self.tr("Conversations"))
         self.setProperty("role", "conversations")
         self.setModel(rows)
         self.setItemDelegate(_Delegate(self))
@@ -115,7 +115,7 @@ class _Delegate(QStyledItemDelegate):
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
         field = QLineEdit(parent)
-        field.setAccessibleName("Title")
+        field.setAccessibleName(self.tr("Title"))
         field.setProperty("role", "inline")
         return field
 

@@ -51,4 +51,5 @@ class Disclosure(QWidget):
         self._name()
 
     def _name(self) -> None:
-        self.button.setAccessibleName(f"{self.button.text()}, {'open' if self.is_open else 'closed'}")
+        state = self.tr("open") if self.is_open else self.tr("closed")
+        self.button.setAccessibleName(f"{self.button.text()}, {state}")

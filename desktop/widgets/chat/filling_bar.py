@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from desktop.models.context_words import Share
+from desktop.quantities import number
 from desktop.theme import scale
 from desktop.theme.colours import current
 from desktop.widgets.controls import clear, column, label, row
@@ -31,12 +32,12 @@ class FillingBar(QWidget):
     def show_shares(self, shares: Sequence[Share]) -> None:
         self._bar.show_shares(shares)
         clear(self._flow)
-        words = [f"{share.words} {share.tokens:,}" for share in shares]
+        words = [f"{share.words} {number(share.tokens)}" for share in shares]
         for share, text in zip(shares, words, strict=True):
             pair = QWidget()
             pair.setLayout(row(_Dot(share.colour), label(text, "caption")))
             self._flow.addWidget(pair)
-        self.setAccessibleName(f"Context: {', '.join(words)} tokens")
+        self.setAccessibleName(self.tr("Context: {parts} tokens").format(parts=", ".join(words)))
 
 
 class _Bar(QWidget):

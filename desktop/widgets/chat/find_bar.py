@@ -22,9 +22,9 @@ class FindBar(QFrame):
         super().__init__()
         self.field = _Field()
         self.words = label("", "muted")
-        self.before = icon_button("chevron-up", "Find the one before")
-        self.after = icon_button("chevron-down", "Find the next")
-        self.close_it = icon_button("close", "Close the search")
+        self.before = icon_button("chevron-up", self.tr("Find the one before"))
+        self.after = icon_button("chevron-down", self.tr("Find the next"))
+        self.close_it = icon_button("close", self.tr("Close the search"))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(scale.XL, 0, scale.XL, scale.S)
         layout.addWidget(self.field, 1)
@@ -47,7 +47,7 @@ class FindBar(QFrame):
 
     def show_found(self, number: int, count: int) -> None:
         """Say which of the messages that were found is shown, from 1."""
-        found = f"{number} of {count}" if count else "Not found"
+        found = self.tr("{number} of {count}").format(number=number, count=count) if count else self.tr("Not found")
         self.words.setText(found if self.field.text() else "")
         for one in (self.before, self.after):
             one.setEnabled(count > 1)
@@ -72,8 +72,8 @@ class _Field(QLineEdit):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setPlaceholderText("Find in this conversation")
-        self.setAccessibleName("Find in this conversation")
+        self.setPlaceholderText(self.tr("Find in this conversation"))
+        self.setAccessibleName(self.tr("Find in this conversation"))
         self.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
 
     def event(self, event: QEvent) -> bool:

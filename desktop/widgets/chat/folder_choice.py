@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.theme import scale
 from desktop.widgets.controls import label, row
 from desktop.widgets.fields import Choice
 from engine.chat.history.rows import Entry
 
-_ALL = "All conversations"
+_ALL = QT_TR_NOOP("All conversations")
 
 
 class FolderChoice(QWidget):
@@ -23,10 +24,10 @@ class FolderChoice(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.list = Choice()
-        self.list.setToolTip("Which conversations are listed")
-        self.list.addItem(_ALL, "")
+        self.list.setToolTip(self.tr("Which conversations are listed"))
+        self.list.addItem(tr(_ALL), "")
         self.list.currentIndexChanged.connect(self._on_changed)
-        self.name = label("Fol&der", "muted", buddy=self.list)
+        self.name = label(self.tr("Fol&der"), "muted", buddy=self.list)
         layout = row(self.name, self.list)
         layout.setStretch(1, 1)
         layout.setContentsMargins(scale.M, 0, scale.S, scale.S)

@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QProgressBar, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.theme import scale
 from desktop.theme.colours import current
 from desktop.widgets.chat.words import gauge_words
@@ -21,12 +22,12 @@ class ContextGauge(QAbstractButton):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Context")
+        self.setAccessibleName(self.tr("Context"))
         self.words = label("", "caption")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(_WIDTH)
-        self.bar.setAccessibleName("Context in use")
+        self.bar.setAccessibleName(self.tr("Context in use"))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(scale.XS, scale.XS, scale.XS, scale.XS)
         layout.setSpacing(scale.S)
@@ -49,8 +50,8 @@ class ContextGauge(QAbstractButton):
             self.bar.setValue(used_tokens)
             self.words.setText(gauge_words(used_tokens, window_tokens))
             self.bar.setAccessibleDescription(self.words.text())
-            self.setAccessibleName(f"Context: {self.words.text()}")
-            self.setToolTip(_TIGHT_TIP if tight else _TIP)
+            self.setAccessibleName(self.tr("Context: {amount}").format(amount=self.words.text()))
+            self.setToolTip(tr(_TIGHT_TIP) if tight else tr(_TIP))
             if self.words.property("role") != ("warning" if tight else "caption"):
                 restyle(self.words, role="warning" if tight else "caption")
 
@@ -63,5 +64,5 @@ class ContextGauge(QAbstractButton):
             painter.drawRoundedRect(area, scale.RADIUS_SMALL, scale.RADIUS_SMALL)
 
 
-_TIP = "How much of the context window this conversation takes. Press it to see what fills it."
-_TIGHT_TIP = "The context window is nearly full. Press to see what fills it, and to make room."
+_TIP = QT_TR_NOOP("How much of the context window this conversation takes. Press it to see what fills it.")
+_TIGHT_TIP = QT_TR_NOOP("The context window is nearly full. Press to see what fills it, and to make room.")

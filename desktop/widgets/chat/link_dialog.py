@@ -18,19 +18,23 @@ class LinkDialog(QDialog):
     def __init__(self, address: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.address = address
-        self.setWindowTitle("Open this address?")
+        self.setWindowTitle(self.tr("Open this address?"))
         openable = QUrl(address).scheme().lower() in OPENABLE
-        self.go = button("Open in the browser", "primary", "external")
+        self.go = button(self.tr("Open in the browser"), "primary", "external")
         self.go.clicked.connect(self._open)
         self.go.setVisible(openable)
-        copy = button("Copy address", "", "copy")
+        copy = button(self.tr("Copy address"), "", "copy")
         copy.clicked.connect(self._copy)
-        keep = button("Stay here")
+        keep = button(self.tr("Stay here"))
         keep.clicked.connect(self.reject)
         keep.setDefault(True)
         shown = paragraph(address, "strong")
         shown.setMinimumWidth(420)
-        text = "The model wrote this link. It leads to:" if openable else "Links of this kind are not opened from here:"
+        text = (
+            self.tr("The model wrote this link. It leads to:")
+            if openable
+            else self.tr("Links of this kind are not opened from here:")
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(scale.XL, scale.XL, scale.XL, scale.L)
         layout.setSpacing(scale.M)

@@ -6,10 +6,11 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.theme import scale
 from desktop.theme.icons import icon
 
-_NONE = "No system prompt"
+_NONE = QT_TR_NOOP("No system prompt")
 _AROUND = 56  # pixels of the button besides its words
 _TIP_LETTERS = 600
 
@@ -19,7 +20,7 @@ class PromptLine(QPushButton):
 
     def __init__(self) -> None:
         super().__init__()
-        self._words = _NONE
+        self._words = tr(_NONE)
         self.setProperty("role", "quiet")
         self.setIcon(icon("edit"))
         self.setIconSize(QSize(scale.ICON, scale.ICON))
@@ -29,9 +30,9 @@ class PromptLine(QPushButton):
 
     def show_prompt(self, text: str) -> None:
         words = " ".join(text.split())
-        self._words = f"System prompt: {words}" if words else _NONE
+        self._words = self.tr("System prompt: {words}").format(words=words) if words else tr(_NONE)
         self.setAccessibleName(self._words)
-        self.setToolTip(f"{text[:_TIP_LETTERS] or 'Tell the model how to answer'}\n(Ctrl+Shift+P)")
+        self.setToolTip(f"{text[:_TIP_LETTERS] or self.tr('Tell the model how to answer')}\n(Ctrl+Shift+P)")
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

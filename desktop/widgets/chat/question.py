@@ -28,14 +28,14 @@ class Question(QWidget):
 
     def __init__(self, text: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.view = TextView("Your question")
+        self.view = TextView(self.tr("Your question"))
         self.view.setPlainText(text)
-        self.versions = Versions("question")
+        self.versions = Versions(self.tr("Earlier version of the question"), self.tr("Later version of the question"))
         self.versions.stepped.connect(self.version_wanted)
-        self.edit = icon_button("edit", "Edit question")
+        self.edit = icon_button("edit", self.tr("Edit question"))
         self.edit.clicked.connect(self.begin_edit)
         self.edit.hide()
-        self.copy = icon_button("copy", "Copy question")
+        self.copy = icon_button("copy", self.tr("Copy question"))
         self.copy.clicked.connect(self.view.copy_all)
         self.editor: QuestionEditor | None = None
         self._bubble = QFrame()

@@ -72,12 +72,12 @@ class TextView(QTextBrowser):
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Copy selection", self.copy).setEnabled(self.textCursor().hasSelection())
-        menu.addAction("Copy all", self.copy_all)
-        menu.addAction("Select all", self.selectAll)
+        menu.addAction(self.tr("Copy selection"), self.copy).setEnabled(self.textCursor().hasSelection())
+        menu.addAction(self.tr("Copy all"), self.copy_all)
+        menu.addAction(self.tr("Select all"), self.selectAll)
         address = self.anchorAt(event.pos())
         if address:
-            menu.addAction("Copy link address", lambda: QGuiApplication.clipboard().setText(address))
+            menu.addAction(self.tr("Copy link address"), lambda: QGuiApplication.clipboard().setText(address))
         menu.popup(event.globalPos())
 
     @Slot(QUrl)

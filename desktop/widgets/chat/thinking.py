@@ -21,7 +21,7 @@ class Thinking(Disclosure):
     """Nothing is drawn while it is closed: what has come meanwhile is drawn when it opens."""
 
     def __init__(self, press: Press, parent: QWidget | None = None) -> None:
-        self.view = MarkdownView(press, "Thoughts")
+        self.view = MarkdownView(press, self.tr("Thoughts"))
         well = frame("well", margins=scale.S)
         fill(well, self.view)
         super().__init__(thinking_words(0, True), well, parent)

@@ -11,6 +11,8 @@ from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QListWidget, QTextEdit, QToolTip, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
+from desktop.quantities import percent
 from desktop.theme.colours import current
 from desktop.widgets.controls import column, label
 from engine.events import Odds
@@ -18,7 +20,7 @@ from engine.events import Odds
 _LIKELY, _POSSIBLE = 0.8, 0.3
 _STEPS: dict[int, int] = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 _LINES, _OTHERS = 7, 6
-_HELP = (
+_HELP = QT_TR_NOOP(
     "Green: likely (80 % and more). Yellow: possible (30 % and more). Red: unlikely. Left and Right go token by token."
 )
 _VISIBLE = str.maketrans({"\n": "⏎", "\t": "⇥"})
@@ -33,7 +35,7 @@ class TokensText(QTextEdit):
         super().__init__()
         self.setReadOnly(True)
         self.setTabChangesFocus(True)
-        self.setAccessibleName("Tokens of the answer")
+        self.setAccessibleName(self.tr("Tokens of the answer"))
         flags = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         self.setTextInteractionFlags(flags)
         self._odds = odds
@@ -106,16 +108,20 @@ class TokensView(QWidget):
         self.text = TokensText(odds)
         self.chosen = label("", "strong", wraps=True)
         self.others = QListWidget()
-        self.others.setAccessibleName("Likeliest tokens at this place")
+        self.others.setAccessibleName(self.tr("Likeliest tokens at this place"))
         self.others.setFixedHeight(self.others.fontMetrics().lineSpacing() * 2 * _OTHERS)
-        self.setLayout(column(self.text, label(_HELP, "caption", wraps=True), self.chosen, self.others))
+        self.setLayout(column(self.text, label(tr(_HELP), "caption", wraps=True), self.chosen, self.others))
         self.text.picked.connect(self.show_token)
         self.show_token(0)
 
     @Slot(int)
     def show_token(self, number: int) -> None:
         odds = self._odds[number]
-        self.chosen.setText(f"Token {number + 1} of {len(self._odds)}: {odds_words(odds.text, odds.logprob)}")
+        self.chosen.setText(
+            self.tr("Token {number} of {count}: {token}").format(
+                number=number + 1, count=len(self._odds), token=odds_words(odds.text, odds.logprob)
+            )
+        )
         self.text.setAccessibleDescription(self.chosen.text())
         self.others.clear()
         self.others.addItems([odds_words(text, logprob) for text, logprob in odds.top])
@@ -123,7 +129,7 @@ class TokensView(QWidget):
 
 def odds_words(text: str, logprob: float) -> str:
     """Return “73.1 %  “ Paris””, with what cannot be seen made visible."""
-    return f"{math.exp(logprob):.1%}  “{text.translate(_VISIBLE)}”"
+    return f"{percent(math.exp(logprob), 1)}  “{text.translate(_VISIBLE)}”"
 
 
 def _colours() -> tuple[str, str, str]:

@@ -57,7 +57,7 @@ class Transcript(QScrollArea):
 
     def __init__(self, make: Callable[[Message], MessageView], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Conversation")
+        self.setAccessibleName(self.tr("Conversation"))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -320,7 +320,7 @@ class Transcript(QScrollArea):
         self._arrange()
 
     def _make_latest(self) -> QPushButton:
-        latest = button("Jump to latest", "", "chevron-down")
+        latest = button(self.tr("Jump to latest"), "", "chevron-down")
         latest.setParent(self)
         restyle(latest, role="float")
         latest.clicked.connect(self._on_latest)

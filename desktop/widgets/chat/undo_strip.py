@@ -16,7 +16,7 @@ class UndoStrip(QFrame):
         super().__init__(parent)
         self.setProperty("role", "banner")
         self.setProperty("level", "info")
-        self.undo = button("Bring it back", "quiet", "undo")
+        self.undo = button(self.tr("Bring it back"), "quiet", "undo")
         self.undo.clicked.connect(self.undo_wanted)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(scale.M, scale.XS, scale.XS, scale.XS)

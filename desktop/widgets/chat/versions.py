@@ -13,11 +13,11 @@ class Versions(QWidget):
 
     stepped = Signal(int)
 
-    def __init__(self, of: str) -> None:
+    def __init__(self, earlier: str, later: str) -> None:
         super().__init__()
-        self.before = icon_button("chevron-left", f"Earlier version of the {of}")
+        self.before = icon_button("chevron-left", earlier)
         self.words = label("", "caption")
-        self.after = icon_button("chevron-right", f"Later version of the {of}")
+        self.after = icon_button("chevron-right", later)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -34,7 +34,7 @@ class Versions(QWidget):
     def show_version(self, number: int, count: int, *, usable: bool) -> None:
         """Show that this is version ``number`` (from 1) of ``count``."""
         self.words.setText(f"{number}/{count}")
-        self.words.setAccessibleName(f"Version {number} of {count}")
+        self.words.setAccessibleName(self.tr("Version {number} of {count}").format(number=number, count=count))
         self.before.setEnabled(usable and number > 1)
         self.after.setEnabled(usable and number < count)
         self.setVisible(count > 1)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.widgets.controls import button, column, row
 from desktop.widgets.empty_state import EmptyState
 
 EXAMPLES = (
-    "What is a nibble? Answer in three sentences.",
-    "Write a Python function that reverses a sentence.",
-    "Make a table of the planets and their moons.",
+    QT_TR_NOOP("What is a nibble? Answer in three sentences."),
+    QT_TR_NOOP("Write a Python function that reverses a sentence."),
+    QT_TR_NOOP("Make a table of the planets and their moons."),
 )
-_READY = "Write below, or begin with one of these."
-_TO_DO = {"empty": "Choose a model above.", "loading": "The model is being loaded; you can write already."}
+_READY = QT_TR_NOOP("Write below, or begin with one of these.")
+_TO_DO = {
+    "empty": QT_TR_NOOP("Choose a model above."),
+    "loading": QT_TR_NOOP("The model is being loaded; you can write already."),
+}
 _WIDTH = 560
 
 
@@ -25,8 +29,8 @@ class Welcome(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.examples = [self._example(text) for text in EXAMPLES]
-        self._state = EmptyState("chat", "Ask your own machine", "")
+        self.examples = [self._example(tr(text)) for text in EXAMPLES]
+        self._state = EmptyState("chat", self.tr("Ask your own machine"), "")
         examples = QWidget()
         examples.setMaximumWidth(_WIDTH)
         examples.setLayout(column(*self.examples))
@@ -41,7 +45,8 @@ class Welcome(QWidget):
 
     def show_state(self, state: str) -> None:
         """Say what to do in a state of the room."""
-        self._state.sentence.setText(f"{_TO_DO.get(state, _READY)} Everything you write stays on this computer.")
+        stays = self.tr("Everything you write stays on this computer.")
+        self._state.sentence.setText(f"{tr(_TO_DO.get(state, _READY))} {stays}")
         for example in self.examples:
             example.setEnabled(state == "ready")
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QBoxLayout, QCheckBox, QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.theme import scale
 from desktop.widgets.chat.announcer import announce
 from desktop.widgets.chat.composer import QuestionField
@@ -25,11 +26,17 @@ from engine.measure.votes import Tally, Verdict
 
 _STACKED_BELOW = 680  # a narrower dialog shows one answer below the other
 _SIZE = 1080, 760
-_BEGIN = "Choose two models, or two formats of one, and ask both the same question."
-_TOO_FEW = "This needs two models in the library. Get another one, or make another format of one, and come back."
-_SAME = "Choose two different models."
-_IN_TURN = "Both together do not fit the free memory: they answer one after the other."
-_VERDICTS: dict[Verdict, str] = {"first": "&A is better", "tie": "As &good", "second": "B is be&tter"}
+_BEGIN = QT_TR_NOOP("Choose two models, or two formats of one, and ask both the same question.")
+_TOO_FEW = QT_TR_NOOP(
+    "This needs two models in the library. Get another one, or make another format of one, and come back."
+)
+_SAME = QT_TR_NOOP("Choose two different models.")
+_IN_TURN = QT_TR_NOOP("Both together do not fit the free memory: they answer one after the other.")
+_VERDICTS: dict[Verdict, str] = {
+    "first": QT_TR_NOOP("&A is better"),
+    "tie": QT_TR_NOOP("As &good"),
+    "second": QT_TR_NOOP("B is be&tter"),
+}
 
 
 class DuelDialog(QDialog):
@@ -46,7 +53,7 @@ class DuelDialog(QDialog):
 
     def __init__(self, models: Sequence[Checkpoint], chosen: Path | None, press: Press, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Two models side by side")
+        self.setWindowTitle(self.tr("Two models side by side"))
         self.models = tuple(models)
         self._running = False
         self._names = "", ""
@@ -66,17 +73,17 @@ class DuelDialog(QDialog):
         self._running = True
         self.ballot.hide()
         for side in self.sides:
-            side.begin("Opening the models…")
+            side.begin(self.tr("Opening the models…"))
         self._show_state()
 
     def show_pairing(self, pairing: Pairing, *, blind: bool) -> None:
         first, second = (each.checkpoint.title for each in pairing.contestants)
         self._names = first, second
-        self.note.setText("" if pairing.together else _IN_TURN)
+        self.note.setText("" if pairing.together else tr(_IN_TURN))
         if not blind:
             self._show_names()
         if not pairing.together:
-            self.sides[1].wait("Waiting for answer A…")
+            self.sides[1].wait(self.tr("Waiting for answer A…"))
 
     def show_end(self, number: int, message: Message, error: Exception | None) -> None:
         self.sides[number].end(message, error)
@@ -84,12 +91,14 @@ class DuelDialog(QDialog):
     def show_over(self, *, decidable: bool, keeps: bool) -> None:
         """Let the person vote, where there are two answers."""
         self._running = False
-        self.note.setText("Which answer is better?" if decidable else "There are no two answers to vote on.")
+        self.note.setText(
+            self.tr("Which answer is better?") if decidable else self.tr("There are no two answers to vote on.")
+        )
         self.ballot.setVisible(decidable)
         self.turn.setVisible(keeps)
         if not decidable:
             self._show_names()
-        announce(self, "Both have answered.")
+        announce(self, self.tr("Both have answered."))
         self._show_state()
         if decidable:
             self.votes["first"].setFocus()
@@ -98,10 +107,10 @@ class DuelDialog(QDialog):
         """Tell the names, and how often each model was better."""
         self.ballot.hide()
         self._show_names()
-        self.note.setText("Your vote is kept." if counted else "Votes are not kept in this window.")
+        self.note.setText(self.tr("Your vote is kept.") if counted else self.tr("Votes are not kept in this window."))
         for side, tally in zip(self.sides, counted, strict=False):
-            side.show_tally(f"Your votes: {tally.words}")
-        announce(self, f"A was {self._names[0]}, B was {self._names[1]}.")
+            side.show_tally(self.tr("Your votes: {votes}").format(votes=tally.words))
+        announce(self, self.tr("A was {first}, B was {second}.").format(first=self._names[0], second=self._names[1]))
         self.field.setFocus()
 
     def show_problem(self, words: str) -> None:
@@ -142,13 +151,13 @@ class DuelDialog(QDialog):
         ready = len(self.models) > 1 and first.currentData() != second.currentData()
         for part in (*self.pickers, self.blind):
             part.setEnabled(not self._running and len(self.models) > 1)
-        self.deed.setText("Stop" if self._running else "Ask both")
+        self.deed.setText(self.tr("Stop") if self._running else self.tr("Ask both"))
         self.deed.setAccessibleName(self.deed.text())
         self.deed.setEnabled(self._running or (ready and bool(self.field.toPlainText().strip())))
         if len(self.models) < 2:
-            self.note.setText(_TOO_FEW)
-        elif not ready or self.note.text() == _SAME:
-            self.note.setText(_BEGIN if ready else _SAME)
+            self.note.setText(tr(_TOO_FEW))
+        elif not ready or self.note.text() == tr(_SAME):
+            self.note.setText(tr(_BEGIN) if ready else tr(_SAME))
 
     def _choose(self, chosen: Path | None) -> None:
         """Begin with the model of the conversation and the next one of the library."""
@@ -162,24 +171,24 @@ class DuelDialog(QDialog):
 
     def _make_parts(self, press: Press) -> None:
         self.pickers = Choice(), Choice()
-        self.blind = QCheckBox("&Blind: hide which model is which until I have voted")
+        self.blind = QCheckBox(self.tr("&Blind: hide which model is which until I have voted"))
         self.sides = DuelSide("A", press), DuelSide("B", press)
-        self.note = label(_BEGIN, "muted", wraps=True)
+        self.note = label(tr(_BEGIN), "muted", wraps=True)
         self.field = QuestionField()
-        self.deed = button("Ask both", "primary", "send")
-        self.votes = {verdict: button(words) for verdict, words in _VERDICTS.items()}
+        self.deed = button(self.tr("Ask both"), "primary", "send")
+        self.votes = {verdict: button(tr(words)) for verdict, words in _VERDICTS.items()}
         self.ballot = QWidget()
         self.ballot.setLayout(row(*self.votes.values()))
         self.ballot.hide()
-        self.turn = button("Open as a conversation", "quiet", "chat")
+        self.turn = button(self.tr("Open as a conversation"), "quiet", "chat")
         self.turn.hide()
-        self.shut = button("Close")
+        self.shut = button(self.tr("Close"))
 
     def _lay_out(self, room: QSize) -> None:
         self.resize(min(_SIZE[0], room.width() - scale.XXL), min(_SIZE[1], room.height() - scale.XXL))
         self._choosing, self._beside = QHBoxLayout(), QHBoxLayout()
         for number, (picker, side) in enumerate(zip(self.pickers, self.sides, strict=True), 1):
-            named = row(label(f"Model &{number}", "muted", buddy=picker), picker)
+            named = row(label(self.tr("Model &{number}").format(number=number), "muted", buddy=picker), picker)
             named.setStretch(1, 1)
             picker.setMinimumContentsLength(12)
             self._choosing.addLayout(named, 1)

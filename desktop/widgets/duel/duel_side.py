@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from desktop.faults import fault_of
+from desktop.language import QT_TR_NOOP, tr
 from desktop.theme import scale
 from desktop.widgets.chat.live_rate import LiveRate
 from desktop.widgets.chat.markdown_view import MarkdownView
@@ -20,7 +21,7 @@ from desktop.widgets.scroll_column import ScrollColumn
 from engine.chat.conversation import Message
 from engine.events import Progress, Token
 
-_THINKING = "Thinking…"
+_THINKING = QT_TR_NOOP("Thinking…")
 
 
 class DuelSide(QFrame):
@@ -34,8 +35,8 @@ class DuelSide(QFrame):
         self.letter = letter
         self._press = press
         self._rate = LiveRate()
-        self.heading = label(f"Answer {letter}", "strong", wraps=True)
-        self.progress = ProgressLine(f"Waiting for answer {letter}")
+        self.heading = label(self.tr("Answer {letter}").format(letter=letter), "strong", wraps=True)
+        self.progress = ProgressLine(self.tr("Waiting for answer {letter}").format(letter=letter))
         self.progress.hide()
         self.footer = label("", "caption", wraps=True)
         self.tally = label("", "caption", wraps=True)
@@ -46,7 +47,7 @@ class DuelSide(QFrame):
         self._inner.setContentsMargins(0, 0, scale.S, 0)
         self._inner.addWidget(self.view)
         self._inner.addStretch(1)
-        self.column = ScrollColumn(content, f"Answer {letter}")
+        self.column = ScrollColumn(content, self.tr("Answer {letter}").format(letter=letter))
         self.column.viewport().setAutoFillBackground(False)
         self.column.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         layout = QVBoxLayout(self)
@@ -75,7 +76,9 @@ class DuelSide(QFrame):
 
     def show_name(self, name: str) -> None:
         """Say whose answer it is; empty: that is not told yet."""
-        self.heading.setText(f"{self.letter} · {name}" if name else f"Answer {self.letter}")
+        self.heading.setText(
+            f"{self.letter} · {name}" if name else self.tr("Answer {letter}").format(letter=self.letter)
+        )
 
     def show_progress(self, progress: Progress) -> None:
         self.progress.show_progress(progress)
@@ -89,7 +92,7 @@ class DuelSide(QFrame):
         if speed is not None:
             self._say(rate(speed))
         elif not self.view.whole_text:
-            self._say(_THINKING)
+            self._say(tr(_THINKING))
 
     def end(self, message: Message, error: Exception | None) -> None:
         """Say how it ended."""
@@ -101,7 +104,7 @@ class DuelSide(QFrame):
         elif message.content:
             self._say(footer_words(message.ending, message.usage))
         else:
-            self._say("No answer.")
+            self._say(self.tr("No answer."))
 
     def show_tally(self, words: str) -> None:
         self.tally.setText(words)
@@ -112,6 +115,6 @@ class DuelSide(QFrame):
         restyle(self.footer, role=role)
 
     def _make_view(self) -> MarkdownView:
-        view: Any = MarkdownView(self._press, f"Answer {self.letter}")
+        view: Any = MarkdownView(self._press, self.tr("Answer {letter}").format(letter=self.letter))
         view.link_wanted.connect(self.link_wanted)
         return view

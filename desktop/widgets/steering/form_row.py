@@ -5,14 +5,21 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.widgets.controls import column, label
 from desktop.widgets.fields import Choice
 from desktop.widgets.steering.texts_row import TextsRow
 
-FORMS = {"": "Free text", "json_schema": "JSON that follows a schema", "grammar": "Text that follows a grammar (GBNF)"}
+FORMS = {
+    "": QT_TR_NOOP("Free text"),
+    "json_schema": QT_TR_NOOP("JSON that follows a schema"),
+    "grammar": QT_TR_NOOP("Text that follows a grammar (GBNF)"),
+}
 _HELP = {
-    "json_schema": "A JSON schema. Servers and GGUF models follow it; an answer that thinks first does so freely.",
-    "grammar": "A grammar in llama.cpp's GBNF, with a rule named root.",
+    "json_schema": QT_TR_NOOP(
+        "A JSON schema. Servers and GGUF models follow it; an answer that thinks first does so freely."
+    ),
+    "grammar": QT_TR_NOOP("A grammar in llama.cpp's GBNF, with a rule named root."),
 }
 _EXAMPLES = {
     "json_schema": '{\n  "type": "object",\n  "properties": {\n    "name": {"type": "string"},\n'
@@ -33,9 +40,9 @@ class FormRow(QWidget):
         for kind, words in FORMS.items():
             self.kinds.addItem(words, kind)
         self.kinds.activated.connect(self._on_kind)
-        self.text = TextsRow("Schema or grammar", " ", _LINES)
+        self.text = TextsRow(self.tr("Schema or grammar"), " ", _LINES)
         self.text.changed.connect(self._tell)
-        self.setLayout(column(label("Form of the answers", buddy=self.kinds), self.kinds, self.text))
+        self.setLayout(column(label(self.tr("Form of the answers"), buddy=self.kinds), self.kinds, self.text))
         self.show_form("", "")
 
     @property
@@ -51,7 +58,7 @@ class FormRow(QWidget):
 
     def _show_kind(self) -> None:
         self.text.setVisible(bool(self.kind))
-        self.text.show_help(_HELP.get(self.kind, ""))
+        self.text.show_help(tr(_HELP.get(self.kind, "")))
 
     @Slot(int)
     def _on_kind(self, _index: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.steering_words import inherited_words, preset_of, stops_of, stops_text
 from desktop.theme import scale
 from desktop.widgets.controls import add, button, label, paragraph, row
@@ -23,17 +24,13 @@ from engine.chat.steering import LOGPROBS_LIMIT, NUMBERS, Choice, Steering
 from engine.errors import InvalidForm, Refused
 from engine.settings import TABLE, Setting
 
-_PURPOSE = "They hold for this conversation, from the next answer on; new ones with this model begin with them."
-_STOPS_HELP = "The answer ends before the first of these. One a line; \\n is a line break within one."
+_PURPOSE = QT_TR_NOOP(
+    "They hold for this conversation, from the next answer on; new ones with this model begin with them."
+)
+_STOPS_HELP = QT_TR_NOOP("The answer ends before the first of these. One a line; \\n is a line break within one.")
 _SIZE = 560, 680
-_ODDS = Setting(
-    "logprobs",
-    0,
-    "Token probabilities",
-    "Keep how likely each token was, and so many of the likeliest. “About this answer” shows them. 0: off.",
-    (),
-    0,
-    LOGPROBS_LIMIT,
+_ODDS_HELP = QT_TR_NOOP(
+    "Keep how likely each token was, and so many of the likeliest. “About this answer” shows them. 0: off."
 )
 
 
@@ -44,24 +41,25 @@ class SettingsDialog(QDialog):
 
     def __init__(self, steering: Steering, presets: Mapping[str, Mapping[str, Any]], parent: QWidget) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Model settings")
+        self.setWindowTitle(self.tr("Model settings"))
         self.choice = steering.choice
         self._steering = steering
         self._presets = presets
-        self.bar = ShelfBar("&Preset", "No preset", BUNDLED)
+        self.bar = ShelfBar(self.tr("&Preset"), self.tr("No preset"), BUNDLED)
         self.bar.chosen.connect(self._on_preset)
         self.rows = {name: self._row(name) for name in NUMBERS}
-        self.stops = TextsRow("Stop strings", _STOPS_HELP, 3)
+        self.stops = TextsRow(self.tr("Stop strings"), tr(_STOPS_HELP), 3)
         self.stops.changed.connect(self._on_stops)
         self.form = FormRow()
         self.form.changed.connect(self._on_form)
-        self.odds = SettingRow(_ODDS, 0)
+        odds = Setting("logprobs", 0, self.tr("Token probabilities"), tr(_ODDS_HELP), (), 0, LOGPROBS_LIMIT)
+        self.odds = SettingRow(odds, 0)
         self.odds.changed.connect(self._on_odds)
         self.when_full = WhenFullField(steering.settings["when_full"])
         self.when_full.changed.connect(self._on_when_full)
-        self.clear = button("Use the defaults", "quiet", "undo")
+        self.clear = button(self.tr("Use the defaults"), "quiet", "undo")
         self.clear.clicked.connect(self._on_clear)
-        self.shut = button("Close", "primary")
+        self.shut = button(self.tr("Close"), "primary")
         self.shut.clicked.connect(self.accept)
         self._lay_out()
         self.show_choice(self.choice)
@@ -133,7 +131,7 @@ class SettingsDialog(QDialog):
             self._take(choice.with_value(kind, text) if text.strip() else choice)
         except InvalidForm as error:
             self._take(choice)
-            problem = f"{error.message} It is not used."
+            problem = f"{error.message} {self.tr('It is not used.')}"
         self.form.text.show_problem(problem)
 
     @Slot(str, object)
@@ -161,11 +159,11 @@ class SettingsDialog(QDialog):
         inner = QVBoxLayout(content)
         inner.setContentsMargins(scale.XS, 0, scale.M, 0)
         inner.setSpacing(scale.S)
-        full = label("When the context is full", buddy=self.when_full)
+        full = label(self.tr("When the context is full"), buddy=self.when_full)
         add(inner, [*self.rows.values(), self.stops, self.form, self.odds, scale.S, full, self.when_full, None])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(scale.XL, scale.XL, scale.XL, scale.L)
         layout.setSpacing(scale.M)
-        add(layout, [label("Model settings", "heading"), paragraph(_PURPOSE), self.bar])
-        layout.addWidget(ScrollColumn(content, "Settings of the answers"), 1)
+        add(layout, [label(self.tr("Model settings"), "heading"), paragraph(tr(_PURPOSE)), self.bar])
+        layout.addWidget(ScrollColumn(content, self.tr("Settings of the answers")), 1)
         add(layout, [row(self.clear, None, self.shut)])

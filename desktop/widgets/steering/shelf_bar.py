@@ -35,19 +35,19 @@ class ShelfBar(QWidget):
         self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.list.setMinimumContentsLength(12)
         self.list.activated.connect(self._on_activated)
-        self.save = button("Save as…")
+        self.save = button(self.tr("Save as…"))
         self.save.clicked.connect(self._on_save)
-        self.delete = icon_button("trash", f"Delete this {self._what}")
+        self.delete = icon_button("trash", self.tr("Delete this {what}").format(what=self._what))
         self.delete.clicked.connect(self._on_delete)
         self.name = QLineEdit()
         self.name.setMaxLength(NAME_LETTERS)
-        self.name.setPlaceholderText("Name")
-        self.name.setAccessibleName(f"Name of the {self._what}")
+        self.name.setPlaceholderText(self.tr("Name"))
+        self.name.setAccessibleName(self.tr("Name of the {what}").format(what=self._what))
         self.name.textChanged.connect(self._on_name)
         self.name.returnPressed.connect(self._on_keep)
-        self.keep = button("Save", "primary")
+        self.keep = button(self.tr("Save"), "primary")
         self.keep.clicked.connect(self._on_keep)
-        self.leave = button("Cancel", "quiet")
+        self.leave = button(self.tr("Cancel"), "quiet")
         self.leave.clicked.connect(self._close_naming)
         self.note = NoteStrip()
         self._naming = QWidget()
@@ -71,7 +71,10 @@ class ShelfBar(QWidget):
 
     def show_deleted(self, name: str) -> None:
         """Say that a thing is gone, and offer to bring it back."""
-        self.note.show_note(f"“{name}” was deleted.", ("Bring it back", partial(self.restore_wanted.emit, name)))
+        self.note.show_note(
+            self.tr("“{name}” was deleted.").format(name=name),
+            (self.tr("Bring it back"), partial(self.restore_wanted.emit, name)),
+        )
 
     def show_problem(self, words: str) -> None:
         self.note.show_note(words, level="warning")

@@ -15,7 +15,7 @@ class WhenFullField(Choice):
 
     def __init__(self, inherited: WhenFull) -> None:
         super().__init__()
-        self.addItem(f"As in the settings: {WHEN_FULL[inherited]}", "")
+        self.addItem(self.tr("As in the settings: {choice}").format(choice=WHEN_FULL[inherited]), "")
         for way, words in WHEN_FULL.items():
             self.addItem(words, way)
         self.activated.connect(self._on_activated)
