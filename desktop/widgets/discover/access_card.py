@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.hub_words import host_of
 from desktop.theme import scale
 from desktop.widgets.card import Card
@@ -11,7 +12,7 @@ from desktop.widgets.controls import button, paragraph
 from desktop.widgets.flow_layout import FlowLayout
 from desktop.widgets.link_dialog import LinkDialog
 
-_WORDS = (
+_WORDS = QT_TR_NOOP(
     "{name} is gated or private. First accept its licence on its page at {host}, signed in there. Then give Halfbyte "
     "an access token of the same account; what was just tried is tried again by itself."
 )
@@ -24,14 +25,14 @@ class AccessCard(Card):
     retry_wanted = Signal()
 
     def __init__(self) -> None:
-        super().__init__("This model asks for permission", "lock")
+        super().__init__(self.tr("This model asks for permission"), "lock")
         self._address = ""
         self.words = paragraph(role="")
-        self.page = button("1. Open its page", "primary", "external")
+        self.page = button(self.tr("1. Open its page"), "primary", "external")
         self.page.clicked.connect(self._on_page)
-        self.token = button("2. Enter an access token…")
+        self.token = button(self.tr("2. Enter an access token…"))
         self.token.clicked.connect(self.token_wanted)
-        self.again = button("Try again", "quiet", "refresh")
+        self.again = button(self.tr("Try again"), "quiet", "refresh")
         self.again.clicked.connect(self.retry_wanted)
         self.body.addWidget(self.words)
         self.body.addSpacing(scale.XS)
@@ -39,7 +40,7 @@ class AccessCard(Card):
 
     def show_model(self, name: str, address: str) -> None:
         self._address = address
-        self.words.setText(_WORDS.format(name=name, host=host_of(address)))
+        self.words.setText(tr(_WORDS).format(name=name, host=host_of(address)))
 
     @Slot()
     def _on_page(self) -> None:

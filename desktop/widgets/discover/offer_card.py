@@ -8,13 +8,13 @@ from PySide6.QtWidgets import QWidget
 from desktop.models.deed import Deed
 from desktop.models.offer_model import about_words, reason_words, size_bytes
 from desktop.models.suggestion import context_words, place_words, speed_words
+from desktop.quantities import size
 from desktop.theme import scale
 from desktop.widgets.card import Card
 from desktop.widgets.controls import button, clear, column, label, paragraph, restyle, row
 from desktop.widgets.flow_layout import FlowLayout
 from desktop.widgets.memory_bar import MemoryBar, MemoryLegend, memory_words
 from engine.catalog.offers import Offer
-from engine.quantities import size
 
 
 class OfferCard(Card):
@@ -34,9 +34,11 @@ class OfferCard(Card):
         self._memory = label("", "caption")
         self._memory_part = QWidget()
         self._memory_part.setLayout(
-            column(row(label("Memory", "strong"), self._memory, None), self._bar, self._legend, spacing=scale.S)
+            column(
+                row(label(self.tr("Memory"), "strong"), self._memory, None), self._bar, self._legend, spacing=scale.S
+            )
         )
-        self.button = button("Get it", "primary", "download")
+        self.button = button(self.tr("Get it"), "primary", "download")
         self.button.clicked.connect(self._on_clicked)
         for part in (row(self.tag, None), self.reason, self._numbers, self._memory_part):
             self.body.addWidget(part) if isinstance(part, QWidget) else self.body.addLayout(part)
@@ -49,12 +51,13 @@ class OfferCard(Card):
         about = about_words(offer, name)
         self.heading.setText(f"{offer.title} · {about}")
         self.setAccessibleName(f"{offer.title}: {reason_words(offer)}")
-        self.tag.setText("Best for this machine" if best else "Chosen")
+        self.tag.setText(self.tr("Best for this machine") if best else self.tr("Chosen"))
         self.reason.setText(reason_words(offer))
         self._show_numbers(offer)
         self._show_memory(offer)
-        files = f"{offer.variant.entry or offer.model.name}"
-        self.where.setText(f"{files} from {offer.model.name}, at revision {offer.model.commit[:8]}")
+        where = self.tr("{files} from {repository}, at revision {revision}")
+        files, revision = offer.variant.entry or offer.model.name, offer.model.commit[:8]
+        self.where.setText(where.format(files=files, repository=offer.model.name, revision=revision))
         self.button.setText(deed.label)
         self.button.setAccessibleName(deed.label)
         self.button.setEnabled(deed.do != "nothing")
@@ -64,13 +67,13 @@ class OfferCard(Card):
     def _show_numbers(self, offer: Offer) -> None:
         clear(self._numbers)
         fit = offer.fit
-        pairs = [("Size", size(size_bytes(offer)))]
+        pairs = [(self.tr("Size"), size(size_bytes(offer)))]
         if fit and offer.variant.facts:
             pairs += [
-                ("Answers at", speed_words(fit.decode_tokens_s)),
-                ("Reads at", speed_words(fit.prompt_tokens_s)),
-                ("Largest context", context_words(fit.largest_context)),
-                ("Runs on", place_words(fit, offer.variant.facts.layers)),
+                (self.tr("Answers at"), speed_words(fit.decode_tokens_s)),
+                (self.tr("Reads at"), speed_words(fit.prompt_tokens_s)),
+                (self.tr("Largest context"), context_words(fit.largest_context)),
+                (self.tr("Runs on"), place_words(fit, offer.variant.facts.layers)),
             ]
         for name, words in pairs:
             self._numbers.addWidget(_number(name, words))

@@ -21,7 +21,7 @@ class OfferTable(RowTable):
     picked = Signal(object)
 
     def __init__(self, model: OfferModel) -> None:
-        super().__init__(model, "What can be had, best first", _WIDTHS)
+        super().__init__(model, self.tr("What can be had, best first"), _WIDTHS)
         self._offers = model
         self.setItemDelegate(_OfferDelegate(self))
         self.selectionModel().currentRowChanged.connect(self._on_current)

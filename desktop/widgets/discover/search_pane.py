@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.found_model import FoundPage, FoundRow, FoundTableModel
+from desktop.quantities import number
 from desktop.theme import scale
 from desktop.widgets.controls import add, button, fill, frame, label, row
 from desktop.widgets.discover.found_table import FoundTable
@@ -18,9 +20,14 @@ from desktop.widgets.flow_layout import FlowLayout
 from desktop.widgets.progress_line import ProgressLine
 from engine.catalog.hub.values import Query
 
-_SORTS = {"trending": "Trending", "downloads": "Most downloads", "likes": "Most likes", "recent": "Newest"}
+_SORTS = {
+    "trending": QT_TR_NOOP("Trending"),
+    "downloads": QT_TR_NOOP("Most downloads"),
+    "likes": QT_TR_NOOP("Most likes"),
+    "recent": QT_TR_NOOP("Newest"),
+}
 _FORMATS = {
-    "": "Any format",
+    "": QT_TR_NOOP("Any format"),
     "gguf": "GGUF",
     "safetensors": "Safetensors",
     "awq": "AWQ",
@@ -28,10 +35,10 @@ _FORMATS = {
     "bitsandbytes": "bitsandbytes",
 }
 _TASKS = {
-    "text-generation": "Text",
-    "image-text-to-text": "Text and pictures",
-    "any-to-any": "Any to any",
-    "": "Any task",
+    "text-generation": QT_TR_NOOP("Text"),
+    "image-text-to-text": QT_TR_NOOP("Text and pictures"),
+    "any-to-any": QT_TR_NOOP("Any to any"),
+    "": QT_TR_NOOP("Any task"),
 }
 ADDRESS = re.compile(r"(?:https?://|hf://|hf\.co/|(?:www\.)?huggingface\.co/)\S+|[\w.\-]+/[\w.\-]+(?:[:@/]\S*)?")
 
@@ -48,15 +55,15 @@ class SearchPane(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked = False
+        self._asked, self._busy = False, False
         self._next = ""
         self._make_bar()
-        self.busy = ProgressLine("Searching")
+        self.busy = ProgressLine(self.tr("Searching"))
         self.count = label("", "caption", wraps=True)
         self.found = FoundTableModel()
         self.table = FoundTable(self.found)
         self.table.opened.connect(self.model_wanted)
-        self.more = button("Show more")
+        self.more = button(self.tr("Show more"))
         self.more.clicked.connect(self.more_wanted)
         self._make_empty_states()
         layout = QVBoxLayout(self)
@@ -84,10 +91,11 @@ class SearchPane(QWidget):
         self.search_wanted.emit(self.query)
 
     def show_busy(self, more: bool = False) -> None:
-        self.busy.restart("Asking the Hub for more…" if more else "Asking the Hub…")
+        self.busy.restart(self.tr("Asking the Hub for more…") if more else self.tr("Asking the Hub…"))
         self.busy.show()
-        self.go.setText("Stop")
-        self.go.setAccessibleName("Stop")
+        self._busy = True
+        self.go.setText(self.tr("Stop"))
+        self.go.setAccessibleName(self.tr("Stop"))
         self.more.setEnabled(False)
         for state in (self.start, self.nothing, self.unreachable):
             if state.isAncestorOf(QApplication.focusWidget() or self):
@@ -108,14 +116,18 @@ class SearchPane(QWidget):
         self.found.show_rows(rows)
         if 0 <= current < len(rows):
             self.table.setCurrentIndex(self.found.index(current, 0))
-        last = "" if self._next else ", and that is all"
-        self.count.setText(f"{len(rows):,} models{last}. How they run here is estimated from their size.")
+        if self._next:
+            words = self.tr("{count} models. How they run here is estimated from their size.")
+        else:
+            words = self.tr("{count} models, and that is all. How they run here is estimated from their size.")
+        self.count.setText(words.format(count=number(len(rows))))
 
     def rest(self) -> None:
         """Show what there is: nothing runs."""
         self.busy.hide()
-        self.go.setText("Search")
-        self.go.setAccessibleName("Search")
+        self._busy = False
+        self.go.setText(self.tr("Search"))
+        self.go.setAccessibleName(self.tr("Search"))
         self.more.setEnabled(True)
         self._show(self.table if self.found.rows else self.nothing if self._asked else self.start)
 
@@ -128,19 +140,19 @@ class SearchPane(QWidget):
 
     def _make_bar(self) -> None:
         self.field = QLineEdit()
-        self.field.setPlaceholderText("Name of a model, or paste its address")
+        self.field.setPlaceholderText(self.tr("Name of a model, or paste its address"))
         self.field.setClearButtonEnabled(True)
         self.field.returnPressed.connect(self.search)
-        self.go = button("Search", "primary")
+        self.go = button(self.tr("Search"), "primary")
         self.go.clicked.connect(self._on_go)
         self.sort = self._choice(_SORTS)
         self.format = self._choice(_FORMATS)
         self.task = self._choice(_TASKS)
         self.author = QLineEdit()
-        self.author.setPlaceholderText("Any publisher")
+        self.author.setPlaceholderText(self.tr("Any publisher"))
         self.author.setMaximumWidth(180)
         self.author.returnPressed.connect(self.search)
-        name = label("&Model", "muted", buddy=self.field)
+        name = label(self.tr("&Model"), "muted", buddy=self.field)
         top = row(name, self.field, self.go)
         top.setStretch(1, 1)
         filters = QWidget()
@@ -149,7 +161,12 @@ class SearchPane(QWidget):
         fill(self.bar, top, filters)
 
     def _filters(self) -> list[QWidget]:
-        fields = {"S&ort": self.sort, "&Format": self.format, "Tas&k": self.task, "&Publisher": self.author}
+        fields = {
+            self.tr("S&ort"): self.sort,
+            self.tr("&Format"): self.format,
+            self.tr("Tas&k"): self.task,
+            self.tr("&Publisher"): self.author,
+        }
         pairs = []
         for text, field in fields.items():
             pair = QWidget()
@@ -160,28 +177,33 @@ class SearchPane(QWidget):
     def _choice(self, choices: Mapping[str, str]) -> Choice:
         made = Choice()
         for value, words in choices.items():
-            made.addItem(words, value)
+            made.addItem(tr(words), value)
         made.activated.connect(self._on_filter)
         return made
 
     def _make_empty_states(self) -> None:
-        self.trending = button("Show what is trending", "primary")
+        self.trending = button(self.tr("Show what is trending"), "primary")
         self.trending.clicked.connect(self._on_trending)
         self.start = EmptyState(
             "discover",
-            "Find a model",
-            "Search the Hugging Face Hub, or paste a model's address. Each row says how the model would run on this "
-            "computer. Nothing is sent before you search.",
+            self.tr("Find a model"),
+            self.tr(
+                "Search the Hugging Face Hub, or paste a model's address. Each row says how the model would run on "
+                "this computer. Nothing is sent before you search."
+            ),
             self.trending,
         )
-        self.all_tasks = button("Search everywhere")
+        self.all_tasks = button(self.tr("Search everywhere"))
         self.all_tasks.clicked.connect(self._on_everywhere)
         self.nothing = EmptyState(
-            "discover", "Nothing was found", "Try fewer words, or search without the filters.", self.all_tasks
+            "discover",
+            self.tr("Nothing was found"),
+            self.tr("Try fewer words, or search without the filters."),
+            self.all_tasks,
         )
-        self.again = button("Try again", "primary")
+        self.again = button(self.tr("Try again"), "primary")
         self.again.clicked.connect(self.search)
-        self.unreachable = EmptyState("warning", "The Hub cannot be reached", "", self.again)
+        self.unreachable = EmptyState("warning", self.tr("The Hub cannot be reached"), "", self.again)
 
     def _show(self, shown: QWidget) -> None:
         self.busy.hide()
@@ -192,7 +214,7 @@ class SearchPane(QWidget):
 
     @Slot()
     def _on_go(self) -> None:
-        if self.go.text() == "Stop":
+        if self._busy:
             self.stop_wanted.emit()
         else:
             self.search()

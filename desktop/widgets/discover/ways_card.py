@@ -21,10 +21,10 @@ class WaysCard(Card):
     chosen = Signal(object)
 
     def __init__(self) -> None:
-        super().__init__("Download it ready-made, or convert it yourself?", "convert")
+        super().__init__(self.tr("Download it ready-made, or convert it yourself?"), "convert")
         self._ways: Ways | None = None
         self.answer = paragraph(role="")
-        self.ready, self.own = _Side("Ready-made"), _Side("Converted here")
+        self.ready, self.own = _Side(self.tr("Ready-made")), _Side(self.tr("Converted here"))
         self.ready.button.clicked.connect(self._on_ready)
         self.own.button.clicked.connect(self._on_own)
         both = QWidget()
@@ -39,8 +39,10 @@ class WaysCard(Card):
         self.ready.show_way(ways.ready)
         self.own.show_way(ways.own)
         self.basis.setText(
-            f"Times are estimates: downloads {ways.pace.words}, conversion on a quiet machine. What a level really "
-            "costs in quality is known once it is measured."
+            self.tr(
+                "Times are estimates: downloads {pace}, conversion on a quiet machine. What a level really costs in "
+                "quality is known once it is measured."
+            ).format(pace=ways.pace.words)
         )
 
     @Slot()
@@ -59,7 +61,7 @@ class _Side(QWidget):
         super().__init__()
         self.setFixedWidth(_WIDTH)
         self.facts = FactList()
-        self.button = button(f"Choose: {heading.lower()}")
+        self.button = button(self.tr("Choose: {way}").format(way=heading.lower()))
         self.setLayout(column(label(heading, "strong"), self.facts, self.button, None))
 
     def show_way(self, way: Way | None) -> None:
