@@ -17,9 +17,9 @@ class AddButton(QPushButton):
     chosen = Signal(Path)
 
     def __init__(self) -> None:
-        super().__init__("Add…")
-        self.setAccessibleName("Add models")
-        self.setToolTip("Use models that lie elsewhere; nothing is copied")
+        super().__init__(self.tr("Add…"))
+        self.setAccessibleName(self.tr("Add models"))
+        self.setToolTip(self.tr("Use models that lie elsewhere; nothing is copied"))
         self.setIcon(icon("plus", "text"))
         self.setIconSize(QSize(scale.ICON, scale.ICON))
         self.setAutoDefault(False)
@@ -29,18 +29,18 @@ class AddButton(QPushButton):
     def _on_clicked(self) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction(icon("folder"), "Add a folder…", self._on_folder)
-        menu.addAction(icon("file"), "Add a .gguf file…", self._on_file)
+        menu.addAction(icon("folder"), self.tr("Add a folder…"), self._on_folder)
+        menu.addAction(icon("file"), self.tr("Add a .gguf file…"), self._on_file)
         menu.popup(self.mapToGlobal(self.rect().bottomLeft()))
 
     @Slot()
     def _on_folder(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Add a folder with models")
+        chosen = QFileDialog.getExistingDirectory(self, self.tr("Add a folder with models"))
         if chosen:
             self.chosen.emit(Path(chosen))
 
     @Slot()
     def _on_file(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, "Add a model", "", "Models (*.gguf)")
+        chosen, _ = QFileDialog.getOpenFileName(self, self.tr("Add a model"), "", self.tr("Models (*.gguf)"))
         if chosen:
             self.chosen.emit(Path(chosen))

@@ -18,14 +18,19 @@ class ChoiceDialog(QDialog):
     chosen = Signal(int)
 
     def __init__(
-        self, question: str, sentence: str, deeds: Sequence[tuple[str, str]], parent: QWidget, keep: str = "Keep it"
+        self,
+        question: str,
+        sentence: str,
+        deeds: Sequence[tuple[str, str]],
+        parent: QWidget,
+        keep: str = "",
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(question)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.text = paragraph(sentence)
         self.text.setMinimumWidth(420)
-        self.keep = button(keep)
+        self.keep = button(keep or self.tr("Keep it"))
         self.keep.clicked.connect(self.reject)
         self.keep.setDefault(True)
         self.deeds = [button(words, role) for words, role in deeds]

@@ -21,11 +21,11 @@ class BestCard(Card):
     chat_wanted = Signal(Path)
 
     def __init__(self, rule: Rule) -> None:
-        super().__init__("Best for you", "check", "pick")
+        super().__init__(self.tr("Best for you"), "check", "pick")
         self._best: Ranked | None = None
         self.reason = paragraph("", "")
         self.rule = RuleFields(rule)
-        self.chat = button("Chat with it", "primary", "chat")
+        self.chat = button(self.tr("Chat with it"), "primary", "chat")
         self.chat.clicked.connect(self._on_chat)
         self.body.addWidget(self.reason)
         self.body.addWidget(self.rule)
@@ -45,10 +45,13 @@ class BestCard(Card):
         first = measured[0]
         self._best = first if first.best else None
         self.chat.setVisible(first.best)
-        best = "Best so far" if any(each.contender.can_measure for each in ranked) else "Best for you"
-        self.heading.setText(f"{best}: {first.contender.label}" if first.best else "Nothing keeps to this rule")
+        best = self.tr("Best so far") if any(each.contender.can_measure for each in ranked) else self.tr("Best for you")
+        self.heading.setText(
+            f"{best}: {first.contender.label}" if first.best else self.tr("Nothing keeps to this rule")
+        )
         words = place_words(first)
-        self.reason.setText(words if first.best else f"{first.contender.label} comes nearest. {words}")
+        nearest = self.tr("{format} comes nearest.").format(format=first.contender.label)
+        self.reason.setText(words if first.best else f"{nearest} {words}")
         self.setAccessibleName(f"{self.heading.text()}. {self.reason.text()}")
 
     @Slot()

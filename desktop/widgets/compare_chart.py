@@ -19,10 +19,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from desktop.language import tr
 from desktop.models.compare_chart import Axes, Point, axes_for, chart_words, point_words, swiftness
+from desktop.quantities import number, short_number, size
 from desktop.theme.colours import Colours, current
 from desktop.widgets.row_table import small, strong
-from engine.quantities import size
 
 _HEIGHT = 320
 _LEFT, _TOP, _RIGHT, _BOTTOM = 64, 44, 16, 44
@@ -44,7 +45,7 @@ class CompareChart(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
-        self.setAccessibleName("Chart of size against divergence")
+        self.setAccessibleName(self.tr("Chart of size against divergence"))
 
     def show_points(self, points: Sequence[Point]) -> None:
         self.points = tuple(points)
@@ -101,15 +102,19 @@ class CompareChart(QWidget):
 
     def _near(self, position: QPointF) -> int:
         drawing = _Drawing(None, QRectF(self.rect()), self.points, -1)
-        for number, point in enumerate(self.points):
+        for at, point in enumerate(self.points):
             away = drawing.place(point) - position
             if away.manhattanLength() <= 2 * _RADIUS:
-                return number
+                return at
         return -1
 
     def _pick(self, number: int) -> None:
         self._at = number
-        self.setAccessibleDescription(f"{point_words(self.points[number])} All: {chart_words(self.points)}")
+        self.setAccessibleDescription(
+            self.tr("{point} All: {chart}").format(
+                point=point_words(self.points[number]), chart=chart_words(self.points)
+            )
+        )
         self.update()
         self.picked.emit(self.points[number])
 
@@ -158,24 +163,24 @@ class _Drawing:
             painter.drawLine(QPointF(plot.left(), y), QPointF(plot.right(), y))
             painter.setPen(words)
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(QRectF(0, y - 10, _LEFT - 8, 20), right, f"{tick:g}")
+            painter.drawText(QRectF(0, y - 10, _LEFT - 8, 20), right, short_number(tick))
         for tick in self._axes.size_ticks:
             painter.drawText(QRectF(self._x(tick) - 40, plot.bottom() + 4, 80, 16), _CENTRE, size(tick))
-        painter.drawText(QRectF(plot.left(), plot.bottom() + 22, plot.width(), 18), _CENTRE, "Size of the file")
+        painter.drawText(QRectF(plot.left(), plot.bottom() + 22, plot.width(), 18), _CENTRE, tr("Size of the file"))
         left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         title = QRectF(12, 8, self._whole.width() - 24, 20)
-        painter.drawText(title, left, "Divergence from the original (lower is better)")
+        painter.drawText(title, left, tr("Divergence from the original (lower is better)"))
 
     def _draw_legend(self, painter: QPainter) -> None:
         rates = [point.tokens_s for point in self._points if point.tokens_s is not None]
         metrics = QFontMetricsF(painter.font())
-        words = f"{max(rates, default=0):.0f} tokens/s"
+        words = tr("{rate} tokens/s").format(rate=number(max(rates, default=0)))
         right = self._whole.right() - 12
         if not rates or right < 520:  # no room: the labels have the numbers
             return
         end = QRectF(right - metrics.horizontalAdvance(words), 8, metrics.horizontalAdvance(words), 20)
         bar = QRectF(end.left() - 88, 13, 80, 10)
-        slow = f"{min(rates):.0f}"
+        slow = number(min(rates))
         start = QRectF(bar.left() - 8 - metrics.horizontalAdvance(slow), 8, metrics.horizontalAdvance(slow), 20)
         shades = QLinearGradient(bar.topLeft(), bar.topRight())
         shades.setColorAt(0, self._shade(0))
@@ -185,7 +190,7 @@ class _Drawing:
         painter.fillRect(bar, shades)
 
     def _draw_points(self, painter: QPainter) -> None:
-        for number, point in enumerate(self._points):
+        for at, point in enumerate(self._points):
             place = self.place(point)
             painter.setPen(QPen(QColor(self._colours.surface), 1.5))
             painter.setBrush(self._shade(swiftness(point, self._points)))
@@ -194,7 +199,7 @@ class _Drawing:
             if point.best:
                 painter.setPen(QPen(QColor(self._colours.accent), 2))
                 painter.drawEllipse(place, _RADIUS + 4, _RADIUS + 4)
-            if number == self._at:
+            if at == self._at:
                 painter.setPen(QPen(QColor(self._colours.text), 2))
                 painter.drawEllipse(place, _RADIUS + 1, _RADIUS + 1)
 
@@ -222,8 +227,9 @@ class _Drawing:
 
 
 def _label(point: Point) -> str:
-    rate = f" · {point.tokens_s:.0f}/s" if point.tokens_s is not None else ""
-    return f"{point.label}{rate}"
+    if point.tokens_s is None:
+        return point.label
+    return f"{point.label} · {tr('{rate}/s').format(rate=number(point.tokens_s))}"
 
 
 def _around(place: QPointF, across: float, down: float) -> QRectF:

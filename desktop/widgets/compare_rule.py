@@ -22,16 +22,16 @@ class RuleFields(QWidget):
     def __init__(self, rule: Rule) -> None:
         super().__init__()
         self.memory = Number(0, 1000, "GB")
-        self.memory.setToolTip("So much memory stays free for other programs.")
+        self.memory.setToolTip(self.tr("So much memory stays free for other programs."))
         self.speed = Number(0, 1000, "tokens/s")
-        self.speed.setToolTip("An answer is written at least so fast. About 5 tokens/s is reading speed.")
+        self.speed.setToolTip(self.tr("An answer is written at least so fast. About 5 tokens/s is reading speed."))
         self.divergence = Number(0, 10)
-        self.divergence.setToolTip("Below 0.01 nobody sees a difference; from about 0.2 on answers get worse.")
+        self.divergence.setToolTip(self.tr("Below 0.01 nobody sees a difference; from about 0.2 on answers get worse."))
         flow = FlowLayout(across=scale.L)
         for words, field in (
-            ("&Leave free", self.memory),
-            ("At least as &fast as", self.speed),
-            ("&Divergence at most", self.divergence),
+            (self.tr("&Leave free"), self.memory),
+            (self.tr("At least as &fast as"), self.speed),
+            (self.tr("&Divergence at most"), self.divergence),
         ):
             field.setAccessibleDescription(field.toolTip())
             pair = QWidget()

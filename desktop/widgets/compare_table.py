@@ -22,7 +22,7 @@ class CompareTable(RowTable):
     picked = Signal(object)
 
     def __init__(self, model: CompareModel) -> None:
-        super().__init__(model, "Formats of this model, best first", _WIDTHS)
+        super().__init__(model, self.tr("Formats of this model, best first"), _WIDTHS)
         self._ranked = model
         self.setItemDelegate(_CompareDelegate(self))
         self.selectionModel().currentRowChanged.connect(self._on_current)

@@ -19,7 +19,7 @@ class ConfirmDialog(QDialog):
         self.setWindowTitle(question)
         self.deed = button(deed, "danger")
         self.deed.clicked.connect(self.accept)
-        self.keep = button("Keep it")
+        self.keep = button(self.tr("Keep it"))
         self.keep.clicked.connect(self.reject)
         self.keep.setDefault(True)
         layout = QVBoxLayout(self)

@@ -22,10 +22,10 @@ class ContextField(QWidget):
         super().__init__()
         self.slider = Slider()
         self.slider.setMinimumWidth(140)
-        self.slider.setAccessibleName("Context, by powers of two")
+        self.slider.setAccessibleName(self.tr("Context, by powers of two"))
         self.number = WholeNumber(SMALLEST, largest, "tokens")
         self.number.setMinimumWidth(150)
-        self.name = label("Conte&xt", "muted", buddy=self.number)
+        self.name = label(self.tr("Conte&xt"), "muted", buddy=self.number)
         self._settled = QTimer(self, singleShot=True, interval=_SETTLED_MS)
         self._settled.timeout.connect(self._on_settled)
         self._told = tokens

@@ -45,10 +45,10 @@ class DownloadCard(QFrame):
         self.ways: dict[Button, QPushButton] = {}
         self.title = label(item.plan.title, "strong", wraps=True)
         self.state = label("", "tag")
-        self.up = icon_button("chevron-up", f"Move {item.plan.title} up")
-        self.down = icon_button("chevron-down", f"Move {item.plan.title} down")
+        self.up = icon_button("chevron-up", self.tr("Move {model} up").format(model=item.plan.title))
+        self.down = icon_button("chevron-down", self.tr("Move {model} down").format(model=item.plan.title))
         self.bar = QProgressBar(textVisible=False, maximum=_STEPS)
-        self.bar.setAccessibleName(f"Progress of {item.plan.title}")
+        self.bar.setAccessibleName(self.tr("Progress of {model}").format(model=item.plan.title))
         self.amount = label("", "caption", wraps=True)
         self.obstacle = paragraph("", "bad")
         self._buttons = {deed: self._button(deed, *look) for deed, look in _LOOKS.items()}

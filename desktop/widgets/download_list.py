@@ -23,7 +23,7 @@ class DownloadList(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("Downloads")
+        self.setAccessibleName(self.tr("Downloads"))
         self._cards: dict[str, DownloadCard] = {}
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)

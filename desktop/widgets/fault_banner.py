@@ -35,7 +35,7 @@ class FaultBanner(QFrame):
         self._sentence = paragraph(role="")
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(scale.S)
-        close = icon_button("close", "Dismiss this message")
+        close = icon_button("close", self.tr("Dismiss this message"))
         close.clicked.connect(self.clear)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(scale.M, scale.M, scale.S, scale.S)

@@ -6,12 +6,12 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from desktop.models.suggestion import Step, Suggestion, context_words, place_words, speed_words, step_for
+from desktop.quantities import size
 from desktop.theme import scale
 from desktop.widgets.card import Card
 from desktop.widgets.controls import button, clear, column, label, paragraph, restyle, row
 from desktop.widgets.flow_layout import FlowLayout
 from desktop.widgets.memory_bar import MemoryBar, MemoryLegend, memory_words
-from engine.quantities import size
 from engine.recommend.fit import Fit
 
 
@@ -37,7 +37,7 @@ class FitCard(Card):
         self.body.addSpacing(scale.XS)
         self.body.addLayout(self._numbers)
         self.body.addSpacing(scale.XS)
-        self.body.addLayout(row(label("Memory", "strong"), self._memory, None))
+        self.body.addLayout(row(label(self.tr("Memory"), "strong"), self._memory, None))
         self.body.addWidget(self._bar)
         self.body.addWidget(self._legend)
         self.body.addLayout(self._obstacles)
@@ -49,7 +49,7 @@ class FitCard(Card):
         self._step = step_for(suggestion, fit)
         self.heading.setText(f"{fit.format.label} · {fit.format.quality.words}")
         self.setAccessibleName(f"{fit.format.label}: {fit.reason}")
-        praise = "Best for this machine" if len(suggestion.fits) > 1 else "Fits this machine"
+        praise = self.tr("Best for this machine") if len(suggestion.fits) > 1 else self.tr("Fits this machine")
         self.tag.setText(praise if best else fit.format.best_for.capitalize())
         self.reason.setText(fit.reason)
         self._show_numbers(suggestion, fit)
@@ -67,11 +67,11 @@ class FitCard(Card):
     def _show_numbers(self, suggestion: Suggestion, fit: Fit) -> None:
         clear(self._numbers)
         for name, words in (
-            ("File", size(fit.file_bytes)),
-            ("Answers at", speed_words(fit.decode_tokens_s)),
-            ("Reads at", speed_words(fit.prompt_tokens_s)),
-            ("Largest context", context_words(fit.largest_context)),
-            ("Runs on", place_words(fit, suggestion.facts.layers)),
+            (self.tr("File"), size(fit.file_bytes)),
+            (self.tr("Answers at"), speed_words(fit.decode_tokens_s)),
+            (self.tr("Reads at"), speed_words(fit.prompt_tokens_s)),
+            (self.tr("Largest context"), context_words(fit.largest_context)),
+            (self.tr("Runs on"), place_words(fit, suggestion.facts.layers)),
         ):
             self._numbers.addWidget(_number(name, words))
 

@@ -21,7 +21,7 @@ class FitTable(RowTable):
     picked = Signal(object)
 
     def __init__(self, model: FitModel) -> None:
-        super().__init__(model, "Formats, best first", _WIDTHS)
+        super().__init__(model, self.tr("Formats, best first"), _WIDTHS)
         self._fits = model
         self.setItemDelegate(_FitDelegate(self))
         self.selectionModel().currentRowChanged.connect(self._on_current)
@@ -44,7 +44,7 @@ class _FitDelegate(RowDelegate):
             case column if column == MEMORY:
                 _memory(painter, rect, fit, muted)
             case column if column == CONTEXT and fit.largest_context:
-                wrapped(painter, rect, f"up to {cell_words(fit, column)}", ink)
+                wrapped(painter, rect, self.tr("up to {size}").format(size=cell_words(fit, column)), ink)
             case column:
                 wrapped(painter, rect, cell_words(fit, column), muted if column == WHY else ink)
 

@@ -8,13 +8,14 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.app_folders import AppFolder
+from desktop.quantities import size
 from desktop.theme import scale
 from desktop.widgets.card import Card
 from desktop.widgets.controls import column, icon_button, label, paragraph, row
-from engine.quantities import size
 
-_HELP = "Removing Halfbyte leaves all of these. Delete the folders by hand if you want nothing to stay."
+_HELP = QT_TR_NOOP("Removing Halfbyte leaves all of these. Delete the folders by hand if you want nothing to stay.")
 
 
 class FoldersCard(Card):
@@ -25,13 +26,13 @@ class FoldersCard(Card):
     clean_wanted = Signal(object)
 
     def __init__(self) -> None:
-        super().__init__("Folders on this computer", "folder")
-        self._wait = label("Measuring the folders…", "muted")
+        super().__init__(self.tr("Folders on this computer"), "folder")
+        self._wait = label(self.tr("Measuring the folders…"), "muted")
         self._rows: dict[str, FolderRow] = {}
         self._lines = column(spacing=scale.XS)
         self.body.addWidget(self._wait)
         self.body.addLayout(self._lines)
-        self.body.addWidget(label(_HELP, "caption", wraps=True))
+        self.body.addWidget(label(tr(_HELP), "caption", wraps=True))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -68,7 +69,7 @@ class FolderRow(QWidget):
         self._delete = icon_button("trash", folder.cleans)
         self._delete.clicked.connect(self._on_clean)
         self._delete.setVisible(bool(folder.cleans))
-        self._open = icon_button("external", f"Open the folder: {folder.name}")
+        self._open = icon_button("external", self.tr("Open the folder: {folder}").format(folder=folder.name))
         self._open.clicked.connect(self._on_open)
         layout = row(self._words, self._delete, self._open)
         layout.setStretch(0, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from desktop.quantities import short_number
 from desktop.widgets.controls import column, label, row
 from desktop.widgets.fields import Choice
 from engine.convert.folders.recipes import FOLDER_RECIPES
@@ -25,7 +26,7 @@ class FormatPicker(QWidget):
         for entry in FORMATS.values():
             if entry.id in RECIPES or entry.id in FOLDER_RECIPES:
                 self.list.addItem(f"{entry.label} – {entry.quality.words}", entry.id)
-        self.name = label("&Format", "muted", buddy=self.list)
+        self.name = label(self.tr("&Format"), "muted", buddy=self.list)
         self.about = label("", "caption", wraps=True)
         layout = row(self.name, column(self.list), self.about)
         layout.setStretch(2, 1)
@@ -40,7 +41,7 @@ class FormatPicker(QWidget):
     def choose(self, format_id: str) -> None:
         """Choose a format without telling of it."""
         self.list.setCurrentIndex(self.list.findData(format_id))
-        self.about.setText(f"about {self.format.bits:g} bits for each weight")
+        self.about.setText(self.tr("about {bits} bits for each weight").format(bits=short_number(self.format.bits)))
 
     @Slot()
     def _on_activated(self) -> None:

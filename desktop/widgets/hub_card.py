@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QShowEvent
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.hub_words import surroundings_words
 from desktop.theme import scale
 from desktop.widgets.card import Card
@@ -14,7 +15,9 @@ from desktop.widgets.flow_layout import FlowLayout
 from engine.catalog.hub.surroundings import Surroundings
 from engine.catalog.tokens import Source
 
-_HELP = "For gated and private models. Address, proxies and HF_TOKEN come from the environment that Halfbyte starts in."
+_HELP = QT_TR_NOOP(
+    "For gated and private models. Address, proxies and HF_TOKEN come from the environment that Halfbyte starts in."
+)
 
 
 class HubCard(Card):
@@ -25,15 +28,15 @@ class HubCard(Card):
     forget_wanted = Signal()
 
     def __init__(self) -> None:
-        super().__init__("Hugging Face Hub", "discover")
+        super().__init__(self.tr("Hugging Face Hub"), "discover")
         self.facts = FactList()
-        self.enter = button("Enter an access token…")
+        self.enter = button(self.tr("Enter an access token…"))
         self.enter.clicked.connect(self.token_wanted)
-        self.forget = button("Forget the token", "quiet", "trash")
+        self.forget = button(self.tr("Forget the token"), "quiet", "trash")
         self.forget.clicked.connect(self.forget_wanted)
         self.forget.setEnabled(False)
         self.body.addWidget(self.facts)
-        self.body.addWidget(label(_HELP, "caption", wraps=True))
+        self.body.addWidget(label(tr(_HELP), "caption", wraps=True))
         self.body.addSpacing(scale.XS)
         self.body.addLayout(FlowLayout(self.enter, self.forget))
 

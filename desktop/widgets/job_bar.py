@@ -17,7 +17,7 @@ class JobBar(QFrame):
     def __init__(self, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "bar")
-        self.setAccessibleName("Running jobs")
+        self.setAccessibleName(self.tr("Running jobs"))
         self._lines: dict[JobThread, QWidget] = {}
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(scale.XL, scale.S, scale.XL, scale.S)
@@ -49,8 +49,8 @@ class _JobLine(QWidget):
         super().__init__()
         progress = ProgressLine(thread.title)
         thread.progressed.connect(progress.show_progress)
-        self._cancel = button("Cancel", "quiet", "close")
-        self._cancel.setAccessibleName(f"Cancel: {thread.title}")
+        self._cancel = button(self.tr("Cancel"), "quiet", "close")
+        self._cancel.setAccessibleName(self.tr("Cancel: {job}").format(job=thread.title))
         self._cancel.clicked.connect(thread.cancel)
         self._cancel.clicked.connect(self._on_cancel)
         layout = row(label(thread.title, "strong"), progress, self._cancel, spacing=scale.L)
@@ -59,5 +59,5 @@ class _JobLine(QWidget):
 
     @Slot()
     def _on_cancel(self) -> None:
-        self._cancel.setText("Stopping…")
+        self._cancel.setText(self.tr("Stopping…"))
         self._cancel.setEnabled(False)

@@ -25,7 +25,7 @@ class LibraryTable(RowTable):
     opened = Signal(object)
 
     def __init__(self, model: LibraryModel) -> None:
-        super().__init__(model, "Models", _WIDTHS)
+        super().__init__(model, self.tr("Models"), _WIDTHS)
         self._entries = model
         self.setItemDelegate(_EntryDelegate(self))
         self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # as found, until a head is clicked

@@ -20,11 +20,11 @@ class LimitField(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.field = Number(_SETTING.lowest or 0, _SETTING.highest or 0, _SETTING.unit)
-        self.field.setSpecialValueText("No limit")
+        self.field.setSpecialValueText(self.tr("No limit"))
         self.field.setToolTip(_SETTING.help)
         self.field.setMinimumWidth(130)
         self.field.valueChanged.connect(self._on_changed)
-        self.setLayout(row(label("Speed &limit", buddy=self.field), self.field))
+        self.setLayout(row(label(self.tr("Speed &limit"), buddy=self.field), self.field))
 
     def show_limit(self, mb_s: float) -> None:
         """Show a limit without telling of it."""

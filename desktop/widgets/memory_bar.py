@@ -6,19 +6,20 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
+from desktop.quantities import size
 from desktop.theme import scale
 from desktop.theme.colours import Colours, current
 from desktop.widgets.controls import clear, label, row
 from desktop.widgets.flow_layout import FlowLayout
-from engine.quantities import size
 from engine.recommend.fit import Footprint
 
 # The terms of a footprint, in the order in which they are drawn, with the words for them.
 TERMS = {
-    "weights": "Weights",
-    "kv_cache": "Context",
-    "compute": "Computing",
-    "runtime": "Program",
+    "weights": QT_TR_NOOP("Weights"),
+    "kv_cache": QT_TR_NOOP("Context"),
+    "compute": QT_TR_NOOP("Computing"),
+    "runtime": QT_TR_NOOP("Program"),
 }
 _HEIGHT = 14
 
@@ -29,7 +30,7 @@ def term_bytes(footprint: Footprint) -> dict[str, int]:
 
 def memory_words(footprint: Footprint, free_bytes: int) -> str:
     """Return the bar in words: “5.1 GB of 18.3 GB free”."""
-    return f"{size(footprint.total_bytes)} of {size(free_bytes)} free"
+    return tr("{needed} of {free} free").format(needed=size(footprint.total_bytes), free=size(free_bytes))
 
 
 def paint_memory(painter: QPainter, rect: QRectF, footprint: Footprint, free_bytes: int) -> None:
@@ -69,7 +70,7 @@ class MemoryBar(QWidget):
 
     def show_memory(self, footprint: Footprint, free_bytes: int) -> None:
         self._footprint, self._free_bytes = footprint, free_bytes
-        self.setAccessibleName(f"Memory: {memory_words(footprint, free_bytes)}")
+        self.setAccessibleName(self.tr("Memory: {memory}").format(memory=memory_words(footprint, free_bytes)))
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -93,7 +94,7 @@ class MemoryLegend(QWidget):
         clear(self._flow)
         for term, count in term_bytes(footprint).items():
             pair = QWidget()
-            pair.setLayout(row(_Dot(term), label(f"{TERMS[term]} {size(count)}", "caption")))
+            pair.setLayout(row(_Dot(term), label(f"{tr(TERMS[term])} {size(count)}", "caption")))
             self._flow.addWidget(pair)
 
 

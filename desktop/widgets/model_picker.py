@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QSizePolicy, QWidget
 
+from desktop.language import tr
 from desktop.widgets.controls import label, row
 from desktop.widgets.fields import Choice
 from desktop.widgets.open_button import OpenButton
@@ -23,13 +24,13 @@ class ModelPicker(QWidget):
     def __init__(self, *, folders: bool = True) -> None:
         super().__init__()
         self.list = Choice()
-        self.list.setPlaceholderText("Choose a model of the library")
+        self.list.setPlaceholderText(self.tr("Choose a model of the library"))
         self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.list.setMinimumContentsLength(16)
         self.list.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.list.activated.connect(self._on_activated)
-        self.name = label("&Model", "muted", buddy=self.list)
-        self.open = OpenButton("Open…", folders=folders)
+        self.name = label(self.tr("&Model"), "muted", buddy=self.list)
+        self.open = OpenButton(self.tr("Open…"), folders=folders)
         self.open.chosen.connect(self._tell)
         layout = row(self.name, self.list, self.open)
         layout.setStretch(1, 1)
@@ -74,6 +75,7 @@ class ModelPicker(QWidget):
 def model_words(entry: Checkpoint) -> str:
     """Return a model as a list shows it, the part that tells it from others first: “Llama-3-8B-Q4_K_M · meta-llama”."""
     if server := server_of(entry):
-        return f"{entry.title} · {server.name}{' (leaves this machine)' if server.leaves_machine else ''}"
+        words = f"{entry.title} · {server.name}"
+        return tr("{model} (leaves this machine)").format(model=words) if server.leaves_machine else words
     publisher = entry.name.partition("/")[0]
     return f"{entry.title} · {publisher}" if publisher != entry.name else entry.title

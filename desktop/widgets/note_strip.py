@@ -23,7 +23,7 @@ class NoteStrip(QFrame):
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(scale.M, scale.S, scale.S, scale.S)
         self._layout.addWidget(self.words, 1)
-        self.dismiss = icon_button("close", "Dismiss")
+        self.dismiss = icon_button("close", self.tr("Dismiss"))
         self.dismiss.clicked.connect(self.hide)
         self._layout.addWidget(self.dismiss)
         self.ways = []

@@ -16,11 +16,15 @@ class OpenButton(QPushButton):
 
     chosen = Signal(Path)
 
-    def __init__(self, text: str = "Open a model…", *, folders: bool = True) -> None:
-        super().__init__(text)
+    def __init__(self, text: str = "", *, folders: bool = True) -> None:
+        super().__init__()
+        text = text or self.tr("Open a model…")
+        self.setText(text)
         self._folders = folders
         self.setAccessibleName(text)
-        self.setToolTip("A model's folder or a .gguf file that lies elsewhere" if folders else "A .gguf file")
+        self.setToolTip(
+            self.tr("A model's folder or a .gguf file that lies elsewhere") if folders else self.tr("A .gguf file")
+        )
         self.setIcon(icon("folder", "text"))
         self.setIconSize(QSize(scale.ICON, scale.ICON))
         self.setAutoDefault(False)
@@ -33,18 +37,18 @@ class OpenButton(QPushButton):
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction(icon("folder"), "A model's folder…", self._on_folder)
-        menu.addAction(icon("file"), "A .gguf file…", self._on_file)
+        menu.addAction(icon("folder"), self.tr("A model's folder…"), self._on_folder)
+        menu.addAction(icon("file"), self.tr("A .gguf file…"), self._on_file)
         menu.popup(self.mapToGlobal(self.rect().bottomLeft()))
 
     @Slot()
     def _on_folder(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Open a model's folder")
+        chosen = QFileDialog.getExistingDirectory(self, self.tr("Open a model's folder"))
         if chosen:
             self.chosen.emit(Path(chosen))
 
     @Slot()
     def _on_file(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, "Open a model", "", "Models (*.gguf)")
+        chosen, _ = QFileDialog.getOpenFileName(self, self.tr("Open a model"), "", self.tr("Models (*.gguf)"))
         if chosen:
             self.chosen.emit(Path(chosen))

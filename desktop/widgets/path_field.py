@@ -15,9 +15,10 @@ class PathField(QWidget):
 
     changed = Signal(Path)
 
-    def __init__(self, name: str, placeholder: str = "", browse: str = "Browse…") -> None:
+    def __init__(self, name: str, placeholder: str = "", browse: str = "") -> None:
         super().__init__()
         self._name = name
+        browse = browse or self.tr("Browse…")
         self.line = QLineEdit()
         self.line.setAccessibleName(name)
         self.line.setPlaceholderText(placeholder)

@@ -9,11 +9,14 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QVBoxLayout, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.theme import scale
 from desktop.widgets.card import Card
 from desktop.widgets.controls import button, clear, icon_button, label, paragraph, row
 
-_APPS = "Of LM Studio, Ollama, Jan, GPT4All, and the caches of Hugging Face and llama.cpp. They are never changed."
+_APPS = QT_TR_NOOP(
+    "Of LM Studio, Ollama, Jan, GPT4All, and the caches of Hugging Face and llama.cpp. They are never changed."
+)
 
 
 class PlacesCard(Card):
@@ -24,12 +27,12 @@ class PlacesCard(Card):
     apps_wanted = Signal(bool)
 
     def __init__(self) -> None:
-        super().__init__("Where your models lie", "folder")
+        super().__init__(self.tr("Where your models lie"), "folder")
         self.library = paragraph("", "")
-        self.move_button = button("Move the library…", "quiet", "disk")
+        self.move_button = button(self.tr("Move the library…"), "quiet", "disk")
         self.move_button.clicked.connect(self._on_move)
-        self.apps = QCheckBox("Also show models of other apps")
-        self.apps.setAccessibleDescription(_APPS)
+        self.apps = QCheckBox(self.tr("Also show models of other apps"))
+        self.apps.setAccessibleDescription(tr(_APPS))
         self.apps.toggled.connect(self.apps_wanted)
         line = row(self.library, self.move_button, spacing=scale.M)
         line.setStretch(0, 1)
@@ -40,19 +43,20 @@ class PlacesCard(Card):
         self.body.addLayout(line)
         self.body.addWidget(self._added)
         self.body.addWidget(self.apps)
-        self.body.addWidget(label(_APPS, "caption", wraps=True))
+        self.body.addWidget(label(tr(_APPS), "caption", wraps=True))
 
     def show_folder(self, folder: Path) -> None:
-        self.library.setText(f"Models are kept in {folder}")
+        self.library.setText(self.tr("Models are kept in {folder}").format(folder=folder))
 
     def show_places(self, places: Sequence[Path], apps: bool) -> None:
         clear(self._lines)
         for place in places:
-            forget = icon_button("close", f"Forget {place}")
+            forget = icon_button("close", self.tr("Forget {place}").format(place=place))
             forget.clicked.connect(partial(self._on_forget, place))
-            gone = "" if place.exists() else " (not there now)"
+            here, gone = self.tr("Used in place: {place}"), self.tr("Used in place: {place} (not there now)")
+            words = (here if place.exists() else gone).format(place=place)
             line = QWidget()
-            layout = row(paragraph(f"Used in place: {place}{gone}", ""), forget)
+            layout = row(paragraph(words, ""), forget)
             layout.setStretch(0, 1)
             line.setLayout(layout)
             self._lines.addWidget(line)
@@ -65,6 +69,6 @@ class PlacesCard(Card):
         self.forget_wanted.emit(place)
 
     def _on_move(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Move the library to this folder")
+        chosen = QFileDialog.getExistingDirectory(self, self.tr("Move the library to this folder"))
         if chosen:
             self.move_wanted.emit(Path(chosen))

@@ -29,9 +29,9 @@ class ScriptView(QWidget):
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setMinimumHeight(180)
         self.text.setAccessibleName(name)
-        self.copy = button("Copy", "primary", "copy")
+        self.copy = button(self.tr("Copy"), "primary", "copy")
         self.copy.clicked.connect(self._on_copy)
-        self.save = button("Save as…", "", "file")
+        self.save = button(self.tr("Save as…"), "", "file")
         self.save.clicked.connect(self._on_save)
         self.said = label("", "muted", wraps=True)
         layout = QVBoxLayout(self)
@@ -54,17 +54,19 @@ class ScriptView(QWidget):
         try:
             file.write_text(self.text.toPlainText(), "utf-8")
         except OSError as error:
-            self.said.setText(f"It cannot be saved: {error.strerror or error}. Choose another folder.")
+            self.said.setText(
+                self.tr("It cannot be saved: {reason}. Choose another folder.").format(reason=error.strerror or error)
+            )
         else:
-            self.said.setText(f"Saved as {file}")
+            self.said.setText(self.tr("Saved as {file}").format(file=file))
 
     @Slot()
     def _on_copy(self) -> None:
         QGuiApplication.clipboard().setText(self.text.toPlainText())
-        self.said.setText("Copied")
+        self.said.setText(self.tr("Copied"))
 
     @Slot()
     def _on_save(self) -> None:
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save", str(Path.home() / self._file_name))
+        chosen, _ = QFileDialog.getSaveFileName(self, self.tr("Save"), str(Path.home() / self._file_name))
         if chosen:
             self.save_to(Path(chosen))

@@ -34,8 +34,8 @@ class ServeChoice(QWidget):
         self.nodes = self._number(1, 64, 1)
         self.users = self._number(1, 4096, 8)
         self.context = self._number(0, _CONTEXT, 0, "tokens")
-        self.context.setSpecialValueText("The longest that fits")
-        self.context.setToolTip("Tokens of one conversation")
+        self.context.setSpecialValueText(self.tr("The longest that fits"))
+        self.context.setToolTip(self.tr("Tokens of one conversation"))
         self._lay_out()
 
     @property
@@ -55,11 +55,11 @@ class ServeChoice(QWidget):
 
     def _lay_out(self) -> None:
         fields = (
-            ("&Graphics card", self.list),
-            ("Cards in &each computer", self.gpus),
-            ("Comp&uters", self.nodes),
-            ("Answers at the sa&me time", self.users),
-            ("Conte&xt of each", self.context),
+            (self.tr("&Graphics card"), self.list),
+            (self.tr("Cards in &each computer"), self.gpus),
+            (self.tr("Comp&uters"), self.nodes),
+            (self.tr("Answers at the sa&me time"), self.users),
+            (self.tr("Conte&xt of each"), self.context),
         )
         self.setLayout(FlowLayout(*(_named(words, field) for words, field in fields)))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QSize, Signal, Slot
 from PySide6.QtWidgets import QDialog, QFileDialog, QTabBar, QVBoxLayout, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.serve_words import HandedOver, Text, Wanted, fact_words
 from desktop.theme import scale
 from desktop.widgets.controls import add, button, label, paragraph, row
@@ -21,7 +22,7 @@ from engine.errors import EngineError, UnsupportedModel
 from engine.handover.batch import Batch
 from engine.handover.cards import Card
 
-_ABOUT = (
+_ABOUT = QT_TR_NOOP(
     "vLLM answers many people at once on NVIDIA cards, here or elsewhere. Halfbyte writes what starts it; it starts "
     "nothing itself."
 )
@@ -39,7 +40,7 @@ class ServeDialog(QDialog):
         super().__init__(parent)
         self._model = model
         self._texts: tuple[Text, ...] = ()
-        self.setWindowTitle(f"Serve {model.title} for many users")
+        self.setWindowTitle(self.tr("Serve {model} for many users").format(model=model.title))
         self.choice = ServeChoice(cards)
         self.choice.changed.connect(self.ask)
         self.problem = label("", "warning", wraps=True)
@@ -47,12 +48,17 @@ class ServeDialog(QDialog):
         self.tabs = QTabBar()
         self.tabs.setDrawBase(False)
         self.tabs.setExpanding(False)
-        self.tabs.setAccessibleName("Forms")
+        self.tabs.setAccessibleName(self.tr("Forms"))
         self.tabs.currentChanged.connect(self._show_text)
-        self.script = ScriptView("What starts the server")
-        self.batch = button("Evaluate a file of prompts…", "", "file", "A job for vLLM's batch runner, beside the file")
+        self.script = ScriptView(self.tr("What starts the server"))
+        self.batch = button(
+            self.tr("Evaluate a file of prompts…"),
+            "",
+            "file",
+            self.tr("A job for vLLM's batch runner, beside the file"),
+        )
         self.batch.clicked.connect(self._on_batch)
-        self.shut = button("Close")
+        self.shut = button(self.tr("Close"))
         self.shut.clicked.connect(self.accept)
         self._lay_out()
 
@@ -91,9 +97,9 @@ class ServeDialog(QDialog):
 
     @Slot(object)
     def show_batch(self, batch: Batch) -> None:
-        self._show_texts((Text("Batch", "evaluate.sh", batch.command + "\n"), *self._texts))
+        self._show_texts((Text(self.tr("Batch"), "evaluate.sh", batch.command + "\n"), *self._texts))
         self.tabs.setCurrentIndex(0)
-        self.script.said.setText(f"{batch.words} This command runs it, where the cards are.")
+        self.script.said.setText(f"{batch.words} {self.tr('This command runs it, where the cards are.')}")
 
     @Slot(Exception)
     def show_batch_error(self, error: BaseException) -> None:
@@ -129,8 +135,10 @@ class ServeDialog(QDialog):
 
     @Slot()
     def _on_batch(self) -> None:
-        kinds = "Prompts, one a line (*.txt *.jsonl);;All files (*)"
-        chosen, _ = QFileDialog.getOpenFileName(self, "Prompts to evaluate, one a line", str(Path.home()), kinds)
+        kinds = self.tr("Prompts, one a line (*.txt *.jsonl);;All files (*)")
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, self.tr("Prompts to evaluate, one a line"), str(Path.home()), kinds
+        )
         if chosen:
             self.batch_wanted.emit(self.chosen, Path(chosen))
 
@@ -140,7 +148,13 @@ class ServeDialog(QDialog):
         column = QVBoxLayout(inner)
         column.setContentsMargins(scale.XL, scale.XL, scale.XL, scale.M)
         column.setSpacing(scale.M)
-        add(column, [label(f"Serve {self._model.title} for many users", "heading", wraps=True), paragraph(_ABOUT)])
+        add(
+            column,
+            [
+                label(self.tr("Serve {model} for many users").format(model=self._model.title), "heading", wraps=True),
+                paragraph(tr(_ABOUT)),
+            ],
+        )
         add(column, [self.choice, self.problem, self.facts, self.tabs, self.script])
         column.setStretch(column.count() - 1, 1)
         buttons = row(self.script.copy, self.script.save, self.batch, None, self.shut)
@@ -149,7 +163,7 @@ class ServeDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        add(layout, [ScrollColumn(inner, "Serve for many users"), foot])
+        add(layout, [ScrollColumn(inner, self.tr("Serve for many users")), foot])
         layout.setStretch(0, 1)
         self.problem.hide()
         self.facts.hide()
@@ -160,4 +174,4 @@ class ServeDialog(QDialog):
 def _words(error: BaseException) -> str:
     if isinstance(error, UnsupportedModel):
         return f"vLLM {error.details['reason']}."  # it is about the format, and names the ways round
-    return f"{error.message} {error.hint}".strip() if isinstance(error, EngineError) else "Halfbyte made a mistake."
+    return f"{error.message} {error.hint}".strip() if isinstance(error, EngineError) else tr("Halfbyte made a mistake.")

@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QCheckBox, QDialog, QLineEdit, QVBoxLayout, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.server_rows import error_words, leaving_words, place_words
 from desktop.theme import scale
 from desktop.widgets.controls import add, button, label, paragraph, restyle, row
@@ -15,8 +16,10 @@ from engine.catalog.servers.keeping import Draft
 from engine.catalog.servers.listing import Server
 from engine.errors import EngineError, Refused
 
-_ABOUT = "Any server that speaks OpenAI's protocol: vLLM, llama-server, Ollama, LM Studio, a paid service."
-_KEY = "It goes into this system's keyring, or without one is kept until Halfbyte closes, and to this server alone."
+_ABOUT = QT_TR_NOOP("Any server that speaks OpenAI's protocol: vLLM, llama-server, Ollama, LM Studio, a paid service.")
+_KEY = QT_TR_NOOP(
+    "It goes into this system's keyring, or without one is kept until Halfbyte closes, and to this server alone."
+)
 
 
 class ServerDialog(QDialog):
@@ -28,7 +31,9 @@ class ServerDialog(QDialog):
     def __init__(self, before: Server | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._before = before
-        self.setWindowTitle(f"Change {before.name}" if before else "Add a server")
+        self.setWindowTitle(
+            self.tr("Change {server}").format(server=before.name) if before else self.tr("Add a server")
+        )
         self.url = QLineEdit(before.url if before else "")
         self.url.setPlaceholderText("http://localhost:8080 or https://host.example/v1")
         self.url.setMinimumWidth(420)
@@ -37,19 +42,19 @@ class ServerDialog(QDialog):
         self.name = QLineEdit(before.name if before else "")
         self.key = QLineEdit()
         self.key.setEchoMode(QLineEdit.EchoMode.Password)
-        self.key.setPlaceholderText("Unchanged" if before else "Only if it wants one")
-        self.reveal = QCheckBox("Show it")
+        self.key.setPlaceholderText(self.tr("Unchanged") if before else self.tr("Only if it wants one"))
+        self.reveal = QCheckBox(self.tr("Show it"))
         self.reveal.toggled.connect(self._on_reveal)
-        self.forget = QCheckBox("Forget the key that is kept")
+        self.forget = QCheckBox(self.tr("Forget the key that is kept"))
         self.forget.setVisible(before is not None)
         self.problem = label("", "bad", wraps=True)
         self.problem.hide()
-        self.untried = button("Keep it without a test", "quiet")
+        self.untried = button(self.tr("Keep it without a test"), "quiet")
         self.untried.clicked.connect(self._on_untried)
         self.untried.hide()
-        self.keep = button("Test and keep", "primary")
+        self.keep = button(self.tr("Test and keep"), "primary")
         self.keep.clicked.connect(self._on_keep)
-        self.leave = button("Cancel")
+        self.leave = button(self.tr("Cancel"))
         self.leave.clicked.connect(self.reject)
         self.rejected.connect(self.given_up)
         for field in (self.url, self.name, self.key):
@@ -80,18 +85,28 @@ class ServerDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(scale.XL, scale.XL, scale.XL, scale.L)
         layout.setSpacing(scale.S)
-        heading = f"Change {self._before.name}" if self._before else "Add a server"
-        about = paragraph(_ABOUT)
+        heading = (
+            self.tr("Change {server}").format(server=self._before.name) if self._before else self.tr("Add a server")
+        )
+        about = paragraph(tr(_ABOUT))
         add(layout, [label(heading, "heading", wraps=True), about, scale.XS])
-        add(layout, [label("&Address", "", buddy=self.url), self.url, self.place, scale.XS])
-        add(layout, [label("&Name", "", buddy=self.name), self.name, scale.XS])
-        add(layout, [label("&Key", "", buddy=self.key), self.key, row(self.reveal, self.forget, None), paragraph(_KEY)])
+        add(layout, [label(self.tr("&Address"), "", buddy=self.url), self.url, self.place, scale.XS])
+        add(layout, [label(self.tr("&Name"), "", buddy=self.name), self.name, scale.XS])
+        add(
+            layout,
+            [
+                label(self.tr("&Key"), "", buddy=self.key),
+                self.key,
+                row(self.reveal, self.forget, None),
+                paragraph(tr(_KEY)),
+            ],
+        )
         add(layout, [self.problem, scale.XS, row(self.untried, None, self.leave, self.keep)])
 
     def _show_busy(self, busy: bool) -> None:
         for field in (self.url, self.name, self.key, self.forget):
             field.setEnabled(not busy)
-        self.keep.setText("Testing…" if busy else "Test and keep")
+        self.keep.setText(self.tr("Testing…") if busy else self.tr("Test and keep"))
         self.keep.setEnabled(not busy)
         self.untried.setEnabled(not busy)
 

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from desktop.language import tr
 from desktop.theme import scale
 from desktop.widgets.chat.announcer import announce
 from desktop.widgets.controls import icon_button, label
@@ -42,7 +43,7 @@ class SettingRow(QWidget):
         self.editor.setAccessibleDescription(setting.help)
         name = label(setting.title, "", buddy=self.editor)
         name.setMinimumWidth(_LABEL_WIDTH)
-        self.reset = icon_button("undo", f"Reset {setting.title} to its default")
+        self.reset = icon_button("undo", self.tr("Reset {setting} to its default").format(setting=setting.title))
         self.reset.clicked.connect(self._on_reset)
         self._connect()
         layout = QGridLayout(self)
@@ -154,7 +155,7 @@ def _editor(setting: Setting) -> QWidget:
         case float():
             return _number(setting)
     if setting.name.endswith("_folder"):
-        return PathField(setting.title, "The app's own data folder")
+        return PathField(setting.title, tr("The app's own data folder"))
     text = QPlainTextEdit()
     text.setTabChangesFocus(True)
     text.setFixedHeight(96)
