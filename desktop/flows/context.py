@@ -44,6 +44,7 @@ class ContextFlow(QObject):
         self.dialog = dialog = ContextDialog(
             room.choice.when_full, steering.settings["when_full"], self._page, counting=counting is not None
         )
+        dialog.show_own(room.choice.context_tokens, room.settings["context_tokens"])
         dialog.when_full_changed.connect(self._on_when_full)
         dialog.enlarge_wanted.connect(self._on_enlarge)
         dialog.keeping_wanted.connect(self._on_keeping)

@@ -30,6 +30,7 @@ class Aftercare(QObject):
     def __init__(self, jobs: Jobs, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._jobs = jobs
+        self._keeping: JobThread | None = None
         self._titling: JobThread | None = None
         self._titled_id = 0
         self._unkept: tuple[Session, int] | None = None  # whose cache is newer than what is on disk
@@ -59,13 +60,13 @@ class Aftercare(QObject):
         if self._unkept:
             session, conversation_id = self._unkept
             self.forget()
-            self._jobs.start(session.keep(cache_key(conversation_id)))
+            self._keeping = self._jobs.start(session.keep(cache_key(conversation_id)))
 
     def farewell(self, session: Session) -> Callable[[], None]:
         """Return what ends a model's process, once its cache is written; that is given five seconds."""
         unkept = self._unkept
         self.forget()
-        return partial(_keep_and_close, session, unkept[1] if unkept and unkept[0] is session else None)
+        return partial(_keep_and_close, session, unkept[1] if unkept and unkept[0] is session else None, self._keeping)
 
     def forget(self) -> None:
         """Keep nothing: it is on its way, or its conversation is gone."""
@@ -79,8 +80,10 @@ class Aftercare(QObject):
             self.titled.emit(self._titled_id, *suggested)
 
 
-def _keep_and_close(session: Session, conversation_id: int | None) -> None:
+def _keep_and_close(session: Session, conversation_id: int | None, keeping: JobThread | None) -> None:
     try:
+        if keeping:  # of the conversation that was left just before the model
+            keeping.wait(round(1000 * _CLOSING_S))
         if conversation_id is not None:
             _keep(session, conversation_id)
     finally:

@@ -20,7 +20,7 @@ from engine.chat.fitting import Filled, first_words
 from engine.chat.history.rows import Entry
 from engine.chat.history.tree import Tree
 from engine.chat.steering import Choice, Steering
-from engine.errors import Cancelled, EngineError
+from engine.errors import Cancelled, EngineError, NotEnoughMemory
 from engine.events import Notice, Odds, Progress, PromptRead
 from engine.runtime.options import LoadOptions
 from engine.runtime.session import Session
@@ -37,8 +37,9 @@ class ChatRoom(QObject):
     ``changed`` tells of a new :attr:`state`. An answer comes as ``tokens`` and ends with ``answered`` (how it ended is
     in the message: stopped by the person as well) or with ``failed`` (the error, and what had come until then).
     ``began`` carries the entry of a conversation with its first question, ``said`` the id of one that something was
-    said in, ``titled`` (id, title, who made it), ``steered`` (id, what changed of its entry). ``usual`` is what a new
-    conversation begins with.
+    said in, ``titled`` (id, title, who made it), ``steered`` (id, what changed of its entry). ``narrowed`` comes when
+    the conversation's own context does not fit the memory, and the settings' is loaded instead. ``usual`` is what a
+    new conversation begins with.
     """
 
     changed = Signal()
@@ -55,6 +56,7 @@ class ChatRoom(QObject):
     titled = Signal(object, str, str)
     model_opened = Signal(Checkpoint)
     steered = Signal(object, dict)
+    narrowed = Signal()
 
     def __init__(self, jobs: Jobs, settings: Settings, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -72,7 +74,7 @@ class ChatRoom(QObject):
         self._keeper: Keeper = Unkept()
         self._keeps = False
         self._awaited = False  # the store is being opened
-        self._enlarged = 0  # the context that was chosen in place of the setting's, tokens
+        self._narrow = False  # the conversation's own context does not fit the memory
         self._odds: dict[int, tuple[Odds, ...]] = {}
         self._asked: Asked | None = None
         self._thread: JobThread | None = None
@@ -95,24 +97,34 @@ class ChatRoom(QObject):
 
     def open(self, path: Path) -> None:
         """Load a model in place of the one before; the conversation stays."""
+        self._narrow = False
+        self._open(path)
+
+    def _open(self, path: Path) -> None:
         self.stop()
         self._drop_session()
-        self._enlarged = self._enlarged if path == self.path else 0
         self.path = path
         self._become("loading")
         self._finding.start(Call(_found, Library(self.settings.models_folder), path, doing="Opening the model"))
 
     def enlarge(self, context_tokens: int) -> None:
-        """Load the model again with another context, until another model is chosen."""
+        """Load the model again with a context of this conversation's own; 0: with the settings'."""
+        self.steer(replace(self.choice, context_tokens=context_tokens))
         if self.path:
-            self._enlarged = context_tokens
             self.open(self.path)
+
+    def fit_context(self) -> bool:
+        """Load the model again if the conversation's own context is larger than the loaded one; tell whether it is."""
+        larger = self._session is not None and self.choice.context_tokens > self._session.options.context_tokens
+        if larger and self.path:
+            self._open(self.path)
+        return larger
 
     @property
     def loading(self) -> LoadOptions:
         """How the model is loaded."""
-        chosen = LoadOptions.from_settings(self.settings)
-        return replace(chosen, context_tokens=self._enlarged) if self._enlarged else chosen
+        chosen, own = LoadOptions.from_settings(self.settings), self.choice.context_tokens
+        return replace(chosen, context_tokens=own) if own and not self._narrow else chosen
 
     def counting(self, question: str = "") -> Filled | None:
         """Return a job that counts what fills the window, a question to come included; ``None`` if it cannot now."""
@@ -233,6 +245,7 @@ class ChatRoom(QObject):
     def _show(self, entry: Entry | None, tree: Tree) -> None:
         self.entry, self.tree, self._instructed = entry, tree, None
         self.choice = Choice.of(entry.options) if entry else self.usual
+        self._narrow = False
 
     def forget(self) -> None:
         """Keep no cache of the conversation: it is deleted."""
@@ -347,7 +360,16 @@ class ChatRoom(QObject):
     def _on_load_failed(self, error: Exception) -> None:
         if self._session:  # else its session was dropped, and the load failed for that
             self._drop_session()
-            self._on_not_opened(error)
+            if isinstance(error, NotEnoughMemory) and self._own_is_larger and self.path:
+                self._narrow = True
+                self._open(self.path)
+                self.narrowed.emit()
+            else:
+                self._on_not_opened(error)
+
+    @property
+    def _own_is_larger(self) -> bool:
+        return not self._narrow and self.choice.context_tokens > self.settings["context_tokens"]
 
     @Slot(Exception)
     def _on_not_opened(self, error: Exception) -> None:

@@ -49,6 +49,13 @@ def enlargement_words(offer: Enlargement | None) -> str:
     return f"{cost}. The model is loaded again for it." if offer.fits else f"{cost}, which is not free now."
 
 
+def own_words(own_tokens: int, usual_tokens: int) -> str:
+    """Say that a conversation has a context of its own; nothing where it has none."""
+    if not own_tokens:
+        return ""
+    return f"This conversation has a context of its own: {own_tokens:,} tokens. Your settings have {usual_tokens:,}."
+
+
 def cache_words(cost: CacheCost, now: CacheCost | None) -> str:
     """Say what a way to keep the context takes: “8 bits (Q8_0) · 67 MB, 45 MB less”."""
     setting = TABLE["cache_type"]

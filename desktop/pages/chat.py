@@ -101,7 +101,10 @@ class ChatPage(ChatFrame):
         return fault is not None and any(way.do is Do.MAKE_ROOM for way in fault.buttons)
 
     def enlarge(self, context_tokens: int) -> None:
-        """Load the model with a larger context, and then go on with what broke off for want of it."""
+        """Load the model with a context of the conversation's own, and then go on with what broke off for want of it.
+
+        0: with the settings'.
+        """
         self._goes_on = self.failed_for_room
         self.progress.restart("Opening the model…")
         self.room.enlarge(context_tokens)
@@ -168,6 +171,8 @@ class ChatPage(ChatFrame):
             tree = tree.showing(message_id)
         self.room.enter(entry, tree)
         self._show_tree()
+        if self.room.fit_context():
+            self.progress.restart("Opening the model…")
         self.panel.select(entry.id)
         if message_id is not None:
             self.show_message(message_id)
@@ -228,6 +233,16 @@ class ChatPage(ChatFrame):
         goes_on, self._goes_on = self._goes_on and state == "ready", self._goes_on and state == "loading"
         if goes_on:
             self._go_on()
+
+    @Slot()
+    def _on_narrowed(self) -> None:
+        self._goes_on = False
+        own, usual = self.room.choice.context_tokens, self.room.loading.context_tokens
+        self.keeping.show_note(
+            f"This conversation's context of {own:,} tokens does not fit the memory that is free now. "
+            f"The model is loaded with {usual:,}.",
+            level="warning",
+        )
 
     @Slot(Progress)
     def _on_load_progress(self, progress: Progress) -> None:
@@ -447,6 +462,7 @@ class ChatPage(ChatFrame):
         room.model_opened.connect(self._on_opened)
         room.load_progressed.connect(self._on_load_progress)
         room.load_failed.connect(self.show_error)
+        room.narrowed.connect(self._on_narrowed)
         room.progressed.connect(self._on_progress)
         room.prompt_read.connect(self._on_prompt_read)
         room.noticed.connect(self._on_notice)

@@ -35,11 +35,12 @@ SOURCES: dict[Source, str] = {
 class Choice:
     """What was chosen for a conversation: ``sampling`` has only what was, by the names of :class:`Sampling`.
 
-    ``when_full`` is empty where the setting holds.
+    ``when_full`` is empty and ``context_tokens`` 0 where the setting holds.
     """
 
     sampling: Mapping[str, Any] = field(default_factory=dict)
     when_full: WhenFull | Literal[""] = ""
+    context_tokens: int = 0
 
     def with_value(self, name: str, value: Any) -> Choice:
         """Return the choice with one value more; ``None`` takes it back. Raises :class:`Refused` for a wrong one."""
@@ -48,12 +49,16 @@ class Choice:
 
     def record(self) -> dict[str, Any]:
         """Return the part of a conversation's options that this is, JSON values."""
-        return {"sampling": dict(self.sampling), "when_full": self.when_full}
+        return {
+            "sampling": dict(self.sampling),
+            "when_full": self.when_full,
+            "context_tokens": self.context_tokens,
+        }
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Choice:
         """Rebuild from a conversation's options; what makes no sense is left out."""
-        chosen = cls(sound(options.get("sampling")))
+        chosen = cls(sound(options.get("sampling")), context_tokens=_context_of(options))
         ways = [replace(chosen, when_full=way) for way in WHEN_FULL if way == options.get("when_full")]
         return ways[0] if ways else chosen
 
@@ -126,6 +131,13 @@ def sound(values: Any) -> dict[str, Any]:
         except (Refused, InvalidForm):
             continue
     return kept
+
+
+def _context_of(options: Mapping[str, Any]) -> int:
+    """Return the context that was chosen for a conversation; 0 for none, and for what makes no sense."""
+    value, row = options.get("context_tokens"), TABLE["context_tokens"]
+    sensible = type(value) is int and (row.lowest or 0) <= value <= (row.highest or math.inf)
+    return value if sensible else 0
 
 
 def _form(name: str, value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
-from desktop.models.context_words import enlargement_words, filling_words, shares
+from desktop.models.context_words import enlargement_words, filling_words, own_words, shares
 from desktop.theme import scale
 from desktop.widgets.chat.cache_field import CacheField
 from desktop.widgets.chat.filling_bar import FillingBar
@@ -19,7 +19,7 @@ _WIDTH = 520
 
 
 class ContextDialog(QDialog):
-    """``when_full_changed`` carries what was chosen, ``enlarge_wanted`` the tokens of the larger window.
+    """``when_full_changed`` carries what was chosen, ``enlarge_wanted`` the tokens of the larger window; 0: the usual.
 
     ``keeping_wanted`` carries how the context is to be kept: a cache type, and whether flash attention is used.
     """
@@ -43,6 +43,10 @@ class ContextDialog(QDialog):
         self.cache.wanted.connect(self._on_keeping)
         self.enlarge = button("Enlarge the context")
         self.enlarge.clicked.connect(self._on_enlarge)
+        self.own = paragraph("")
+        self.usual = button("")
+        self.usual.clicked.connect(self._on_usual)
+        self.show_own(0, 0)
         self.shut = button("Close", "primary")
         self.shut.clicked.connect(self.accept)
         self.setMinimumWidth(min(_WIDTH, parent.window().width() - 2 * scale.XL))
@@ -51,7 +55,7 @@ class ContextDialog(QDialog):
         layout.setSpacing(scale.M)
         add(layout, [label("Context", "heading"), self.words, self.bar, scale.S])
         add(layout, [label("When it is full, for this conversation", buddy=self.when_full), self.when_full, scale.S])
-        add(layout, [self.cache, self.cost, row(self.enlarge, None, self.shut)])
+        add(layout, [self.cache, self.own, self.cost, row(self.enlarge, self.usual, None, self.shut)])
         self.enlarge.setEnabled(False)
         self.shut.setFocus()
 
@@ -59,6 +63,14 @@ class ContextDialog(QDialog):
         self.words.setText(filling_words(filling))
         self.bar.show_shares(shares(filling, asking=asking))
         self.bar.show()
+
+    def show_own(self, own_tokens: int, usual_tokens: int) -> None:
+        """Tell of the conversation's own context, 0 for none, and of the settings'."""
+        self.own.setText(own_words(own_tokens, usual_tokens))
+        self.usual.setText(f"Back to {usual_tokens:,}")
+        self.usual.setAccessibleName(f"Load the model again with {usual_tokens:,} tokens, as in your settings")
+        for part in (self.own, self.usual):
+            part.setVisible(bool(own_tokens))
 
     def show_problem(self, words: str) -> None:
         self.words.setText(words)
@@ -75,6 +87,11 @@ class ContextDialog(QDialog):
     def _on_keeping(self, cache_type: str, flash_attention: bool) -> None:
         self.accept()
         self.keeping_wanted.emit(cache_type, flash_attention)
+
+    @Slot()
+    def _on_usual(self) -> None:
+        self.accept()
+        self.enlarge_wanted.emit(0)
 
     @Slot()
     def _on_enlarge(self) -> None:

@@ -8,6 +8,7 @@ For tests of the whole app, the worker process included. The script, ``<name>.sc
       "prompt_tokens_s": 1000,                        one word of the prompt is one token; absent: at once
       "context_tokens": 4096,
       "load_s": 0.5, "load_fail": "memory",           how long loading takes and how it fails
+      "fitting_context": 8192,                        above this many tokens loading fails for want of memory
       "odds": [[["Hel", -0.1, [["Hel", -0.1]]]], …],  how likely each chunk's tokens were, if that is asked for
       "fail": "crash", "after": 3,                    how an answer fails, after so many chunks
       "turns": [{…}, {…}]                             other values for the first, second, … question; the last repeats
@@ -33,7 +34,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from engine.errors import Cancelled, ContextTooLong, DamagedFile
+from engine.errors import Cancelled, ContextTooLong, DamagedFile, NotEnoughMemory
 from engine.events import Event, Finished, Odds, Progress, PromptRead, Token
 from engine.runtime.options import LoadOptions, Sampling
 from engine.runtime.registry import SCRIPT_ENDING
@@ -60,6 +61,8 @@ class Scripted:
             yield Progress("load", step, 10, "steps")
             self._wait(seconds / 10)
         _fail(self._script.get("load_fail"), self._stop)
+        if options.context_tokens > (fitting := self._script.get("fitting_context", options.context_tokens)):
+            raise NotEnoughMemory(options.context_tokens, fitting, fitting)
         yield Finished(
             Loaded(
                 backend="scripted",

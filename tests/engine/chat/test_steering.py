@@ -69,6 +69,10 @@ def test_a_choice_survives_the_store() -> None:
     choice = Choice({"temperature": 0.3, "stop": ["a"]}, "drop_oldest")
     assert Choice.of(json.loads(json.dumps(choice.record()))) == choice
     assert Choice.of({}) == Choice()
+    larger = Choice({}, "", 8192)
+    assert Choice.of(larger.record()) == larger
+    for senseless in ("8192", True, -1, 1, 1 << 40, 8192.0, None):
+        assert Choice.of({"context_tokens": senseless}) == Choice()
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=3)))
