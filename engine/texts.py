@@ -7,6 +7,7 @@ share no passage: what a format was calibrated with must not be what it is measu
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -73,6 +74,11 @@ def own_text(path: Path) -> Text:
     except OSError as error:
         raise NotFound(str(path), hint="Choose a plain text file.") from error
     return Text(path.name, path.absolute(), "own", "", "measure", "", str(path), digest)
+
+
+def texts_sha256(contents: Sequence[str]) -> str:
+    """Return the hash of several texts together, for the record of what was calibrated on them."""
+    return sha256("\0".join(contents).encode()).hexdigest()
 
 
 def _text(row: dict[str, str]) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from engine.catalog.download.plan import plan_download
 from engine.catalog.find import ReadingFacts, looking_up
 from engine.catalog.hub.client import Hub
 from engine.catalog.library import Library
+from engine.chat.export.words import NAME, words_file
 from engine.cli import show
 from engine.cli.library import json_option, open_library
 from engine.cli.run import finish
@@ -48,7 +50,8 @@ SHORT = {"nf4": "bnb-nf4", "int8": "bnb-int8", "awq": "awq-int4-g128", "gptq": "
     "--calibrate-on",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Text for the importance matrix, GPTQ and AWQ. [default: the texts that come with Halfbyte]",
+    help="Text for the importance matrix, GPTQ and AWQ: a file, or “conversations” for what you said here and were "
+    "answered, which stays on this machine. [default: the texts that come with Halfbyte]",
 )
 @click.option(
     "--samples", type=click.IntRange(min=0), default=0, help="Samples to calibrate GPTQ and AWQ on. [default: 128]"
@@ -95,25 +98,35 @@ def convert_command(
     library, format_ids = open_library(), [_format_id(name) for name in formats]
     folder_ids = [one for one in format_ids if one in FOLDER_RECIPES]
     gguf_ids = [one for one in format_ids if one not in FOLDER_RECIPES]
-    options = _options(imatrix, calibrate_on if gguf_ids else (), keep, Wanted(compare, gain))
+    if calibrate_on and imatrix not in (None, COMPUTED):
+        raise click.UsageError("--calibrate-on is for an importance matrix that is computed: --imatrix auto.")
     source = _here(library, folder)
     if source is None:
-        if output or options != PLAIN or folder_ids:
+        if output or folder_ids or calibrate_on or _options(imatrix, (), keep, Wanted(compare, gain)) != PLAIN:
             raise click.UsageError(f"Fetch the model first: halfbyte get {folder.as_posix()}")
         made = _from_hub(folder.as_posix(), format_ids, library, as_json)
     else:
-        of_folders = FolderOptions(tuple(text.expanduser().absolute() for text in calibrate_on), samples)
-        folder_plans = [
-            folder_plan(source.path, one, output or library.target(source, one), library, of_folders)
-            for one in dict.fromkeys(folder_ids)
-        ]
-        plans = _plans(source, gguf_ids, output, library, options) if gguf_ids else ()
-        made = _from_here(plans, folder_plans, as_json)
+        with ExitStack() as stack:
+            texts = tuple(_text(name, stack) for name in calibrate_on)
+            options = _options(imatrix, texts, keep, Wanted(compare, gain))
+            of_folders = FolderOptions(texts, samples)
+            folder_plans = [
+                folder_plan(source.path, one, output or library.target(source, one), library, of_folders)
+                for one in dict.fromkeys(folder_ids)
+            ]
+            plans = _plans(source, gguf_ids, output, library, options) if gguf_ids else ()
+            made = _from_here(plans, folder_plans, as_json)
     if as_json:
         show.as_json(made[0] if len(made) == 1 else made)
     else:
         for checkpoint in made:
             show.converted(checkpoint)
+
+
+def _text(name: Path, stack: ExitStack) -> Path:
+    """Return a text to calibrate on; the conversations lie in a file as long as the stack."""
+    own = name.as_posix() == NAME and not name.exists()
+    return stack.enter_context(words_file()) if own else name.expanduser().absolute()
 
 
 def _here(library: Library, folder: Path) -> Checkpoint | None:
@@ -150,12 +163,9 @@ def _from_hub(name: str, format_ids: list[str], library: Library, as_json: bool)
     return finish(FromHub(fetched, format_ids, hub, library), as_json)
 
 
-def _options(imatrix: str | None, calibrate_on: tuple[Path, ...], keep: tuple[str, ...], wanted: Wanted) -> Options:
-    if calibrate_on and imatrix not in (None, COMPUTED):
-        raise click.UsageError("--calibrate-on is for an importance matrix that is computed: --imatrix auto.")
+def _options(imatrix: str | None, texts: tuple[Path, ...], keep: tuple[str, ...], wanted: Wanted) -> Options:
     given = Path(imatrix).expanduser().absolute() if imatrix and imatrix != COMPUTED else None
-    computes = imatrix == COMPUTED or bool(calibrate_on)
-    texts = tuple(text.expanduser().absolute() for text in calibrate_on)
+    computes = imatrix == COMPUTED or bool(texts)
     return Options(given, computes, texts, tuple(map(override, keep)), wanted)
 
 

@@ -30,6 +30,7 @@ from engine.formats import format_named
 from engine.pace import Pace
 from engine.process.child import Blocking, Emit, Handlers, serve
 from engine.process.peak import peak_resident_bytes
+from engine.texts import texts_sha256
 
 CASTING = "Reading and casting"
 
@@ -92,6 +93,7 @@ def _importance(model: str, texts: list[str], target: str, threads: int) -> Iter
             "entries": len(matrix.sums),
             "tokens": matrix.chunks * matrix.chunk_tokens,
             "datasets": list(matrix.datasets),
+            "texts_sha256": texts_sha256([text for _, text in read]),
             "peak_memory_bytes": peak_resident_bytes(),
         }
 

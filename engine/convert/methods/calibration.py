@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from engine.texts import texts_sha256
 
 PASSAGE_CHARACTERS = 1_200  # about 300 tokens: a question or an answer
 LEAST_SAMPLES = 4
@@ -34,8 +35,8 @@ def samples(texts: Sequence[str], tokenizer: Any, count: int, length: int) -> Sa
     starts = range(0, len(stream) - length + 1, length)
     step = max(1.0, len(starts) / count)
     chosen = [starts[int(number * step)] for number in range(min(count, len(starts)))]
-    digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
-    return Samples(tuple(tuple(stream[start : start + length]) for start in chosen), digest, templated)
+    found = tuple(tuple(stream[start : start + length]) for start in chosen)
+    return Samples(found, texts_sha256(texts), templated)
 
 
 def _stream(text: str, tokenizer: Any, templated: bool) -> list[int]:
