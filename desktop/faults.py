@@ -16,6 +16,7 @@ from typing import Any, Literal
 from PySide6.QtCore import qVersion
 
 import engine
+from desktop.language import QT_TR_NOOP, tr
 from engine.errors import EngineError
 from engine.process.host import BugError
 
@@ -62,7 +63,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """How one kind is told. A button's ``target`` here is the name of the error's detail that fills it."""
+    """How one kind is told, not yet translated. A button's ``target`` here names the error's detail that fills it."""
 
     title: str
     buttons: tuple[Button, ...] = ()
@@ -70,57 +71,79 @@ class _Row:
     log: str = ""  # the detail that holds a log
 
 
-_RETRY = Button(Do.RETRY, "Try again")
+_RETRY = Button(Do.RETRY, QT_TR_NOOP("Try again"))
 
 ROWS: Mapping[str, _Row] = {
     "DiskFull": _Row(
-        "The disk is too full",
-        (Button(Do.OPEN_FOLDER, "Open the folder", "folder"), Button(Do.SETTINGS, "Change folder"), _RETRY),
+        QT_TR_NOOP("The disk is too full"),
+        (
+            Button(Do.OPEN_FOLDER, QT_TR_NOOP("Open the folder"), "folder"),
+            Button(Do.SETTINGS, QT_TR_NOOP("Change folder")),
+            _RETRY,
+        ),
     ),
-    "NotEnoughMemory": _Row("Not enough memory", (Button(Do.SUGGESTION, "See what fits"), _RETRY)),
+    "NotEnoughMemory": _Row(
+        QT_TR_NOOP("Not enough memory"), (Button(Do.SUGGESTION, QT_TR_NOOP("See what fits")), _RETRY)
+    ),
     "AccessNeeded": _Row(
-        "This model asks for permission",
-        (Button(Do.OPEN_ADDRESS, "Open its page", "url"), Button(Do.TOKEN, "Enter an access token…"), _RETRY),
+        QT_TR_NOOP("This model asks for permission"),
+        (
+            Button(Do.OPEN_ADDRESS, QT_TR_NOOP("Open its page"), "url"),
+            Button(Do.TOKEN, QT_TR_NOOP("Enter an access token…")),
+            _RETRY,
+        ),
     ),
-    "DamagedFile": _Row("A file is damaged", (Button(Do.LIBRARY, "Open the library"),)),
-    "UnsupportedModel": _Row("This model cannot be used that way", (Button(Do.SUGGESTION, "See other formats"),)),
+    "DamagedFile": _Row(QT_TR_NOOP("A file is damaged"), (Button(Do.LIBRARY, QT_TR_NOOP("Open the library")),)),
+    "UnsupportedModel": _Row(
+        QT_TR_NOOP("This model cannot be used that way"), (Button(Do.SUGGESTION, QT_TR_NOOP("See other formats")),)
+    ),
     "ContextTooLong": _Row(
-        "The conversation is too long",
-        (Button(Do.MAKE_ROOM, "Make room…"), Button(Do.NEW_CHAT, "New conversation")),
+        QT_TR_NOOP("The conversation is too long"),
+        (Button(Do.MAKE_ROOM, QT_TR_NOOP("Make room…")), Button(Do.NEW_CHAT, QT_TR_NOOP("New conversation"))),
     ),
-    "WorkerCrashed": _Row("The engine stopped", (_RETRY, Button(Do.COPY, "Copy details")), log="log"),
-    "Offline": _Row("No connection", (_RETRY, Button(Do.LIBRARY, "Open the library")), "warning"),
-    "PackageMissing": _Row("Something is not installed", (Button(Do.COPY, "Copy details"),), "warning"),
-    "DriverProblem": _Row("The GPU driver does not fit", (Button(Do.MACHINE, "See this machine"),), "warning"),
-    "NotFound": _Row("Not found", (Button(Do.LIBRARY, "Open the library"),)),
-    "Refused": _Row("That does not work", (), "warning"),
-    "InvalidForm": _Row("The answer's form is wrong", (), "warning"),
-    "Cancelled": _Row("Stopped", (), "info"),
+    "WorkerCrashed": _Row(
+        QT_TR_NOOP("The engine stopped"), (_RETRY, Button(Do.COPY, QT_TR_NOOP("Copy details"))), log="log"
+    ),
+    "Offline": _Row(
+        QT_TR_NOOP("No connection"), (_RETRY, Button(Do.LIBRARY, QT_TR_NOOP("Open the library"))), "warning"
+    ),
+    "PackageMissing": _Row(
+        QT_TR_NOOP("Something is not installed"), (Button(Do.COPY, QT_TR_NOOP("Copy details")),), "warning"
+    ),
+    "DriverProblem": _Row(
+        QT_TR_NOOP("The GPU driver does not fit"), (Button(Do.MACHINE, QT_TR_NOOP("See this machine")),), "warning"
+    ),
+    "NotFound": _Row(QT_TR_NOOP("Not found"), (Button(Do.LIBRARY, QT_TR_NOOP("Open the library")),)),
+    "Refused": _Row(QT_TR_NOOP("That does not work"), (), "warning"),
+    "InvalidForm": _Row(QT_TR_NOOP("The answer's form is wrong"), (), "warning"),
+    "Cancelled": _Row(QT_TR_NOOP("Stopped"), (), "info"),
 }
 
 
-BROKEN_OFF = Fault(
-    "The context is full",
-    "The answer breaks off here. With more room it can go on.",
-    (Button(Do.MAKE_ROOM, "Make room…"),),
-    "warning",
-)
+def broken_off() -> Fault:
+    """Return the words for an answer that has no room left."""
+    return Fault(
+        tr("The context is full"),
+        tr("The answer breaks off here. With more room it can go on."),
+        (Button(Do.MAKE_ROOM, tr("Make room…")),),
+        "warning",
+    )
 
 
 def fault_of(error: BaseException) -> Fault:
     """Return the words for an error; a bug gets a report as its details."""
     if not isinstance(error, EngineError):
         return Fault(
-            "Halfbyte made a mistake",
-            "Your models and conversations are safe. Send us the report, so that we can mend it.",
-            (Button(Do.REPORT, "Show the report"),),
+            tr("Halfbyte made a mistake"),
+            tr("Your models and conversations are safe. Send us the report, so that we can mend it."),
+            (Button(Do.REPORT, tr("Show the report")),),
             details=bug_report(error),
         )
-    row = ROWS.get(error.kind) or _Row("Something went wrong")
+    row = ROWS.get(error.kind) or _Row(QT_TR_NOOP("Something went wrong"))
     log = str(error.details.get(row.log, "")) if row.log else ""
     details = f"{error.kind}: {error.message}\n{error.hint}\n\n{log}".strip()
     buttons = tuple(_filled(button, error.details, details) for button in row.buttons)
-    return Fault(row.title, f"{error.message} {error.hint}".strip(), buttons, row.level, details)
+    return Fault(tr(row.title), f"{error.message} {error.hint}".strip(), buttons, row.level, details)
 
 
 def is_bug(error: BaseException) -> bool:
@@ -148,9 +171,8 @@ def versions() -> str:
 
 
 def _filled(button: Button, details: Mapping[str, Any], text: str) -> Button:
-    if button.do is Do.COPY:
-        return Button(button.do, button.label, text)
-    return Button(button.do, button.label, str(details.get(button.target, ""))) if button.target else button
+    target = text if button.do is Do.COPY else str(details.get(button.target, "")) if button.target else ""
+    return Button(button.do, tr(button.label), target)
 
 
 def _version_of(package: str) -> str:

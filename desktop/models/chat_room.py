@@ -105,7 +105,9 @@ class ChatRoom(QObject):
         self._drop_session()
         self.path = path
         self._become("loading")
-        self._finding.start(Call(_found, Library(self.settings.models_folder), path, doing="Opening the model"))
+        self._finding.start(
+            Call(_found, Library(self.settings.models_folder), path, doing=self.tr("Opening the model"))
+        )
 
     def enlarge(self, context_tokens: int) -> None:
         """Load the model again with a context of this conversation's own; 0: with the settings'."""
@@ -288,7 +290,7 @@ class ChatRoom(QObject):
         self._let_go()
         if self._session:
             self._aftercare.before_question()
-            self._jobs.start(Call(self._aftercare.farewell(self._session), doing="Unloading the model"))
+            self._jobs.start(Call(self._aftercare.farewell(self._session), doing=self.tr("Unloading the model")))
             self._session = None
 
     def _asker(self) -> Asker:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from desktop.language import tr
+from desktop.quantities import number, size
 from engine.chat.context import Enlargement, Filling
 from engine.chat.enlarging import CacheCost
-from engine.quantities import size
 from engine.settings import TABLE
 
 
@@ -23,44 +24,50 @@ def shares(filling: Filling, *, asking: bool) -> tuple[Share, ...]:
     """Return the parts in the order in which the model reads them; ``asking``: the last turn is the next question."""
     question = filling.turns[-1] if asking and filling.turns else 0
     parts = (
-        Share("System prompt", filling.system, "compute"),
-        Share("History", sum(filling.turns) - question, "weights"),
-        Share("Your question", question, "kv_cache"),
-        Share("Template", filling.template, "runtime"),
-        Share("Room for the answer", filling.answer_room, "accent_soft"),
-        Share("Free", max(filling.free, 0), "sunken"),
+        Share(tr("System prompt"), filling.system, "compute"),
+        Share(tr("History"), sum(filling.turns) - question, "weights"),
+        Share(tr("Your question"), question, "kv_cache"),
+        Share(tr("Template"), filling.template, "runtime"),
+        Share(tr("Room for the answer"), filling.answer_room, "accent_soft"),
+        Share(tr("Free"), max(filling.free, 0), "sunken"),
     )
     return tuple(part for part in parts if part.tokens)
 
 
 def filling_words(filling: Filling) -> str:
     """Say how full the window is: “52 of 1,024 tokens are in use.”"""
-    used = f"{filling.used:,} of {filling.window:,} tokens are in use."
+    used = tr("{used} of {window} tokens are in use.").format(used=number(filling.used), window=number(filling.window))
     if filling.free >= 0:
         return used
-    return f"{used} With room for an answer that is {-filling.free:,} too many."
+    beyond = tr("With room for an answer that is {tokens} too many.").format(tokens=number(-filling.free))
+    return f"{used} {beyond}"
 
 
 def enlargement_words(offer: Enlargement | None) -> str:
     """Say what a larger window costs, or that there is none."""
     if offer is None:
-        return "This model has no larger context, or its server decides on it."
-    cost = f"A context of {offer.context_tokens:,} tokens takes about {size(offer.extra_bytes)} more memory"
-    return f"{cost}. The model is loaded again for it." if offer.fits else f"{cost}, which is not free now."
+        return tr("This model has no larger context, or its server decides on it.")
+    if offer.fits:
+        words = tr("A context of {tokens} tokens takes about {size} more memory. The model is loaded again for it.")
+    else:
+        words = tr("A context of {tokens} tokens takes about {size} more memory, which is not free now.")
+    return words.format(tokens=number(offer.context_tokens), size=size(offer.extra_bytes))
 
 
 def own_words(own_tokens: int, usual_tokens: int) -> str:
     """Say that a conversation has a context of its own; nothing where it has none."""
     if not own_tokens:
         return ""
-    return f"This conversation has a context of its own: {own_tokens:,} tokens. Your settings have {usual_tokens:,}."
+    return tr(
+        "This conversation has a context of its own: {own_tokens} tokens. Your settings have {usual_tokens}."
+    ).format(own_tokens=number(own_tokens), usual_tokens=number(usual_tokens))
 
 
 def cache_words(cost: CacheCost, now: CacheCost | None) -> str:
     """Say what a way to keep the context takes: “8 bits (Q8_0) · 67 MB, 45 MB less”."""
     setting = TABLE["cache_type"]
     name = dict(zip(setting.choices, setting.words, strict=True))[cost.cache_type]
-    return f"{name} · {size(cost.bytes)}{_compared(cost.bytes - now.bytes) if now else ''}"
+    return f"{name} · {_compared(cost.bytes, cost.bytes - now.bytes if now else 0)}"
 
 
 def flash_words(with_it: CacheCost | None, without: CacheCost | None) -> str:
@@ -69,11 +76,14 @@ def flash_words(with_it: CacheCost | None, without: CacheCost | None) -> str:
     if with_it is None:
         return title
     if without is None:
-        return f"{title}: fewer than 16 bits need it"
-    return f"{title}: without it {size(without.bytes)}{_compared(without.bytes - with_it.bytes)}"
+        return tr("{title}: fewer than 16 bits need it").format(title=title)
+    return tr("{title}: without it {size}").format(
+        title=title, size=_compared(without.bytes, without.bytes - with_it.bytes)
+    )
 
 
-def _compared(more_bytes: int) -> str:
+def _compared(count_bytes: int, more_bytes: int) -> str:
     if not more_bytes:
-        return ""
-    return f", {size(abs(more_bytes))} {'more' if more_bytes > 0 else 'less'}"
+        return size(count_bytes)
+    words = tr("{size}, {difference} more") if more_bytes > 0 else tr("{size}, {difference} less")
+    return words.format(size=size(count_bytes), difference=size(abs(more_bytes)))

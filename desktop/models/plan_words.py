@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from desktop.language import tr
+from desktop.quantities import duration, number, size
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
 from engine.convert.card import agreement_words, gain_words
 from engine.convert.folders.plan import FolderPlan, folder_plan
 from engine.convert.folders.recipes import FOLDER_RECIPES
 from engine.convert.plan import Plan, plan
-from engine.quantities import duration, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,14 @@ def fact_words(prepared: Prepared) -> tuple[tuple[str, str], ...]:
 
 def _facts(prepared: Prepared) -> Iterator[tuple[str, str]]:
     planned, needs = prepared.plan, prepared.plan.needs
-    yield "From", f"{planned.source.path.name} ({size(prepared.source_bytes)})"
-    yield "Makes", planned.target.name
-    yield "Into", str(planned.target.parent)
+    yield tr("From"), f"{planned.source.path.name} ({size(prepared.source_bytes)})"
+    yield tr("Makes"), planned.target.name
+    yield tr("Into"), str(planned.target.parent)
     if needs:
-        yield "Size", size(needs.result_bytes)
-        yield "Disk", f"{size(needs.disk_bytes)} while it runs"
-        yield "Memory", size(needs.memory_bytes)
-        yield "Time", f"about {duration(needs.seconds)}"
+        yield tr("Size"), size(needs.result_bytes)
+        yield tr("Disk"), tr("{size} while it runs").format(size=size(needs.disk_bytes))
+        yield tr("Memory"), size(needs.memory_bytes)
+        yield tr("Time"), tr("about {time}").format(time=duration(needs.seconds))
 
 
 def made_words(made: Checkpoint) -> tuple[tuple[str, str], ...]:
@@ -56,22 +57,27 @@ def made_words(made: Checkpoint) -> tuple[tuple[str, str], ...]:
 
 
 def _made(made: Checkpoint, record: Any) -> Iterator[tuple[str, str]]:
-    yield "Model", made.title
-    yield "Format", made.format.label if made.format else made.format_id
-    yield "Size", size(made.size_bytes)
+    yield tr("Model"), made.title
+    yield tr("Format"), made.format.label if made.format else made.format_id
+    yield tr("Size"), size(made.size_bytes)
     if calibration := record.get("calibration"):
         texts = ", ".join(calibration["texts"])
-        yield "Calibrated on", f"{calibration['samples']} samples of {calibration['sample_tokens']} tokens: {texts}"
+        yield (
+            tr("Calibrated on"),
+            tr("{samples} samples of {tokens} tokens: {texts}").format(
+                samples=calibration["samples"], tokens=calibration["sample_tokens"], texts=texts
+            ),
+        )
     if bits := record.get("bits_per_weight"):
-        yield "Width", f"{bits:.2f} bits for each weight"
+        yield tr("Width"), tr("{bits} bits for each weight").format(bits=number(bits, 2))
     if found := record.get("agreement"):
-        yield "Beside the original", agreement_words(found)
+        yield tr("Beside the original"), agreement_words(found)
     if gain := gain_words(record):
-        yield "Importance matrix", gain
+        yield tr("Importance matrix"), gain
     if seconds := record.get("seconds"):
-        yield "Took", duration(sum(seconds.values()))
+        yield tr("Took"), duration(sum(seconds.values()))
     if memory_bytes := record.get("peak_memory_bytes"):
-        yield "Memory", f"{size(memory_bytes)} at most"
+        yield tr("Memory"), tr("{size} at most").format(size=size(memory_bytes))
     if digest := record.get("sha256"):
         yield "SHA-256", digest
-    yield "Lies in", str(made.path.parent)
+    yield tr("Lies in"), str(made.path.parent)

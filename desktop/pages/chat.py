@@ -11,10 +11,12 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QWidget
 
-from desktop.faults import BROKEN_OFF, Button, Do, fault_of
+from desktop.faults import Button, Do, broken_off, fault_of
 from desktop.jobs import Jobs
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.chat_room import ChatRoom
 from desktop.models.server_rows import leaving_of
+from desktop.quantities import number
 from desktop.widgets.chat.answer import Answer
 from desktop.widgets.chat.answer_dialog import AnswerDialog
 from desktop.widgets.chat.chat_frame import PUT_AWAY, ChatFrame
@@ -24,7 +26,7 @@ from desktop.widgets.chat.live_rate import LiveRate
 from desktop.widgets.chat.press import Press
 from desktop.widgets.chat.question import Question
 from desktop.widgets.chat.transcript import MessageView
-from desktop.widgets.chat.words import rate
+from desktop.widgets.chat.words import rate, reused_words
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.servers.listing import server_of
 from engine.chat.conversation import Message
@@ -33,8 +35,8 @@ from engine.chat.history.tree import Tree
 from engine.events import Notice, Progress, PromptRead, Token
 from engine.settings import Settings
 
-_STEPS = {"load": "Loading the model", "prompt": "Reading the conversation"}
-_OBSTACLES = {"empty": "Choose a model first", "loading": "The model is being loaded…"}
+_STEPS = {"load": QT_TR_NOOP("Loading the model"), "prompt": QT_TR_NOOP("Reading the conversation")}
+_OBSTACLES = {"empty": QT_TR_NOOP("Choose a model first"), "loading": QT_TR_NOOP("The model is being loaded…")}
 
 
 class ChatPage(ChatFrame):
@@ -49,7 +51,7 @@ class ChatPage(ChatFrame):
 
     def __init__(self, jobs: Jobs, settings: Settings) -> None:
         super().__init__(self._make_view)
-        self.setAccessibleName("Chat")
+        self.setAccessibleName(self.tr("Chat"))
         self.room = ChatRoom(jobs, settings, self)
         self.press = Press(jobs, self)
         self.answer: Answer | None = None  # the newest
@@ -106,13 +108,13 @@ class ChatPage(ChatFrame):
         0: with the settings'.
         """
         self._goes_on = self.failed_for_room
-        self.progress.restart("Opening the model…")
+        self.progress.restart(self.tr("Opening the model…"))
         self.room.enlarge(context_tokens)
 
     def load_again(self) -> None:
         """Load the model once more, as the settings are now."""
         if self.room.path:
-            self.progress.restart("Opening the model…")
+            self.progress.restart(self.tr("Opening the model…"))
             self.room.open(self.room.path)
 
     def ask_again(self) -> None:
@@ -147,7 +149,7 @@ class ChatPage(ChatFrame):
         self.room.begin_anew()
         self._show_tree()
         if self.room.put_away and not self.room.keeps:
-            self.strip.show_sentence(PUT_AWAY)
+            self.strip.show_sentence(tr(PUT_AWAY))
         self.focus_first()
 
     @Slot()
@@ -172,7 +174,7 @@ class ChatPage(ChatFrame):
         self.room.enter(entry, tree)
         self._show_tree()
         if self.room.fit_context():
-            self.progress.restart("Opening the model…")
+            self.progress.restart(self.tr("Opening the model…"))
         self.panel.select(entry.id)
         if message_id is not None:
             self.show_message(message_id)
@@ -220,7 +222,7 @@ class ChatPage(ChatFrame):
         state = self.room.state
         self.loading.setVisible(state == "loading")
         self.composer.set_answering(state == "answering")
-        self.composer.set_obstacle(_OBSTACLES.get(state, ""), passes=state == "loading")
+        self.composer.set_obstacle(tr(_OBSTACLES.get(state, "")), passes=state == "loading")
         self.welcome.show_state(state)
         self._show_places()
         if state == "ready":
@@ -228,7 +230,7 @@ class ChatPage(ChatFrame):
             if self.focusWidget() is None or self.picker.isAncestorOf(self.focusWidget()):
                 self.focus_first()  # who has just chosen a model wants to write
         known = self.room.record.get("template_known", True)
-        self.note.setText("" if known else "This model brings no chat template; a plain one stands in.")
+        self.note.setText("" if known else self.tr("This model brings no chat template; a plain one stands in."))
         self.note.setVisible(not known)
         goes_on, self._goes_on = self._goes_on and state == "ready", self._goes_on and state == "loading"
         if goes_on:
@@ -239,8 +241,10 @@ class ChatPage(ChatFrame):
         self._goes_on = False
         own, usual = self.room.choice.context_tokens, self.room.loading.context_tokens
         self.keeping.show_note(
-            f"This conversation's context of {own:,} tokens does not fit the memory that is free now. "
-            f"The model is loaded with {usual:,}.",
+            self.tr(
+                "This conversation's context of {own} tokens does not fit the memory that is free now. The model is "
+                "loaded with {usual}."
+            ).format(own=number(own), usual=number(usual)),
             level="warning",
         )
 
@@ -257,7 +261,7 @@ class ChatPage(ChatFrame):
     def _on_prompt_read(self, read: PromptRead) -> None:
         self._show_use(read.prompt_tokens)
         if self.answer and read.reused_tokens:
-            self.answer.show_note(f"{read.reused_tokens:,} of {read.prompt_tokens:,} prompt tokens reused")
+            self.answer.show_note(reused_words(read.reused_tokens, read.prompt_tokens))
 
     @Slot(Notice)
     def _on_notice(self, notice: Notice) -> None:
@@ -282,7 +286,7 @@ class ChatPage(ChatFrame):
         if message.usage:
             self._show_use(message.usage.prompt_tokens + message.usage.answer_tokens)
         if message.ending == "context":
-            self.answer.show_fault(BROKEN_OFF)
+            self.answer.show_fault(broken_off())
             self._order_tabs()
 
     @Slot(Exception, Message)
@@ -300,7 +304,7 @@ class ChatPage(ChatFrame):
             return
         self.banner.clear()
         self.leaving.show_words("")
-        self.progress.restart("Opening the model…")
+        self.progress.restart(self.tr("Opening the model…"))
         self.room.open(path)
 
     @Slot(object)
@@ -492,4 +496,4 @@ class ChatPage(ChatFrame):
 
 
 def _worded(progress: Progress) -> Progress:
-    return replace(progress, step=_STEPS.get(progress.step, progress.step))
+    return replace(progress, step=tr(_STEPS[progress.step]) if progress.step in _STEPS else progress.step)

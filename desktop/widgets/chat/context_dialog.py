@@ -5,7 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.context_words import enlargement_words, filling_words, own_words, shares
+from desktop.quantities import number
 from desktop.theme import scale
 from desktop.widgets.chat.cache_field import CacheField
 from desktop.widgets.chat.filling_bar import FillingBar
@@ -13,8 +15,8 @@ from desktop.widgets.controls import add, button, label, paragraph, row
 from desktop.widgets.steering.when_full_field import WhenFullField
 from engine.chat.context import Enlargement, Filling, WhenFull
 
-_COUNTING = "Counting…"
-_NOT_NOW = "It is counted when a model is loaded and no answer comes."
+_COUNTING = QT_TR_NOOP("Counting…")
+_NOT_NOW = QT_TR_NOOP("It is counted when a model is loaded and no answer comes.")
 _WIDTH = 520
 
 
@@ -30,9 +32,9 @@ class ContextDialog(QDialog):
 
     def __init__(self, when_full: str, inherited: WhenFull, parent: QWidget, *, counting: bool) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Context")
+        self.setWindowTitle(self.tr("Context"))
         self.offer: Enlargement | None = None
-        self.words = paragraph(_COUNTING if counting else _NOT_NOW)
+        self.words = paragraph(tr(_COUNTING) if counting else tr(_NOT_NOW))
         self.bar = FillingBar()
         self.bar.hide()
         self.when_full = WhenFullField(inherited)
@@ -41,20 +43,23 @@ class ContextDialog(QDialog):
         self.cost = paragraph("")
         self.cache = CacheField()
         self.cache.wanted.connect(self._on_keeping)
-        self.enlarge = button("Enlarge the context")
+        self.enlarge = button(self.tr("Enlarge the context"))
         self.enlarge.clicked.connect(self._on_enlarge)
         self.own = paragraph("")
         self.usual = button("")
         self.usual.clicked.connect(self._on_usual)
         self.show_own(0, 0)
-        self.shut = button("Close", "primary")
+        self.shut = button(self.tr("Close"), "primary")
         self.shut.clicked.connect(self.accept)
         self.setMinimumWidth(min(_WIDTH, parent.window().width() - 2 * scale.XL))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(scale.XL, scale.XL, scale.XL, scale.L)
         layout.setSpacing(scale.M)
-        add(layout, [label("Context", "heading"), self.words, self.bar, scale.S])
-        add(layout, [label("When it is full, for this conversation", buddy=self.when_full), self.when_full, scale.S])
+        add(layout, [label(self.tr("Context"), "heading"), self.words, self.bar, scale.S])
+        add(
+            layout,
+            [label(self.tr("When it is full, for this conversation"), buddy=self.when_full), self.when_full, scale.S],
+        )
         add(layout, [self.cache, self.own, self.cost, row(self.enlarge, self.usual, None, self.shut)])
         self.enlarge.setEnabled(False)
         self.shut.setFocus()
@@ -67,8 +72,12 @@ class ContextDialog(QDialog):
     def show_own(self, own_tokens: int, usual_tokens: int) -> None:
         """Tell of the conversation's own context, 0 for none, and of the settings'."""
         self.own.setText(own_words(own_tokens, usual_tokens))
-        self.usual.setText(f"Back to {usual_tokens:,}")
-        self.usual.setAccessibleName(f"Load the model again with {usual_tokens:,} tokens, as in your settings")
+        self.usual.setText(self.tr("Back to {usual_tokens}").format(usual_tokens=number(usual_tokens)))
+        self.usual.setAccessibleName(
+            self.tr("Load the model again with {usual_tokens} tokens, as in your settings").format(
+                usual_tokens=number(usual_tokens)
+            )
+        )
         for part in (self.own, self.usual):
             part.setVisible(bool(own_tokens))
 
@@ -80,7 +89,7 @@ class ContextDialog(QDialog):
         self.cost.setText(enlargement_words(offer))
         self.enlarge.setEnabled(offer is not None and offer.fits)
         if offer:
-            self.enlarge.setText(f"Enlarge to {offer.context_tokens:,} tokens")
+            self.enlarge.setText(tr("Enlarge to %Ln token(s)", "", offer.context_tokens))
             self.enlarge.setAccessibleName(f"{self.enlarge.text()}. {self.cost.text()}")
 
     @Slot(str, bool)

@@ -39,12 +39,13 @@ def usage_words(usage: Usage) -> str:
         tr("first token {time}").format(time=seconds(usage.first_token_s)),
     ]
     if usage.reused_tokens:
-        parts.append(
-            tr("{reused} of {total} prompt tokens reused").format(
-                reused=number(usage.reused_tokens), total=number(usage.prompt_tokens)
-            )
-        )
+        parts.append(reused_words(usage.reused_tokens, usage.prompt_tokens))
     return " · ".join(parts)
+
+
+def reused_words(reused: int, total: int) -> str:
+    """Say how much of a prompt the model had read before."""
+    return tr("{reused} of {total} prompt tokens reused").format(reused=number(reused), total=number(total))
 
 
 def footer_words(ending: Ending, usage: Usage | None) -> str:
