@@ -9,9 +9,11 @@ from pathlib import Path
 from PySide6.QtCore import Signal, Slot
 
 from desktop.faults import Button, Do
+from desktop.language import tr
 from desktop.models.compare import Comparison, Contender, Ranked, Room, in_order, rank
 from desktop.models.compare_chart import Point, points_of
 from desktop.models.compare_table import CompareModel, place_words
+from desktop.quantities import size
 from desktop.widgets.card import Card
 from desktop.widgets.compare_best import BestCard
 from desktop.widgets.compare_chart import CompareChart
@@ -30,7 +32,6 @@ from engine.events import Notice, Progress
 from engine.measure.choose import Rule
 from engine.measure.export import footnote
 from engine.measure.original import stem
-from engine.quantities import size
 
 _WIDTH = 1080  # the table has ten columns
 
@@ -53,7 +54,9 @@ class ComparePage(Page):
     make_all_wanted = Signal(Path)
 
     def __init__(self) -> None:
-        super().__init__("Compare", "What each format of a model costs and loses here, measured.", _WIDTH)
+        super().__init__(
+            self.tr("Compare"), self.tr("What each format of a model costs and loses here, measured."), _WIDTH
+        )
         self._comparison: Comparison | None = None
         self._room: Room | None = None
         self._picked: Contender | None = None
@@ -61,10 +64,12 @@ class ComparePage(Page):
         self._make_choice()
         self.empty = EmptyState(
             "compare",
-            "Choose a model to compare",
-            "Pick one of your library above. All its formats that are here are listed, and one click measures them.",
+            self.tr("Choose a model to compare"),
+            self.tr(
+                "Pick one of your library above. All its formats that are here are listed, and one click measures them."
+            ),
         )
-        self.looking = ProgressLine("Looking for the formats of this model")
+        self.looking = ProgressLine(self.tr("Looking for the formats of this model"))
         self._make_running_card()
         self.best = BestCard(Rule())
         self.best.chat_wanted.connect(self.chat_wanted)
@@ -135,7 +140,7 @@ class ComparePage(Page):
         """Say what is measured now."""
         if not self._running:
             self.banner.clear()
-            self.cancel.setText("Cancel")
+            self.cancel.setText(self.tr("Cancel"))
             self.cancel.setEnabled(True)
         self._running = True
         self.running_card.heading.setText(title)
@@ -163,9 +168,10 @@ class ComparePage(Page):
     @Slot(object)
     def show_exported(self, path: Path) -> None:
         """Say where the file is, with a way to its folder."""
-        open_folder = Button(Do.OPEN_FOLDER, "Open the folder", str(path.parent))
+        open_folder = Button(Do.OPEN_FOLDER, self.tr("Open the folder"), str(path.parent))
         self.note.show_note(
-            f"{path.name} was written.", ("Open the folder", partial(self.way_chosen.emit, open_folder))
+            self.tr("{path} was written.").format(path=path.name),
+            (self.tr("Open the folder"), partial(self.way_chosen.emit, open_folder)),
         )
 
     @Slot(Exception)
@@ -178,17 +184,19 @@ class ComparePage(Page):
         self.picker = ModelPicker()
         self.picker.chosen.connect(self._ask)
         self.effort = Choice()
-        self.effort.addItems(["Quick: enough to rank the formats", "Thorough: smaller errors, takes about three times"])
+        self.effort.addItems(
+            [self.tr("Quick: enough to rank the formats"), self.tr("Thorough: smaller errors, takes about three times")]
+        )
         self.effort.currentIndexChanged.connect(self._on_depth)
         self.choice = frame("card")
-        depth = row(label("Mea&sure", "muted", buddy=self.effort), self.effort, None)
+        depth = row(label(self.tr("Mea&sure"), "muted", buddy=self.effort), self.effort, None)
         fill(self.choice, self.picker, depth)
 
     def _make_running_card(self) -> None:
         self.running_card = Card("", "compare")
-        self.progress = ProgressLine("Measuring")
+        self.progress = ProgressLine(self.tr("Measuring"))
         self.notice = paragraph()
-        self.cancel = button("Cancel", "", "close", "What was measured so far is kept.")
+        self.cancel = button(self.tr("Cancel"), "", "close", self.tr("What was measured so far is kept."))
         self.cancel.clicked.connect(self._on_cancel)
         self.running_card.body.addWidget(self.progress)
         self.running_card.body.addWidget(self.notice)
@@ -199,27 +207,34 @@ class ComparePage(Page):
         self.table = CompareTable(self.formats)
         self.table.picked.connect(self._on_picked)
         self.why = paragraph()
-        self.all = button("Measure all", "primary", "compare")
+        self.all = button(self.tr("Measure all"), "primary", "compare")
         self.all.clicked.connect(self._on_all)
-        self.one = button("Measure", "", "compare")
+        self.one = button(self.tr("Measure"), "", "compare")
         self.one.clicked.connect(self._on_one)
         self.make_all = button(
-            "Make all and compare", "", "convert", "Makes the levels worth having, and measures them."
+            self.tr("Make all and compare"), "", "convert", self.tr("Makes the levels worth having, and measures them.")
         )
         self.make_all.clicked.connect(self._on_make_all)
-        self.make = button("Make another format", "quiet", "convert")
+        self.make = button(self.tr("Make another format"), "quiet", "convert")
         self.make.clicked.connect(self._on_make)
         self.about = paragraph("", "caption")
         self.table_card = frame("page", margins=0)
         self.export = ExportButton()
         self.export.chosen.connect(self._on_export)
         buttons = FlowLayout(self.all, self.one, self.make_all, self.make, self.export)
-        fill(self.table_card, label("Formats of this model", "heading"), buttons, self.table, self.why, self.about)
+        fill(
+            self.table_card,
+            label(self.tr("Formats of this model"), "heading"),
+            buttons,
+            self.table,
+            self.why,
+            self.about,
+        )
 
     def _make_chart_card(self) -> None:
         self.chart = CompareChart()
         self.chart.picked.connect(self._on_point)
-        self.chart_card = Card("Size against quality", "compare")
+        self.chart_card = Card(self.tr("Size against quality"), "compare")
         self.chart_card.body.addWidget(self.chart)
 
     def _show_ranked(self) -> None:
@@ -241,7 +256,7 @@ class ComparePage(Page):
     def _about(self, ranked: Sequence[Ranked]) -> str:
         notes = list(dict.fromkeys(footnote(each.contender.report) for each in ranked if each.contender.report))
         if self._room and notes:
-            notes.append(f"{size(self._room.free_bytes)} of memory were free.")
+            notes.append(self.tr("{size} of memory were free.").format(size=size(self._room.free_bytes)))
         return " ".join(notes)
 
     def _show_buttons(self) -> None:
@@ -250,8 +265,8 @@ class ComparePage(Page):
         self.all.setAccessibleName(self.all.text())
         self.all.setVisible(len(self.contenders) > 1)
         self.all.setEnabled(bool(left) and not self._running)
-        label_words = self._picked.label if self._picked else "the selected one"
-        self.one.setText(f"Measure {label_words}")
+        words = self.tr("Measure {format}").format(format=self._picked.label) if self._picked else ""
+        self.one.setText(words or self.tr("Measure the selected one"))
         self.one.setAccessibleName(self.one.text())
         self.one.setEnabled(self._picked is not None and self._picked.can_measure and not self._running)
         self.make_all.setEnabled(not self._running)
@@ -264,7 +279,7 @@ class ComparePage(Page):
         if self.picker.path:
             self._picked = None
             self.empty.hide()
-            self.looking.restart("Looking for the formats of this model…")
+            self.looking.restart(self.tr("Looking for the formats of this model…"))
             self.looking.show()
             self.comparison_wanted.emit(self.picker.path)
 
@@ -299,7 +314,7 @@ class ComparePage(Page):
     @Slot()
     def _on_cancel(self) -> None:
         self.cancel.setEnabled(False)
-        self.cancel.setText("Stopping…")
+        self.cancel.setText(self.tr("Stopping…"))
         self.cancel_wanted.emit()
 
     @Slot(Path)
@@ -323,8 +338,8 @@ class ComparePage(Page):
 
 def _all_words(contenders: Sequence[Contender]) -> str:
     if not any(each.can_measure for each in contenders):
-        return "All are measured"
-    return "Measure the others" if any(each.report for each in contenders) else "Measure all"
+        return tr("All are measured")
+    return tr("Measure the others") if any(each.report for each in contenders) else tr("Measure all")
 
 
 def _unranked(contenders: Sequence[Contender]) -> tuple[Ranked, ...]:

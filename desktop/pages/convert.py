@@ -35,7 +35,7 @@ class ConvertPage(Page):
     chat_wanted = Signal(Path)
 
     def __init__(self) -> None:
-        super().__init__("Convert", "Make the format that fits. The original stays as it is.")
+        super().__init__(self.tr("Convert"), self.tr("Make the format that fits. The original stays as it is."))
         self._prepared: Prepared | None = None
         self._running = False
         self._lead_on = False  # whether the plan's button gets the focus: not while the person is choosing
@@ -47,10 +47,12 @@ class ConvertPage(Page):
         fill(self.choice, self.picker, self.formats)
         self.empty = EmptyState(
             "convert",
-            "Choose a model to convert",
-            "A model's folder has config.json and safetensors files. You see what it takes before anything starts.",
+            self.tr("Choose a model to convert"),
+            self.tr(
+                "A model's folder has config.json and safetensors files. You see what it takes before anything starts."
+            ),
         )
-        self.looking = ProgressLine("Looking at the model")
+        self.looking = ProgressLine(self.tr("Looking at the model"))
         self._make_plan_card()
         self._make_running_card()
         self._make_result_card()
@@ -79,7 +81,7 @@ class ConvertPage(Page):
     def show_plan(self, prepared: Prepared) -> None:
         self._prepared = prepared
         planned = prepared.plan
-        words = f"Convert to {self.formats.format.label}"
+        words = self.tr("Convert to {format}").format(format=self.formats.format.label)
         self.plan_card.heading.setText(words)
         self._facts.show_facts(fact_words(prepared))
         clear(self._remarks)
@@ -100,11 +102,11 @@ class ConvertPage(Page):
     def show_started(self) -> None:
         self._running = True
         self.choice.setEnabled(False)
-        self.running_card.heading.setText(f"Converting to {self.formats.format.label}")
+        self.running_card.heading.setText(self.tr("Converting to {format}").format(format=self.formats.format.label))
         self.progress.restart()
         clear(self._notices)
         self.cancel.setEnabled(True)
-        self.cancel.setText("Cancel")
+        self.cancel.setText(self.tr("Cancel"))
         self._show_only(self.running_card)
         self.cancel.setFocus()
 
@@ -136,7 +138,7 @@ class ConvertPage(Page):
         self._remarks = column()
         self.start = button("", "primary", "convert")
         self.start.clicked.connect(self._on_start)
-        self.chat_before = button("Chat with the one that is there", "", "chat")
+        self.chat_before = button(self.tr("Chat with the one that is there"), "", "chat")
         self.chat_before.clicked.connect(self._on_chat_before)
         self.plan_card.body.addWidget(self._facts)
         self.plan_card.body.addLayout(self._remarks)
@@ -144,21 +146,21 @@ class ConvertPage(Page):
 
     def _make_running_card(self) -> None:
         self.running_card = Card("", "convert")
-        self.progress = ProgressLine("Converting")
+        self.progress = ProgressLine(self.tr("Converting"))
         self._notices = column()
-        self.cancel = button("Cancel", "", "close")
+        self.cancel = button(self.tr("Cancel"), "", "close")
         self.cancel.clicked.connect(self._on_cancel)
         self.running_card.body.addWidget(self.progress)
         self.running_card.body.addLayout(self._notices)
         self.running_card.body.addLayout(row(self.cancel, None))
 
     def _make_result_card(self) -> None:
-        self.result_card = Card("Done", "check", "pick")
+        self.result_card = Card(self.tr("Done"), "check", "pick")
         self._made: Checkpoint | None = None
         self._made_facts = FactList()
-        self.chat = button("Chat with it", "primary", "chat")
+        self.chat = button(self.tr("Chat with it"), "primary", "chat")
         self.chat.clicked.connect(self._on_chat)
-        self.another = button("Convert another", "", "convert")
+        self.another = button(self.tr("Convert another"), "", "convert")
         self.another.clicked.connect(self._on_another)
         self.result_card.body.addWidget(self._made_facts)
         self.result_card.body.addLayout(row(self.chat, self.another, None))
@@ -176,7 +178,7 @@ class ConvertPage(Page):
         self.banner.clear()
         if self.picker.path:
             self._prepared = None
-            self.looking.restart("Looking at the model…")
+            self.looking.restart(self.tr("Looking at the model…"))
             self._show_only(self.looking)
             self.plan_wanted.emit(self.picker.path, self.formats.format.id)
 
@@ -189,7 +191,7 @@ class ConvertPage(Page):
     @Slot()
     def _on_cancel(self) -> None:
         self.cancel.setEnabled(False)
-        self.cancel.setText("Stopping…")
+        self.cancel.setText(self.tr("Stopping…"))
         self.cancel_wanted.emit()
 
     @Slot()

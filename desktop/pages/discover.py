@@ -44,7 +44,11 @@ class DiscoverPage(Page):
     convert_wanted = Signal(Path, str)
 
     def __init__(self) -> None:
-        super().__init__("Discover", "Find a model and see how it would run here before anything is fetched.", _WIDTH)
+        super().__init__(
+            self.tr("Discover"),
+            self.tr("Find a model and see how it would run here before anything is fetched."),
+            _WIDTH,
+        )
         self._address = ""
         self.where = label("", "caption", wraps=True)
         self.where.hide()
@@ -104,11 +108,15 @@ class DiscoverPage(Page):
     @Slot(object)
     def show_surroundings(self, found: Surroundings) -> None:
         """Say so where the Hub is not asked at its own address, or not at all."""
-        words = [f"Asking {host_of(found.endpoint)}, which HF_ENDPOINT names."] if found.is_mirror else []
+        words = (
+            [self.tr("Asking {host}, which HF_ENDPOINT names.").format(host=host_of(found.endpoint))]
+            if found.is_mirror
+            else []
+        )
         if found.offline:
-            words.append("HF_HUB_OFFLINE is set: nothing can be searched or fetched until it is unset.")
+            words.append(self.tr("HF_HUB_OFFLINE is set: nothing can be searched or fetched until it is unset."))
         if found.proxies:
-            words.append(f"Through the proxy {', '.join(found.proxies)}.")
+            words.append(self.tr("Through the proxy {proxies}.").format(proxies=", ".join(found.proxies)))
         self.where.setText(" ".join(words))
         self.where.setVisible(bool(words))
 
@@ -117,7 +125,7 @@ class DiscoverPage(Page):
         """Say where the token is kept, and do again what it was asked for."""
         if self.isVisible() and self.shows_model:
             self.retry()
-            self.banner.show_fault(Fault("The token was accepted", kept_words(kept), level="info"))
+            self.banner.show_fault(Fault(self.tr("The token was accepted"), kept_words(kept), level="info"))
 
     @Slot(Exception)
     def show_search_error(self, error: BaseException) -> None:

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from desktop.faults import Button, Do, fault_of
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.download_words import Deed, removal_words
 from desktop.widgets.confirm_dialog import ConfirmDialog
 from desktop.widgets.controls import button, label
@@ -21,8 +22,8 @@ from desktop.widgets.page import Page
 from engine.catalog.download.item import STOPPED, Item, State
 
 _CLOSING = {
-    True: "When the window is closed, downloads stop; at its next start they continue by themselves.",
-    False: "When the window is closed, downloads stop; at its next start they can be continued here.",
+    True: QT_TR_NOOP("When the window is closed, downloads stop; at its next start they continue by themselves."),
+    False: QT_TR_NOOP("When the window is closed, downloads stop; at its next start they can be continued here."),
 }
 
 
@@ -41,12 +42,12 @@ class DownloadsPage(Page):
     retry_wanted = Signal()
 
     def __init__(self, limit_mb_s: float = 0, goes_on: bool = True) -> None:
-        super().__init__("Downloads", "Models on their way into the library, one after the other.")
-        self.pause_all = button("Pause all", "", "pause")
+        super().__init__(self.tr("Downloads"), self.tr("Models on their way into the library, one after the other."))
+        self.pause_all = button(self.tr("Pause all"), "", "pause")
         self.pause_all.clicked.connect(partial(self._want_all, Deed.PAUSE))
-        self.resume_all = button("Continue all", "", "play")
+        self.resume_all = button(self.tr("Continue all"), "", "play")
         self.resume_all.clicked.connect(partial(self._want_all, Deed.RESUME))
-        self.clear = button("Clear finished", "quiet", "close")
+        self.clear = button(self.tr("Clear finished"), "quiet", "close")
         self.clear.clicked.connect(self.clear_wanted)
         self.limit = LimitField()
         self.limit.changed.connect(self.limit_changed)
@@ -55,13 +56,15 @@ class DownloadsPage(Page):
         self.list = DownloadList()
         self.list.wanted.connect(self._on_wanted)
         self.list.way_chosen.connect(self._on_way)
-        self.find_models = button("Find a model", "primary", "discover")
+        self.find_models = button(self.tr("Find a model"), "primary", "discover")
         self.find_models.clicked.connect(self.models_wanted)
-        sentence = "Choose a model on the Discover page; it is fetched here, checked, and put into the library."
-        self.empty = EmptyState("download", "Nothing is being fetched", sentence, self.find_models)
-        self.open_again = button("Try again", "primary", "refresh")
+        sentence = self.tr(
+            "Choose a model on the Discover page; it is fetched here, checked, and put into the library."
+        )
+        self.empty = EmptyState("download", self.tr("Nothing is being fetched"), sentence, self.find_models)
+        self.open_again = button(self.tr("Try again"), "primary", "refresh")
         self.open_again.clicked.connect(self.retry_wanted)
-        self.not_open = EmptyState("warning", "The downloads cannot be opened", "", self.open_again)
+        self.not_open = EmptyState("warning", self.tr("The downloads cannot be opened"), "", self.open_again)
         self.closing = label("", "caption", wraps=True)
         for widget in (self._bar, self.list, self.empty, self.not_open, self.closing):
             self.column.addWidget(widget)
@@ -83,7 +86,7 @@ class DownloadsPage(Page):
 
     def show_settings(self, limit_mb_s: float, goes_on: bool) -> None:
         self.limit.show_limit(limit_mb_s)
-        self.closing.setText(_CLOSING[goes_on])
+        self.closing.setText(tr(_CLOSING[goes_on]))
 
     def show_items(self, items: Sequence[Item]) -> None:
         """Show the line as it stands now; what has the focus keeps it."""
@@ -117,7 +120,9 @@ class DownloadsPage(Page):
         self.way_chosen.emit(way)
 
     def _ask_before(self, item: Item) -> None:
-        dialog = ConfirmDialog(f"Remove {item.plan.title}?", removal_words(item), "Remove", self)
+        dialog = ConfirmDialog(
+            self.tr("Remove {model}?").format(model=item.plan.title), removal_words(item), self.tr("Remove"), self
+        )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(partial(self.deed_wanted.emit, Deed.REMOVE, item.plan.id))
         dialog.open()

@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QMenu, QPushButton, QWidget
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.library_model import Entry, LibraryModel
 from desktop.models.library_words import details, removal_words
 from desktop.widgets.add_button import AddButton
@@ -30,7 +31,7 @@ from engine.machine.facts import Machine
 from engine.recommend.here import can_never_run, why_not_here
 
 _WIDTH = 1000
-VERIFY, FINGERPRINT = "Verify", "Note its fingerprint"
+VERIFY, FINGERPRINT = QT_TR_NOOP("Verify"), QT_TR_NOOP("Note its fingerprint")
 
 
 class LibraryPage(Page):
@@ -56,7 +57,9 @@ class LibraryPage(Page):
     starter_wanted = Signal()
 
     def __init__(self, folder: Path) -> None:
-        super().__init__("Library", "The models on this computer, those of other apps among them.", _WIDTH)
+        super().__init__(
+            self.tr("Library"), self.tr("The models on this computer, those of other apps among them."), _WIDTH
+        )
         self.setAcceptDrops(True)
         self._selected = ""
         self._machine: Machine | None = None
@@ -72,19 +75,22 @@ class LibraryPage(Page):
         self.filter.changed.connect(self._on_filter)
         self._make_deeds()
         self.note = NoteStrip()
-        self.details = Card("Details", "info")
+        self.details = Card(self.tr("Details"), "info")
         self.facts = FactList()
         self.details.body.addWidget(self.facts)
-        self.starter = button("Put the starter model here", "", "plus")
+        self.starter = button(self.tr("Put the starter model here"), "", "plus")
         self.starter.clicked.connect(self.starter_wanted)
         self.empty = EmptyState(
             "library",
-            "No models yet",
-            "Drop a model's folder or a .gguf file here, or add one. What you fetch and convert is kept here as well.",
+            self.tr("No models yet"),
+            self.tr(
+                "Drop a model's folder or a .gguf file here, or add one. What you fetch and convert is kept here "
+                "as well."
+            ),
             self.starter,
         )
         self.places = PlacesCard()
-        self.drop = DropZone("Drop a folder with models or a .gguf file here to use it where it lies")
+        self.drop = DropZone(self.tr("Drop a folder with models or a .gguf file here to use it where it lies"))
         self.drop.dropped.connect(self.add_wanted)
         shown = (self.note, self.filter, self._deeds, self.table, self.empty, self.details, self.drop, self.places)
         for widget in shown:
@@ -119,11 +125,11 @@ class LibraryPage(Page):
         """Ask whether a model is to go, and where to; the trash is the first choice where there is one."""
         trash = not plan.why_no_trash
         ways = (
-            [("Move to the trash", "danger"), ("Delete for good", "quiet")]
+            [(self.tr("Move to the trash"), "danger"), (self.tr("Delete for good"), "quiet")]
             if trash
-            else [("Delete for good", "danger")]
+            else [(self.tr("Delete for good"), "danger")]
         )
-        question = f"Delete {plan.checkpoint.title}?"
+        question = self.tr("Delete {model}?").format(model=plan.checkpoint.title)
         dialog = ChoiceDialog(question, removal_words(plan, trash=trash), ways, self)
         dialog.chosen.connect(partial(self._on_removal, plan, trash))
         dialog.open()
@@ -141,7 +147,7 @@ class LibraryPage(Page):
         self.drop.dropEvent(event)
 
     def _make_header(self) -> None:
-        self.refresh = button("Refresh", "quiet", "refresh")
+        self.refresh = button(self.tr("Refresh"), "quiet", "refresh")
         self.refresh.clicked.connect(self.refresh_wanted)
         self.add = AddButton()
         self.add.chosen.connect(self.add_wanted)
@@ -149,16 +155,18 @@ class LibraryPage(Page):
         self.buttons.addWidget(self.add)
 
     def _make_deeds(self) -> None:
-        self.chat = _deed("Chat", "primary", "chat", partial(self._wish, self.chat_wanted, path=True))
-        self.fits = _deed("See what fits", "", "suggestion", partial(self._wish, self.suggestion_wanted, path=True))
-        self.convert = _deed("Convert", "", "convert", partial(self._wish, self.convert_wanted, path=True))
-        self.compare = _deed("Compare", "", "compare", partial(self._wish, self.compare_wanted, path=True))
-        self.serve = _deed("Serve for many…", "", "servers", partial(self._wish, self.serve_wanted))
-        self.verify = _deed(VERIFY, "quiet", "check", self._on_verify)
-        self.repair = _deed("Repair", "quiet", "download", partial(self._wish, self.repair_wanted))
-        self.copy = _deed("Copy into the library", "quiet", "copy", partial(self._wish, self.copy_wanted))
-        self.show_in_folder = _deed("Show in folder", "quiet", "folder", self._on_show)
-        self.delete = _deed("Delete", "quiet", "trash", partial(self._wish, self.delete_wanted))
+        self.chat = _deed(self.tr("Chat"), "primary", "chat", partial(self._wish, self.chat_wanted, path=True))
+        self.fits = _deed(
+            self.tr("See what fits"), "", "suggestion", partial(self._wish, self.suggestion_wanted, path=True)
+        )
+        self.convert = _deed(self.tr("Convert"), "", "convert", partial(self._wish, self.convert_wanted, path=True))
+        self.compare = _deed(self.tr("Compare"), "", "compare", partial(self._wish, self.compare_wanted, path=True))
+        self.serve = _deed(self.tr("Serve for many…"), "", "servers", partial(self._wish, self.serve_wanted))
+        self.verify = _deed(tr(VERIFY), "quiet", "check", self._on_verify)
+        self.repair = _deed(self.tr("Repair"), "quiet", "download", partial(self._wish, self.repair_wanted))
+        self.copy = _deed(self.tr("Copy into the library"), "quiet", "copy", partial(self._wish, self.copy_wanted))
+        self.show_in_folder = _deed(self.tr("Show in folder"), "quiet", "folder", self._on_show)
+        self.delete = _deed(self.tr("Delete"), "quiet", "trash", partial(self._wish, self.delete_wanted))
         QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table, self.delete.click)
         self._all_deeds = (self.chat, self.fits, self.convert, self.compare, self.serve)
         self._all_deeds += (self.verify, self.repair, self.copy, self.show_in_folder, self.delete)
@@ -190,10 +198,14 @@ class LibraryPage(Page):
         self.copy.setVisible(bool(entry and not entry.is_own and usable))
         self.show_in_folder.setEnabled(bool(entry))
         self.delete.setEnabled(bool(entry and entry.is_own))
-        belongs = f"It belongs to {entry.place}: delete it there." if entry and not entry.is_own else ""
+        belongs = (
+            self.tr("It belongs to {place}: delete it there.").format(place=entry.place)
+            if entry and not entry.is_own
+            else ""
+        )
         self.delete.setToolTip(belongs)
         self.facts.show_facts(details(entry, self._machine) if entry else ())
-        self.details.heading.setText(entry.checkpoint.title if entry else "Details")
+        self.details.heading.setText(entry.checkpoint.title if entry else self.tr("Details"))
 
     def _show_chat(self, entry: Entry | None) -> None:
         format_id = entry.checkpoint.format_id if entry else ""
@@ -202,7 +214,7 @@ class LibraryPage(Page):
         self.chat.setToolTip(why_not_here(format_id, self._machine) if self._machine else "")
 
     def _show_verify(self, entry: Entry | None) -> None:
-        words = FINGERPRINT if entry and not entry.can_verify else VERIFY
+        words = tr(FINGERPRINT if entry and not entry.can_verify else VERIFY)
         self.verify.setText(words)
         self.verify.setAccessibleName(words)
         self.verify.setEnabled(bool(entry and (entry.can_verify or not entry.damaged)))

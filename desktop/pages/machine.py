@@ -21,18 +21,18 @@ class MachinePage(Page):
     refresh_wanted = Signal()
 
     def __init__(self) -> None:
-        super().__init__("Machine", "What this computer has for running models.")
+        super().__init__(self.tr("Machine"), self.tr("What this computer has for running models."))
         self._machine: Machine | None = None
-        self.copy = button("Copy as text", "quiet", "copy")
+        self.copy = button(self.tr("Copy as text"), "quiet", "copy")
         self.copy.clicked.connect(self._copy)
         self.copy.setEnabled(False)
-        self.refresh = button("Look again", "", "refresh", "F5")
+        self.refresh = button(self.tr("Look again"), "", "refresh", "F5")
         self.refresh.setShortcut("F5")
         self.refresh.clicked.connect(self.refresh_wanted)
         self.buttons.addWidget(self.copy)
         self.buttons.addWidget(self.refresh)
-        self.summary = label("Looking at this computer…", "heading", wraps=True)
-        self.progress = ProgressLine("Looking at this computer")
+        self.summary = label(self.tr("Looking at this computer…"), "heading", wraps=True)
+        self.progress = ProgressLine(self.tr("Looking at this computer"))
         self._question = Card("", "info")
         self._question.hide()
         self._grid = CardGrid()
@@ -68,7 +68,7 @@ class MachinePage(Page):
     def show_error(self, error: BaseException) -> None:
         self._end()
         if self._machine is None:
-            self.summary.setText("Nothing is known about this computer yet.")
+            self.summary.setText(self.tr("Nothing is known about this computer yet."))
         super().show_error(error)
 
     def _end(self) -> None:
@@ -87,7 +87,7 @@ class MachinePage(Page):
     def _copy(self) -> None:
         if self._machine:
             QGuiApplication.clipboard().setText(machine_words.as_text(self._machine))
-            self.copy.setText("Copied")
+            self.copy.setText(self.tr("Copied"))
 
 
 def _card(section: machine_words.Section) -> Card:

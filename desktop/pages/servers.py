@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.server_rows import ServerRow
 from desktop.theme import scale
 from desktop.widgets.confirm_dialog import ConfirmDialog
@@ -18,7 +19,7 @@ from desktop.widgets.page import Page
 from desktop.widgets.server_card import ServerCard
 from engine.catalog.servers.listing import Server
 
-_EMPTY = (
+_EMPTY = QT_TR_NOOP(
     "vLLM, llama-server, Ollama, LM Studio and most paid services speak the same protocol. Add one by its address, and "
     "its models can be chosen in Chat. What you write to them goes there."
 )
@@ -34,14 +35,16 @@ class ServersPage(Page):
     chat_wanted = Signal(Path)
 
     def __init__(self) -> None:
-        super().__init__("Servers", "Models that run elsewhere, on any server that speaks OpenAI's protocol.")
-        self.add = button("Add a server…", "primary", "plus")
+        super().__init__(
+            self.tr("Servers"), self.tr("Models that run elsewhere, on any server that speaks OpenAI's protocol.")
+        )
+        self.add = button(self.tr("Add a server…"), "primary", "plus")
         self.add.clicked.connect(self.add_wanted)
         self.buttons.addWidget(self.add)
         self.cards: dict[Server, ServerCard] = {}
         self._list = QVBoxLayout()
         self._list.setSpacing(scale.L)
-        self.empty = EmptyState("servers", "No servers yet", _EMPTY)
+        self.empty = EmptyState("servers", self.tr("No servers yet"), tr(_EMPTY))
         self.column.addWidget(self.empty)
         self.column.addLayout(self._list)
         self.column.addStretch(1)
@@ -64,8 +67,8 @@ class ServersPage(Page):
 
     def ask_removal(self, server: Server) -> None:
         """Ask whether a server is to be forgotten."""
-        words = "Its address and its key are forgotten. Conversations stay. The server itself is not touched."
-        dialog = ConfirmDialog(f"Remove {server.name}?", words, "Remove", self)
+        words = self.tr("Its address and its key are forgotten. Conversations stay. The server itself is not touched.")
+        dialog = ConfirmDialog(self.tr("Remove {server}?").format(server=server.name), words, self.tr("Remove"), self)
         dialog.accepted.connect(partial(self.remove_wanted.emit, server))
         dialog.open()
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import Signal, Slot
 
+from desktop.language import QT_TR_NOOP, tr
 from desktop.widgets.about_card import AboutCard
 from desktop.widgets.card import Card
 from desktop.widgets.controls import button, label
@@ -18,9 +19,9 @@ from engine.settings import DEFAULTS, TABLE, Settings
 
 # The cards and what stands in them; rows of the table that are not named here stand in the last one.
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Halfbyte": ("theme", "models_folder"),
-    "Downloads": ("download_limit_mb_s", "continue_downloads"),
-    "Running models": (
+    QT_TR_NOOP("Halfbyte"): ("theme", "models_folder"),
+    QT_TR_NOOP("Downloads"): ("download_limit_mb_s", "continue_downloads"),
+    QT_TR_NOOP("Running models"): (
         "context_tokens",
         "when_full",
         "cache_type",
@@ -30,7 +31,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "guess_ahead",
         "kept_prompts_gb",
     ),
-    "Answers": (),
+    QT_TR_NOOP("Answers"): (),
 }
 _ICONS = {"Halfbyte": "settings", "Downloads": "download", "Running models": "speed", "Answers": "chat"}
 
@@ -41,10 +42,13 @@ class SettingsPage(Page):
     changed = Signal(object)
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__("Settings", "What you change here holds at once; a loaded model takes it at its next start.")
+        super().__init__(
+            self.tr("Settings"),
+            self.tr("What you change here holds at once; a loaded model takes it at its next start."),
+        )
         self._settings = settings
         self.rows: dict[str, SettingRow] = {}
-        self.reset = button("Reset all", "quiet", "undo")
+        self.reset = button(self.tr("Reset all"), "quiet", "undo")
         self.reset.clicked.connect(self._on_reset_all)
         self.buttons.addWidget(self.reset)
         for complaint in settings.complaints:
@@ -67,7 +71,7 @@ class SettingsPage(Page):
         self._show_reset()
 
     def _card(self, heading: str, names: tuple[str, ...]) -> Card:
-        card = Card(heading, _ICONS[heading])
+        card = Card(tr(heading), _ICONS[heading])
         for name in names:
             line = SettingRow(TABLE[name], self._settings[name])
             line.changed.connect(self._on_changed)

@@ -35,7 +35,7 @@ class SuggestionPage(Page):
     convert_wanted = Signal(Path, str)
 
     def __init__(self, context_tokens: int) -> None:
-        super().__init__("Suggestion", "Which format of a model fits this machine, and why.", _WIDTH)
+        super().__init__(self.tr("Suggestion"), self.tr("Which format of a model fits this machine, and why."), _WIDTH)
         self._suggestion: Suggestion | None = None
         self._fit: Fit | None = None
         self.picker = ModelPicker()
@@ -46,15 +46,15 @@ class SuggestionPage(Page):
         fill(choice, self.picker, self.context)
         self.empty = EmptyState(
             "suggestion",
-            "Choose a model",
-            "Pick one of your library above, or open a folder or file: you will see what fits and why.",
+            self.tr("Choose a model"),
+            self.tr("Pick one of your library above, or open a folder or file: you will see what fits and why."),
         )
-        self.busy = ProgressLine("Reading the model")
+        self.busy = ProgressLine(self.tr("Reading the model"))
         self.busy.hide()
         self.about = label("", "muted", wraps=True)
         self.card = FitCard()
         self.card.go.connect(self._on_go)
-        self.heading = label("All formats, best first", "heading")
+        self.heading = label(self.tr("All formats, best first"), "heading")
         self.fits = FitModel()
         self.table = FitTable(self.fits)
         self.table.picked.connect(self._on_picked)
@@ -75,9 +75,9 @@ class SuggestionPage(Page):
         self._ask()
 
     @Slot(str)
-    def show_busy(self, doing: str = "Reading the model…") -> None:
+    def show_busy(self, doing: str = "") -> None:
         self.banner.clear()
-        self.busy.restart(doing)
+        self.busy.restart(doing or self.tr("Reading the model…"))
         self.busy.show()
         self.empty.hide()
 
