@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QFileDialog
 
 from desktop.jobs import Jobs
+from desktop.language import tr
 from desktop.models.conversation_rows import title_of
 from desktop.models.conversations import Conversations, Opened
 from desktop.models.exporting import ENDINGS, Exporting, Form
@@ -51,7 +52,9 @@ class ChatFlow(QObject):
         self._page.room.keep_in(self.store.history if self.store.writing else None)
         if opened.refusal:
             reason = f"{opened.refusal.message} {opened.refusal.hint}".strip()
-            self._page.keeping.show_note(f"What is said here is not kept. {reason}", level="warning")
+            self._page.keeping.show_note(
+                self.tr("What is said here is not kept. {reason}").format(reason=reason), level="warning"
+            )
         elif opened.history:
             for notice in opened.history.notices:
                 self._page.keeping.show_note(notice.text, level="warning")
@@ -113,12 +116,18 @@ class ChatFlow(QObject):
             self._page.room.forget()
             self._page.begin_anew()
         self.store.delete(conversation_id)
-        self._offer_undo(f"“{title_of(entry)}” was deleted.", partial(self._undelete, conversation_id))
+        self._offer_undo(
+            self.tr("“{title}” was deleted.").format(title=title_of(entry)),
+            partial(self._undelete, conversation_id),
+        )
 
     @Slot(list, str)
     def _on_dissolve(self, conversation_ids: list[int], folder: str) -> None:
         self.store.move(conversation_ids, "")
-        self._offer_undo(f"The folder “{folder}” was dissolved.", partial(self._gather, conversation_ids, folder))
+        self._offer_undo(
+            self.tr("The folder “{folder}” was dissolved.").format(folder=folder),
+            partial(self._gather, conversation_ids, folder),
+        )
 
     def _offer_undo(self, sentence: str, undo: Callable[[], None]) -> None:
         self._undo = undo
@@ -145,8 +154,8 @@ class ChatFlow(QObject):
     @Slot(object, str)
     def _on_export(self, conversation_id: int | None, form: Form) -> None:
         entry = None if conversation_id is None else self.store.entry(conversation_id)
-        name = f"{file_name(title_of(entry)) if entry else 'Conversations'}{ENDINGS[form]}"
-        chosen, _ = QFileDialog.getSaveFileName(self._page, "Export", str(Path.home() / name))
+        name = f"{file_name(title_of(entry)) if entry else tr('Conversations')}{ENDINGS[form]}"
+        chosen, _ = QFileDialog.getSaveFileName(self._page, self.tr("Export"), str(Path.home() / name))
         if chosen:
             self.export(Path(chosen), form, conversation_id)
 
@@ -155,18 +164,20 @@ class ChatFlow(QObject):
         if self.store.history is None:
             return
         ids = [entry.id for entry in self.store.entries] if conversation_id is None else [conversation_id]
-        thread = self._jobs.start(Exporting(self.store.history, ids, form, file), f"Exporting to {file.name}")
+        thread = self._jobs.start(
+            Exporting(self.store.history, ids, form, file), self.tr("Exporting to {file}").format(file=file.name)
+        )
         thread.finished.connect(self._on_exported)
         thread.failed.connect(self._on_job_failed)
 
     @Slot(object)
     def _on_exported(self, file: Path) -> None:
-        self._page.keeping.show_note(f"Exported to {file}.")
+        self._page.keeping.show_note(self.tr("Exported to {file}.").format(file=file))
 
     @Slot()
     def _on_import(self) -> None:
-        files = "Conversations (*.json *.zip)"
-        chosen, _ = QFileDialog.getOpenFileName(self._page, "Import conversations", str(Path.home()), files)
+        files = self.tr("Conversations (*.json *.zip)")
+        chosen, _ = QFileDialog.getOpenFileName(self._page, self.tr("Import conversations"), str(Path.home()), files)
         if chosen:
             self.take_in(Path(chosen))
 
@@ -174,7 +185,9 @@ class ChatFlow(QObject):
         """Import the conversations of a file."""
         if self.store.history is None or not self.store.writing:
             return
-        thread = self._jobs.start(Importing(self.store.history, file), f"Importing {file.name}")
+        thread = self._jobs.start(
+            Importing(self.store.history, file), self.tr("Importing {file}").format(file=file.name)
+        )
         thread.noticed.connect(self._on_notice)
         thread.finished.connect(self._on_imported)
         thread.failed.connect(self._on_job_failed)
@@ -187,8 +200,8 @@ class ChatFlow(QObject):
     @Slot(object)
     def _on_imported(self, entries: list[Entry]) -> None:
         self.store.take(entries)
-        count = "1 conversation was" if len(entries) == 1 else f"{len(entries):,} conversations were"
-        self._page.keeping.show_note(f"{count} imported. {self._notice}".strip())
+        count = tr("%Ln conversation(s) (was|were) imported.", "", len(entries))
+        self._page.keeping.show_note(f"{count} {self._notice}".strip())
 
     @Slot(Exception)
     def _on_job_failed(self, error: Exception) -> None:
@@ -224,4 +237,4 @@ class ChatFlow(QObject):
 def file_name(title: str) -> str:
     """Return a title as a file's name for all systems, without an ending."""
     kept = "".join(letter if letter.isalnum() or letter in " -_" else " " for letter in title)
-    return " ".join(kept.split())[:60] or "Conversation"
+    return " ".join(kept.split())[:60] or tr("Conversation")

@@ -109,8 +109,11 @@ class CompareFlow(QObject):
             self._page.show_ended()
             return
         contender = self._left.pop(0)
-        of = f" ({self._asked - len(self._left)} of {self._asked})" if self._asked > 1 else ""
-        title = f"Measuring {contender.label}{of}"
+        title = self.tr("Measuring {format}").format(format=contender.label)
+        if self._asked > 1:
+            title = self.tr("Measuring {format} ({number} of {count})").format(
+                format=contender.label, number=self._asked - len(self._left), count=self._asked
+            )
         thread = self._state.jobs.start(Measuring(contender.model, self._entries, self._options), title)
         self._running = thread
         thread.progressed.connect(self._page.show_progress)

@@ -41,7 +41,9 @@ class ConvertFlow(QObject):
 
     @Slot(object)
     def _convert(self, plan: Plan | FolderPlan) -> None:
-        title = f"Converting {plan.source.path.name} to {plan.format.label if plan.format else plan.target.name}"
+        title = self.tr("Converting {model} to {format}").format(
+            model=plan.source.path.name, format=plan.format.label if plan.format else plan.target.name
+        )
         conversion = FolderConversion(plan) if isinstance(plan, FolderPlan) else Conversion(plan)
         self._running = thread = self._state.jobs.start(conversion, title)
         thread.progressed.connect(self._page.show_progress)

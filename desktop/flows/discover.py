@@ -143,7 +143,7 @@ class DiscoverFlow(QObject):
         machine = self._state.machine
         if machine is None:
             self._waiting = found
-            self._page.model.busy.restart("Looking at this computer first…")
+            self._page.model.busy.restart(self.tr("Looking at this computer first…"))
             return
         self._waiting = None
         self._reading_job = job = ReadingOffers(self._state.hub, found, machine, self._context_tokens)

@@ -73,7 +73,10 @@ class DownloadsFlow(QObject):
     @Slot(object)
     def repair(self, checkpoint: Checkpoint) -> None:
         """Fetch again what is not right of a model that was fetched before."""
-        thread = self._state.jobs.start(repairing(self._state.hub, checkpoint), f"Looking up {checkpoint.title}")
+        thread = self._state.jobs.start(
+            repairing(self._state.hub, checkpoint),
+            self.tr("Looking up {model}").format(model=checkpoint.title),
+        )
         thread.finished.connect(self.add)
         thread.failed.connect(self._page.show_error)
         self._state.page_wanted.emit("downloads")
@@ -96,8 +99,10 @@ class DownloadsFlow(QObject):
         assert isinstance(watched, QWidget)
         event.ignore()
         self._store.setValue(_TOLD, True)
-        dialog = ConfirmDialog("Close while models are being fetched?", self._page.closing.text(), "Close", watched)
-        dialog.keep.setText("Stay")
+        dialog = ConfirmDialog(
+            self.tr("Close while models are being fetched?"), self._page.closing.text(), self.tr("Close"), watched
+        )
+        dialog.keep.setText(self.tr("Stay"))
         dialog.accepted.connect(watched.close)
         dialog.open()
         return True
@@ -147,7 +152,7 @@ class DownloadsFlow(QObject):
         self._show()
         if self._line is None or not self._line.waiting or (self._running and self._running.running):
             return
-        self._running = thread = self._state.jobs.start(self._line.run(), "Downloads")
+        self._running = thread = self._state.jobs.start(self._line.run(), self.tr("Downloads"))
         thread.progressed.connect(self._show)
         thread.noticed.connect(self._show)
         thread.finished.connect(self._on_end)

@@ -83,7 +83,7 @@ class DuelFlow(QObject):
     @Slot(Exception)
     def _on_refused(self, error: Exception) -> None:
         if self.dialog and isinstance(error, EngineError):
-            words = "Stopped." if isinstance(error, Cancelled) else f"{error.message} {error.hint}".strip()
+            words = self.tr("Stopped.") if isinstance(error, Cancelled) else f"{error.message} {error.hint}".strip()
             self.dialog.show_problem(words)
         elif self.dialog:
             self.dialog.show_problem(fault_of(error).title)

@@ -15,9 +15,9 @@ from desktop.jobs import Call, Latest
 from desktop.models.app_folders import AppFolder, app_folders, clean
 from desktop.models.machine_words import as_text
 from desktop.pages.settings import SettingsPage
+from desktop.quantities import size
 from engine.machine.facts import Machine
 from engine.paths import folders
-from engine.quantities import size
 from engine.runtime import kept_prompts
 from engine.settings import Settings
 
@@ -80,7 +80,7 @@ class FoldersFlow(QObject):
     @Slot(object)
     def _on_trimmed(self, freed_bytes: int) -> None:
         if freed_bytes:
-            self._kept.tell(f"{size(freed_bytes)} of kept prompts were deleted.")
+            self._kept.tell(self.tr("{size} of kept prompts were deleted.").format(size=size(freed_bytes)))
             self.measure()
 
     @Slot()

@@ -38,25 +38,25 @@ class KeepingFlow(QObject):
 
     @Slot(object)
     def _verify(self, model: Checkpoint) -> None:
-        thread = self._state.jobs.start(verifying(model), f"Verifying {model.title}")
+        thread = self._state.jobs.start(verifying(model), self.tr("Verifying {model}").format(model=model.title))
         thread.finished.connect(self._on_verified)
         thread.failed.connect(self._page.show_error)
 
     @Slot(object)
     def _on_verified(self, verified: Verified) -> None:
-        repair = ("Repair", partial(self.repair_wanted.emit, verified.checkpoint))
+        repair = (self.tr("Repair"), partial(self.repair_wanted.emit, verified.checkpoint))
         ways = () if verified.whole or not _was_fetched(verified.checkpoint) else (repair,)
         self._page.note.show_note(verified_words(verified), *ways, level="info" if verified.whole else "warning")
 
     @Slot(object)
     def _fingerprint(self, model: Checkpoint) -> None:
-        thread = self._state.jobs.start(Fingerprinting(model), f"Reading {model.title}")
+        thread = self._state.jobs.start(Fingerprinting(model), self.tr("Reading {model}").format(model=model.title))
         thread.finished.connect(self._on_fingerprint)
         thread.failed.connect(self._page.show_error)
 
     @Slot(object)
     def _on_fingerprint(self, _files: object) -> None:
-        self._page.note.show_note("The fingerprint is noted; from now on the model can be verified.")
+        self._page.note.show_note(self.tr("The fingerprint is noted; from now on the model can be verified."))
         self._state.library_changed.emit()
 
     @Slot(object)
@@ -66,14 +66,14 @@ class KeepingFlow(QObject):
     @Slot(object, bool)
     def _delete(self, plan: Removal, for_good: bool) -> None:
         self.deleting.emit(plan.checkpoint)
-        title = f"Deleting {plan.checkpoint.title}"
+        title = self.tr("Deleting {model}").format(model=plan.checkpoint.title)
         thread = self._state.jobs.start(Removing(plan, for_good=for_good), title)
         thread.finished.connect(self._on_removed)
         thread.failed.connect(self._on_failed)
 
     @Slot(object)
     def _on_removed(self, removed: Removed) -> None:
-        undo = (("Put it back", partial(self._restore, removed)),) if removed.can_undo else ()
+        undo = ((self.tr("Put it back"), partial(self._restore, removed)),) if removed.can_undo else ()
         self._page.note.show_note(removed_words(removed), *undo)
         self._state.library_changed.emit()
 
@@ -83,7 +83,9 @@ class KeepingFlow(QObject):
         self._state.library_changed.emit()
 
     def _restore(self, removed: Removed) -> None:
-        thread = self._state.jobs.start(Call(restoring, removed), f"Putting {removed.checkpoint.title} back")
+        thread = self._state.jobs.start(
+            Call(restoring, removed), self.tr("Putting {model} back").format(model=removed.checkpoint.title)
+        )
         thread.finished.connect(self._state.library_changed)
         thread.failed.connect(self._page.show_error)
 

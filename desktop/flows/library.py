@@ -58,7 +58,7 @@ class LibraryFlow(QObject):
         self._place(again=True)
 
     def _place(self, *, again: bool) -> None:
-        job = Call(place_starter, self._state.library, doing="Placing the starter model", again=again)
+        job = Call(place_starter, self._state.library, doing=self.tr("Placing the starter model"), again=again)
         placing = self._state.jobs.start(job)
         placing.finished.connect(self.read)
         placing.failed.connect(self._page.show_error)
@@ -81,20 +81,22 @@ class LibraryFlow(QObject):
         except EngineError as error:
             self._page.show_error(error)
             return
-        forget = ("Forget it", partial(self._forget, path))
-        copy = (("Copy into the library", partial(self._copy, model)),) if model else ()
-        self._page.note.show_note(f"{path} is used where it lies.", *copy, forget)
+        forget = (self.tr("Forget it"), partial(self._forget, path))
+        copy = ((self.tr("Copy into the library"), partial(self._copy, model)),) if model else ()
+        self._page.note.show_note(self.tr("{path} is used where it lies.").format(path=path), *copy, forget)
         self.read()
 
     @Slot(object)
     def _copy(self, model: Checkpoint) -> None:
-        thread = self._state.jobs.start(CopyingIn(model, self._state.library), f"Copying {model.title}")
+        thread = self._state.jobs.start(
+            CopyingIn(model, self._state.library), self.tr("Copying {model}").format(model=model.title)
+        )
         thread.finished.connect(self._on_copied)
         thread.failed.connect(self._page.show_error)
 
     @Slot(object)
     def _on_copied(self, made: Checkpoint) -> None:
-        self._page.note.show_note(f"{made.title} is in the library now.")
+        self._page.note.show_note(self.tr("{model} is in the library now.").format(model=made.title))
         self.read()
 
     @Slot(Path)

@@ -11,8 +11,10 @@ from PySide6.QtCore import QObject, Slot
 from desktop.flows.compare import CompareFlow
 from desktop.flows.state import State
 from desktop.jobs import Call, JobThread, Latest
+from desktop.language import tr
 from desktop.models.compare import in_order
 from desktop.pages.compare import ComparePage
+from desktop.quantities import duration, size
 from desktop.widgets.confirm_dialog import ConfirmDialog
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
@@ -21,7 +23,6 @@ from engine.convert.plan import Plan
 from engine.convert.run import Conversions
 from engine.convert.worth import result_bytes, worth_making
 from engine.events import Finished
-from engine.quantities import duration, size
 
 
 class MakeAllFlow(QObject):
@@ -50,15 +51,15 @@ class MakeAllFlow(QObject):
         if machine is None:
             return
         memory_bytes = machine.memory.total_bytes
-        job = Call(worth_making, path, self._state.library, memory_bytes, context_tokens, doing="Planning")
+        job = Call(worth_making, path, self._state.library, memory_bytes, context_tokens, doing=self.tr("Planning"))
         self._planning.start(job)
 
     @Slot(object)
     def _on_planned(self, plans: tuple[Plan, ...]) -> None:
-        self._page.note.show_note(_planned_words(plans), ("Make and measure them", partial(self._make, plans)))
+        self._page.note.show_note(_planned_words(plans), (self.tr("Make and measure them"), partial(self._make, plans)))
 
     def _make(self, plans: tuple[Plan, ...]) -> None:
-        title = f"Making {len(plans)} formats of {plans[0].source.path.name}"
+        title = tr("Making %Ln format(s) of {model}", "", len(plans)).format(model=plans[0].source.path.name)
         self._running = thread = self._state.jobs.start(Conversions(plans), title)
         thread.progressed.connect(self._page.show_progress)
         thread.noticed.connect(self._page.show_notice)
@@ -109,18 +110,24 @@ class MakeAllFlow(QObject):
         self._step = ""
         others = tuple(each for each in self._made if each.path != best)
         if others:
-            words = f"{best.name} is the best for you. The other {_of(others)} that were made take {_bytes(others)}."
-            self._page.note.show_note(words, ("Delete the others…", partial(self._ask, others)))
+            words = self.tr("{best} is the best for you. The other {formats} that were made take {size}.").format(
+                best=best.name, formats=_of(others), size=_bytes(others)
+            )
+            self._page.note.show_note(words, (self.tr("Delete the others…"), partial(self._ask, others)))
 
     def _ask(self, others: tuple[Checkpoint, ...]) -> None:
         names = ", ".join(each.title for each in others)
-        consequence = f"{names}: {_bytes(others)} go to the trash. What was measured of them is kept."
-        dialog = ConfirmDialog(f"Delete {_of(others)}?", consequence, "Delete them", self._page)
+        consequence = self.tr("{names}: {size} go to the trash. What was measured of them is kept.").format(
+            names=names, size=_bytes(others)
+        )
+        dialog = ConfirmDialog(
+            self.tr("Delete {formats}?").format(formats=_of(others)), consequence, self.tr("Delete them"), self._page
+        )
         dialog.accepted.connect(partial(self._delete, others))
         dialog.open()
 
     def _delete(self, others: tuple[Checkpoint, ...]) -> None:
-        title = f"Deleting {_of(others)}"
+        title = self.tr("Deleting {formats}").format(formats=_of(others))
         thread = self._state.jobs.start(Call(_removed, others, self._state.library, doing=title), title)
         thread.finished.connect(self._on_removed)
         thread.failed.connect(self._on_failed)
@@ -128,12 +135,16 @@ class MakeAllFlow(QObject):
     @Slot(object)
     def _on_removed(self, removed: tuple[Removed, ...]) -> None:
         freed = size(sum(each.freed_bytes for each in removed))
-        back = (("Put them back", partial(self._restore, removed)),) if all(each.can_undo for each in removed) else ()
-        self._page.note.show_note(f"{freed} were freed.", *back)
+        back = (
+            ((self.tr("Put them back"), partial(self._restore, removed)),)
+            if all(each.can_undo for each in removed)
+            else ()
+        )
+        self._page.note.show_note(self.tr("{freed} were freed.").format(freed=freed), *back)
         self._state.library_changed.emit()
 
     def _restore(self, removed: tuple[Removed, ...]) -> None:
-        thread = self._state.jobs.start(Call(_restored, removed), "Putting the formats back")
+        thread = self._state.jobs.start(Call(_restored, removed), self.tr("Putting the formats back"))
         thread.finished.connect(self._state.library_changed)
         thread.failed.connect(self._page.show_error)
 
@@ -144,14 +155,13 @@ def _planned_words(plans: tuple[Plan, ...]) -> str:
         return " ".join(obstacles)
     labels = ", ".join(plan.format.label for plan in plans if plan.format)
     seconds = sum(plan.needs.seconds for plan in plans if plan.needs)
-    return (
-        f"{labels} would be made: {size(result_bytes(plans))} on disk, about {duration(seconds)}. Then each is "
-        "measured, and you choose what to keep."
-    )
+    return tr(
+        "{labels} would be made: {size} on disk, about {time}. Then each is measured, and you choose what to keep."
+    ).format(labels=labels, size=size(result_bytes(plans)), time=duration(seconds))
 
 
 def _of(models: Sequence[Checkpoint]) -> str:
-    return f"{len(models)} formats" if len(models) != 1 else "format"
+    return tr("%Ln formats", "", len(models)) if len(models) != 1 else tr("format")
 
 
 def _bytes(models: Sequence[Checkpoint]) -> str:

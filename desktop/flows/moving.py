@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from desktop.flows.state import State
 from desktop.jobs import Call, JobThread, Latest
+from desktop.language import tr
 from desktop.models.library_words import move_words
 from desktop.pages.library import LibraryPage
 from desktop.widgets.choice_dialog import ChoiceDialog
@@ -51,9 +52,13 @@ class MovingFlow(QObject):
         old, new = self._state.library.folder, settings.models_folder
         if old.absolute() == new.absolute() or not any(entry.is_own for entry in self._page.entries.all):
             return False
-        sentence = f"Your models are in {old}. Move them to {new}, or leave them there and use only the new folder?"
-        ways = [("Move my models there", "primary"), ("Only use the new folder", "")]
-        dialog = ChoiceDialog("Move your models?", sentence, ways, self._page.window(), "Change nothing")
+        sentence = self.tr(
+            "Your models are in {old}. Move them to {new}, or leave them there and use only the new folder?"
+        ).format(old=old, new=new)
+        ways = [(self.tr("Move my models there"), "primary"), (self.tr("Only use the new folder"), "")]
+        dialog = ChoiceDialog(
+            self.tr("Move your models?"), sentence, ways, self._page.window(), self.tr("Change nothing")
+        )
         dialog.chosen.connect(partial(self._on_choice, settings))
         dialog.rejected.connect(partial(self.settings_wanted.emit, self._state.settings))
         dialog.open()
@@ -73,8 +78,10 @@ class MovingFlow(QObject):
 
     @Slot(object)
     def _ask(self, plan: MovePlan) -> None:
-        question = f"Move the library to {plan.target}?"
-        dialog = ChoiceDialog(question, move_words(plan), [("Move", "primary")], self._page, "Leave it")
+        question = self.tr("Move the library to {folder}?").format(folder=plan.target)
+        dialog = ChoiceDialog(
+            question, move_words(plan), [(self.tr("Move"), "primary")], self._page, self.tr("Leave it")
+        )
         dialog.chosen.connect(partial(self._move, plan))
         dialog.open()
 
@@ -82,7 +89,9 @@ class MovingFlow(QObject):
         if self._moving and self._moving.running:
             return
         self.starting.emit()
-        self._moving = thread = self._state.jobs.start(Moving(plan, _keep), f"Moving the library to {plan.target.name}")
+        self._moving = thread = self._state.jobs.start(
+            Moving(plan, _keep), self.tr("Moving the library to {folder}").format(folder=plan.target.name)
+        )
         thread.noticed.connect(self._on_notice)
         thread.finished.connect(self._on_moved)
         thread.failed.connect(self._on_failed)
@@ -93,14 +102,17 @@ class MovingFlow(QObject):
 
     @Slot(object)
     def _on_moved(self, moved: Moved) -> None:
-        left = f" {len(moved.left)} changed files stayed in {moved.source}." if moved.left else ""
-        self._page.note.show_note(f"Your models are in {moved.target} now, every file checked.{left}")
+        words = self.tr("Your models are in {folder} now, every file checked.").format(folder=moved.target)
+        if moved.left:
+            left = tr("%Ln changed file(s) stayed in {folder}.", "", len(moved.left)).format(folder=moved.source)
+            words = f"{words} {left}"
+        self._page.note.show_note(words)
         self.settings_wanted.emit(self._state.settings.changed(models_folder=str(moved.target)))
 
     @Slot(Exception)
     def _on_failed(self, error: Exception) -> None:
         if isinstance(error, Cancelled):
-            self._offer_rest("The move was stopped; your models are where they were.")
+            self._offer_rest(self.tr("The move was stopped; your models are where they were."))
         else:
             self._page.show_error(error)
         self.given_up.emit()
@@ -111,13 +123,13 @@ class MovingFlow(QObject):
         if moved is not None:
             self._on_moved(moved)
         else:
-            self._offer_rest("A move of the library was interrupted; your models are where they were.")
+            self._offer_rest(self.tr("A move of the library was interrupted; your models are where they were."))
 
     def _offer_rest(self, words: str) -> None:
         begun = Journal().begun()
         if begun is not None and begun.source == self._state.library.folder.absolute():
-            go_on = ("Continue", partial(self.plan, begun.target))
-            self._page.note.show_note(words, go_on, ("Give it up", discard_move), level="warning")
+            go_on = (self.tr("Continue"), partial(self.plan, begun.target))
+            self._page.note.show_note(words, go_on, (self.tr("Give it up"), discard_move), level="warning")
 
 
 def _keep(folder: Path) -> None:
@@ -125,4 +137,6 @@ def _keep(folder: Path) -> None:
     try:
         settings_file.save(settings_file.load().changed(models_folder=str(folder)))
     except OSError as error:
-        raise Refused(f"The settings cannot be kept: {error}", "Nothing was moved.") from error
+        raise Refused(
+            tr("The settings cannot be kept: {error}").format(error=error), tr("Nothing was moved.")
+        ) from error

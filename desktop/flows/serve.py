@@ -46,11 +46,11 @@ class ServeFlow(QObject):
 
     @Slot(object)
     def _write(self, wanted: Wanted) -> None:
-        self._writing.start(Call(hand_over, wanted, self._state.machine, doing="Planning the server"))
+        self._writing.start(Call(hand_over, wanted, self._state.machine, doing=self.tr("Planning the server")))
 
     @Slot(object, Path)
     def _batch(self, wanted: Wanted, prompts: Path) -> None:
-        job = Call(batch_for, wanted, self._state.machine, prompts, ANSWER_TOKENS, doing="Writing the job")
+        job = Call(batch_for, wanted, self._state.machine, prompts, ANSWER_TOKENS, doing=self.tr("Writing the job"))
         self._batching.start(job)
 
     @Slot(object)

@@ -56,10 +56,10 @@ class ServersFlow(QObject):
     def test(self, server: Server) -> None:
         """Ask a server for its models."""
         shown = self._rows[server]
-        self._rows[server] = ServerRow(server, shown.models, "Asking for its models…", busy=True)
+        self._rows[server] = ServerRow(server, shown.models, self.tr("Asking for its models…"), busy=True)
         self._page.show_servers(tuple(self._rows.values()))
         job = Asking(lambda _stop, _on_wait: try_server(server, self._servers, self._keys))
-        thread = self._state.jobs.start(job, f"Asking {server.name}")
+        thread = self._state.jobs.start(job, self.tr("Asking {server}").format(server=server.name))
         thread.finished.connect(self._on_tried)
         thread.failed.connect(self._on_test_ended)
 

@@ -34,7 +34,7 @@ class SuggestionFlow(QObject):
         state = self._state
         if state.machine is None:
             self._wanted = path, context_tokens
-            self._page.show_busy("Looking at this computer first…")
+            self._page.show_busy(self.tr("Looking at this computer first…"))
             return
         self._wanted = None
         self._page.show_busy()
