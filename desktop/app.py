@@ -17,6 +17,7 @@ from desktop import logs
 from desktop.bugs import BugNet
 from desktop.crashes import CrashReports
 from desktop.faults import Button, Do, versions
+from desktop.flows.about import AboutFlow
 from desktop.flows.chat import ChatFlow
 from desktop.flows.compare import CompareFlow
 from desktop.flows.context import ContextFlow
@@ -138,6 +139,7 @@ class App(QObject):
         self.downloads.limit_changed.connect(self._on_limit)
         self.downloads.models_wanted.connect(self._on_models_wanted)
         self.chat_flow = ChatFlow(self.jobs, self.chat)
+        self.about_flow = AboutFlow(self.jobs, self.chat, self.chat_flow.store)
         self.steering_flow = SteeringFlow(self.jobs, self.chat)
         self.context_flow = ContextFlow(self.jobs, self.chat)
         self.context_flow.settings_chosen.connect(self._on_settings_chosen)

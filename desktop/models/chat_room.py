@@ -26,7 +26,7 @@ from engine.runtime.options import LoadOptions
 from engine.runtime.session import Session
 from engine.settings import Settings
 
-_ODDS_KEPT = 50  # answers: each token with its alternatives takes about a kilobyte
+_ODDS_KEPT = 50  # answers that are not on disk: each token with its alternatives takes about a kilobyte
 
 State = Literal["empty", "loading", "ready", "answering"]
 
@@ -398,7 +398,7 @@ class ChatRoom(QObject):
         """Take what has come of the answer, and return it."""
         assert self._asked is not None
         answer_id, self.tree = self._asked.answer_id, self._asked.ended()
-        if odds := tuple(self._asked.turn.odds):
+        if odds := (*self.odds(answer_id), *self._asked.turn.odds):
             self._odds = dict([*self._odds.items(), (answer_id, odds)][-_ODDS_KEPT:])
         self._let_go()
         self._become("ready")

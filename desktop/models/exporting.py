@@ -38,7 +38,7 @@ class Exporting:
             if self._stop.is_set():
                 raise Cancelled(tr("The export"))
             yield Progress("export", number, len(self._ids), "steps")
-            read.append((self._history.entry(conversation_id), self._history.tree(conversation_id)))
+            read.append((self._history.entry(conversation_id), self._history.whole_tree(conversation_id)))
         if self._form == "json":
             text = as_json(read) + "\n"
         else:

@@ -42,7 +42,7 @@ class _NoJournal:
     def add(self, text: str, part: Any = "answer", thinking_s: float | None = None) -> None:
         pass
 
-    def finish(self, message: Message) -> None:
+    def finish(self, message: Message, odds: Any = ()) -> None:
         pass
 
 

@@ -18,7 +18,6 @@ from desktop.models.chat_room import ChatRoom
 from desktop.models.server_rows import leaving_of
 from desktop.quantities import number
 from desktop.widgets.chat.answer import Answer
-from desktop.widgets.chat.answer_dialog import AnswerDialog
 from desktop.widgets.chat.chat_frame import PUT_AWAY, ChatFrame
 from desktop.widgets.chat.finding import Finding
 from desktop.widgets.chat.link_dialog import LinkDialog
@@ -43,11 +42,12 @@ class ChatPage(ChatFrame):
     """Show a :class:`ChatRoom`, and at its left the kept conversations, which :mod:`desktop.flows.chat` joins to it.
 
     ``way_chosen`` tells a fault's button that leads to another page, ``undo_wanted`` the wish to undo what
-    :meth:`show_undoable` told.
+    :meth:`show_undoable` told, ``about_wanted`` (the answer's id) to see what is known of an answer.
     """
 
     way_chosen = Signal(object)
     undo_wanted = Signal()
+    about_wanted = Signal(object)
 
     def __init__(self, jobs: Jobs, settings: Settings) -> None:
         super().__init__(self._make_view)
@@ -380,10 +380,7 @@ class ChatPage(ChatFrame):
 
     @Slot()
     def _on_about(self) -> None:
-        answer_id = self._id_of(self.sender())
-        dialog = AnswerDialog(self.room.tree[answer_id].message, self.room.odds(answer_id), self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
+        self.about_wanted.emit(self._id_of(self.sender()))
 
     @Slot(int)
     def _on_version(self, step: int) -> None:

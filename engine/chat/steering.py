@@ -136,8 +136,9 @@ def sound(values: Any) -> dict[str, Any]:
 def _context_of(options: Mapping[str, Any]) -> int:
     """Return the context that was chosen for a conversation; 0 for none, and for what makes no sense."""
     value, row = options.get("context_tokens"), TABLE["context_tokens"]
-    sensible = type(value) is int and (row.lowest or 0) <= value <= (row.highest or math.inf)
-    return value if sensible else 0
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return value if (row.lowest or 0) <= value <= (row.highest or math.inf) else 0
 
 
 def _form(name: str, value: Any) -> str:

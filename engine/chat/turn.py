@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ class Journal(Protocol):
 
     def add(self, text: str, part: Any = ..., thinking_s: float | None = ...) -> None: ...
 
-    def finish(self, message: Message) -> object: ...
+    def finish(self, message: Message, odds: Sequence[Odds] = ...) -> object: ...
 
 
 class Turn:
@@ -94,7 +94,7 @@ class Turn:
             raise
         finally:
             if self._journal:
-                self._journal.finish(self.answer)
+                self._journal.finish(self.answer, self.odds)
 
     def cancel(self) -> None:
         self._cancelled = True

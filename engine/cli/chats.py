@@ -73,7 +73,7 @@ def export_command(number: int | None, form: str, output: Path | None) -> None:
         entries = (
             [history.entry(number)] if number is not None else [*history.entries(), *history.entries(archived=True)]
         )
-        text = _exported([(entry, history.tree(entry.id)) for entry in entries], form)
+        text = _exported([(entry, history.whole_tree(entry.id)) for entry in entries], form)
     if output is None:
         show.output.out(text, highlight=False, end="")
         return

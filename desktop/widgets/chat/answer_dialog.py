@@ -17,7 +17,7 @@ from engine.chat.conversation import Message
 from engine.events import Odds
 
 _NO_ODDS = QT_TR_NOOP(
-    "How likely each token was is told when it is asked for in the model settings, and until Halfbyte is closed."
+    "How likely each token was is told of answers that it was asked for before, in the model settings."
 )
 _SIZE = 600, 640
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from typing import Literal
 
 from engine.chat.conversation import Message
+from engine.chat.history import odds as odds_rows
 from engine.chat.history.rows import set_message, storable
 from engine.chat.history.writer import Writer
+from engine.events import Odds
 
 FLUSH_S = 0.1  # at most 0.25 s of what was shown may be lost, the commit and a busy machine included
 _RETRY_S = 1.0
@@ -43,14 +45,15 @@ class Recording:
             self._flushing = True
         self._ask(FLUSH_S)
 
-    def finish(self, message: Message) -> Future[None]:
-        """Put the whole answer in place of the journal."""
+    def finish(self, message: Message, odds: Sequence[Odds] = ()) -> Future[None]:
+        """Put the whole answer in place of the journal; ``odds`` are those of the tokens that came."""
         with self._lock:
             self._finished = True
-        return self._writer.do(lambda connection: self._settle(connection, message))
+        return self._writer.do(lambda connection: self._settle(connection, message, odds))
 
-    def _settle(self, connection: sqlite3.Connection, message: Message) -> None:
+    def _settle(self, connection: sqlite3.Connection, message: Message, odds: Sequence[Odds]) -> None:
         set_message(connection, self.node_id, message)
+        odds_rows.add(connection, self.node_id, odds)
         connection.execute(
             "UPDATE conversations SET changed_s = ? WHERE id = (SELECT conversation_id FROM messages WHERE id = ?)",
             [time.time(), self.node_id],

@@ -12,8 +12,15 @@ from engine.chat.history.schema import connect, version
 
 _MOST_PROBES = 100_000
 _SMALLEST_ROW_BYTES = 16
-_KEYS = {"conversations": "id", "origins": "id", "messages": "id", "pieces": "message_id", "votes": "id"}
-_SINCE = {"votes": 2}  # the version of the tables that has them
+_KEYS = {
+    "conversations": "id",
+    "origins": "id",
+    "messages": "id",
+    "pieces": "message_id",
+    "votes": "id",
+    "odds": "message_id",
+}
+_SINCE = {"votes": 2, "odds": 3}  # the version of the tables that has them
 
 
 def salvage(damaged: Path, whole: sqlite3.Connection) -> int:
@@ -82,7 +89,7 @@ def _hidden(row: tuple[Any, ...], columns: Sequence[str], shown: list[int]) -> t
 def _put(whole: sqlite3.Connection, table: str, columns: Sequence[str], row: tuple[Any, ...]) -> None:
     marks = ", ".join("?" * len(columns))
     changes = ", ".join(f"{name} = excluded.{name}" for name in columns)
-    conflict = "message_id, number" if table == "pieces" else "id"
+    conflict = "message_id, number" if table == "pieces" else _KEYS[table]
     whole.execute(
         f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT ({conflict}) DO UPDATE SET {changes}",
         row,
@@ -97,7 +104,8 @@ def _mend(whole: sqlite3.Connection, shown: Sequence[int]) -> None:
         "SELECT conversation_id, 'Recovered conversation', 'words', min(created_s), max(created_s) FROM messages "
         "WHERE conversation_id NOT IN (SELECT id FROM conversations) GROUP BY conversation_id"
     )
-    whole.execute("DELETE FROM pieces WHERE message_id NOT IN (SELECT id FROM messages)")
+    for table in ("pieces", "odds"):
+        whole.execute(f"DELETE FROM {table} WHERE message_id NOT IN (SELECT id FROM messages)")
     whole.execute("UPDATE messages SET origin_id = NULL WHERE origin_id NOT IN (SELECT id FROM origins)")
     # Siblings of messages whose parent is lost become first messages: hide them until their new group is known.
     whole.execute(

@@ -116,6 +116,12 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX votes_by_question ON votes (question_id);
     """,
+    """
+    CREATE TABLE odds (
+        message_id INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
+        record BLOB NOT NULL
+    ) STRICT;
+    """,
 )
 
 GAP = "\u200b"  # zero-width space: a separator for the tokenizer, nothing for the eye

@@ -21,7 +21,7 @@ from typing import Any
 import filelock
 
 from engine.chat.conversation import Message
-from engine.chat.history import care, rows, search
+from engine.chat.history import care, odds, rows, search
 from engine.chat.history.faults import explained
 from engine.chat.history.recording import Recording
 from engine.chat.history.rows import Entry, TitledBy
@@ -30,7 +30,7 @@ from engine.chat.history.search import Hit
 from engine.chat.history.tree import Node, Tree
 from engine.chat.history.writer import Change, Value, Writer
 from engine.errors import NotFound, Refused
-from engine.events import Notice
+from engine.events import Notice, Odds
 from engine.measure.votes import Vote
 from engine.paths import folders
 
@@ -141,6 +141,17 @@ class History:
         with self._reading() as connection:
             return rows.tree(connection, conversation_id)
 
+    def odds(self, message_id: int) -> tuple[Odds, ...]:
+        """Return how likely an answer's tokens were; none where that was not asked for."""
+        with self._reading() as connection:
+            return odds.one(connection, message_id) if version(connection) >= odds.SINCE else ()
+
+    def whole_tree(self, conversation_id: int) -> Tree:
+        """Read a conversation with how likely its answers' tokens were. Raises :class:`NotFound`."""
+        with self._reading() as connection:
+            known = odds.every(connection, conversation_id) if version(connection) >= odds.SINCE else {}
+            return replace(rows.tree(connection, conversation_id), odds=known)
+
     def folders(self) -> list[str]:
         """Return the names of the folders that hold something."""
         query = "SELECT DISTINCT folder FROM conversations WHERE folder <> '' AND deleted_s IS NULL ORDER BY 1"
@@ -205,6 +216,8 @@ class History:
             rows.add_entry(connection, entry)
             for node in tree.nodes:
                 rows.add_node(connection, entry.id, node)
+            for message_id, known in tree.odds.items():
+                odds.add(connection, message_id, known)
 
         return self._change(change)
 

@@ -6,12 +6,13 @@ ones from the root on are the branch that a person reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from engine.chat.conversation import Conversation, Message
 from engine.errors import NotFound
+from engine.events import Odds
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,15 @@ class Node:
 
 @dataclass(frozen=True)
 class Tree:
-    """All messages of one conversation. Parents come before their children."""
+    """All messages of one conversation. Parents come before their children.
+
+    ``odds`` are how likely the answers' tokens were, by message, where they were read too.
+    """
 
     conversation_id: int
     system_prompt: str = ""
     nodes: tuple[Node, ...] = field(default=())
+    odds: Mapping[int, tuple[Odds, ...]] = field(default_factory=dict)
 
     @cached_property
     def _by_id(self) -> dict[int, Node]:

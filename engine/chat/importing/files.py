@@ -64,13 +64,14 @@ def renumbered(history: History, entry: Entry, tree: Tree) -> tuple[Entry, Tree]
     for node in sorted(tree.nodes, key=lambda node: node.id):
         ids[node.id] = new_id = history.new_id()
         nodes.append(replace(node, id=new_id, parent_id=ids[node.parent_id]))
-    return entry, Tree(entry.id, entry.system_prompt, tuple(nodes))
+    odds = {new_id: known for old_id, known in tree.odds.items() if (new_id := ids[old_id])}
+    return entry, Tree(entry.id, entry.system_prompt, tuple(nodes), odds)
 
 
 def _records(file: Path) -> list[Any]:
     data = _parsed(file)
     if isinstance(data, Mapping) and data.get("format") == records.FORMAT:
-        if data.get("version") != records.VERSION:
+        if data.get("version") not in records.VERSIONS:
             raise Refused(f"{file.name} was exported by a newer Halfbyte.", "Import it with that version.")
         return list(data.get("conversations") or [])
     found = data if isinstance(data, list) else [data]

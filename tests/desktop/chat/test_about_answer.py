@@ -7,13 +7,17 @@ from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QHelpEvent
 from PySide6.QtWidgets import QApplication, QToolTip
 
+from desktop.flows.about import AboutFlow
 from desktop.models.answer_facts import answer_facts
 from desktop.widgets.chat.answer_dialog import AnswerDialog
 from desktop.widgets.chat.tokens_view import TokensView
 from engine.chat.conversation import Message
 from engine.chat.steering import Choice
 from engine.events import Odds
+from tests.desktop.chat.test_kept import kept
 from tests.helpers.chats import RICH
+
+__all__ = ["kept"]
 
 ODDS = [
     Odds("Par", -0.1, (("Par", -0.1), ("Lon", -2.5))),
@@ -67,7 +71,12 @@ def test_the_mouse_over_a_token_tells_its_alternatives(view, monkeypatch):
     assert shown == ["90.5%  “Par”<br>8.2%  “Lon”"]
 
 
-def test_the_page_keeps_the_odds_that_were_asked_for(talk):
+@pytest.fixture
+def flow(page):
+    return AboutFlow(page.room._jobs, page)
+
+
+def test_the_page_keeps_the_odds_that_were_asked_for(talk, flow):
     told = [[[one.text, one.logprob, one.top]] for one in ODDS]
     talk.load(chunks=[one.text for one in ODDS], odds=told)
     talk.ask("plain")
@@ -80,7 +89,31 @@ def test_the_page_keeps_the_odds_that_were_asked_for(talk):
     dialog.accept()
 
 
-def test_an_answer_without_odds_says_how_to_get_them(talk, qtbot):
+def test_odds_are_there_after_a_restart_those_of_a_continuation_too(kept):
+    def tokens():
+        AboutFlow(kept.jobs, kept.page, kept.flow.store).open(kept.page.room.tree.leaf.id)
+        kept.until(lambda: kept.page.findChild(AnswerDialog) is not None)
+        dialog = kept.page.findChild(AnswerDialog)
+        text = dialog.tokens.text.toPlainText()
+        dialog.close()
+        return text
+
+    told = [[[one.text, one.logprob, one.top]] for one in ODDS]
+    begun = {"chunks": ["Par"], "odds": told[:1], "finish_reason": "length"}
+    kept.load(turns=[begun, {"chunks": ["is 🍎", "\n"], "odds": told[1:]}])
+    kept.page.room.steer(Choice({"logprobs": 2}))
+    kept.ask("Where?")
+    kept.click(kept.page.answer.more)
+    kept.until_ended()
+    assert tokens() == "Paris 🍎\n"
+    kept.page.panel.rename_wanted.emit(kept.page.room.entry.id, "Places")
+    kept.restart()
+    kept.open("Places")
+    assert kept.page.room.odds(kept.page.room.tree.leaf.id) == ()
+    assert tokens() == "Paris 🍎\n"
+
+
+def test_an_answer_without_odds_says_how_to_get_them(talk, flow):
     talk.load(chunks=["Yes"])
     talk.ask("plain")
     talk.click(talk.page.answer.about)

@@ -22,13 +22,17 @@ from engine.chat.history.store import History
 from engine.chat.history.tree import Node, Tree
 from engine.chat.importing.files import Importing, read_file, renumbered
 from engine.errors import DamagedFile, NotFound, Refused
-from engine.events import Finished, Notice
+from engine.events import Finished, Notice, Odds
 from engine.runtime.results import Usage
 from tests.helpers.chats import RICH, grown, line, texts
 
 CASES = Path(__file__).parents[2] / "cases" / "chat"
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 SECONDS = st.floats(0, 2e9)
+LOGPROB = st.floats(-99, 0).map(lambda value: round(value, 4))
+ODDS = st.lists(
+    st.builds(Odds, TEXT, LOGPROB, st.lists(st.tuples(TEXT, LOGPROB), max_size=3).map(tuple)), min_size=1, max_size=4
+).map(tuple)
 
 
 @pytest.fixture
@@ -62,6 +66,8 @@ def conversations(draw: st.DrawFn) -> tuple[Entry, Tree]:
         tree = tree.adding(Node(number, parent, draw(messages()), draw(SECONDS), draw(st.booleans())))
         if not any(node.shown for node in tree.siblings(number)):
             tree = tree.showing(number)
+    answers = [node.id for node in tree.nodes if node.message.role == "assistant"]
+    tree = replace(tree, odds={answer: draw(ODDS) for answer in answers if draw(st.booleans())})
     entry = Entry(
         0, draw(TEXT), draw(st.sampled_from(["", "words", "model", "person"])), tree.system_prompt, draw(TEXT),
         draw(st.booleans()), draw(st.booleans()), draw(st.dictionaries(TEXT, st.integers() | TEXT | st.none())),
@@ -76,12 +82,13 @@ def test_our_own_round_trip_loses_nothing(history: History, tmp_path: Path, conv
     """Value, store, file, store, value: each time the same but for the ids."""
     entry, tree = renumbered(history, *conversation)
     history.add_tree(entry, tree)
-    assert (history.entry(entry.id), history.tree(entry.id)) == (entry, tree)
+    assert (history.entry(entry.id), history.whole_tree(entry.id)) == (entry, tree)
+    assert history.tree(entry.id) == replace(tree, odds={})
     file = tmp_path / "export.json"
-    file.write_text(as_json([(history.entry(entry.id), history.tree(entry.id))]), "utf-8")
+    file.write_text(as_json([(history.entry(entry.id), history.whole_tree(entry.id))]), "utf-8")
     *_, last = Importing(history, file)
     assert isinstance(last, Finished)
-    again = history.tree(last.value[0].id)
+    again = history.whole_tree(last.value[0].id)
     assert _without_ids(history.entry(again.conversation_id), again) == _without_ids(entry, tree)
 
 
@@ -91,7 +98,14 @@ def _without_ids(entry: Entry, tree: Tree) -> list[object]:
         replace(node, id=node.id - first, parent_id=None if node.parent_id is None else node.parent_id - first)
         for node in tree.nodes
     ]
-    return [replace(entry, id=0), tree.system_prompt, nodes]
+    return [replace(entry, id=0), tree.system_prompt, nodes, {key - first: tree.odds[key] for key in tree.odds}]
+
+
+def test_a_file_without_odds_is_one_that_older_programs_read() -> None:
+    tree = Tree(0, "", (Node(1, None, Message("user", "q")), Node(2, 1, RICH)))
+    told = replace(tree, odds={2: (Odds("Yes", -0.1, (("Yes", -0.1),)),)})
+    assert [json.loads(as_json([(Entry(0), each)]))["version"] for each in (tree, told)] == [1, 2]
+    assert "odds" not in as_json([(Entry(0), tree)])
 
 
 def test_chatgpts_export(history: History) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shutil
 import sqlite3
@@ -11,9 +12,11 @@ import pytest
 
 from engine.chat.conversation import Message
 from engine.chat.history import care, schema
+from engine.chat.history.salvage import salvage
 from engine.chat.history.store import History
 from engine.chat.history.tree import Node
 from engine.errors import Refused
+from engine.events import Odds
 from tests.helpers.chats import line, say, texts
 
 
@@ -133,8 +136,6 @@ def test_salvaged_orphans_find_a_place(file: Path) -> None:
     target = file.with_name("new.sqlite3")
     fresh = schema.connect(target, writing=True)
     schema.migrate(fresh)
-    from engine.chat.history.salvage import salvage
-
     assert salvage(file, fresh) == 2
     assert fresh.execute("PRAGMA foreign_key_check").fetchall() == []
     fresh.close()
@@ -155,6 +156,39 @@ def test_a_migration_runs_on_a_copy_and_keeps_the_old_file(file: Path) -> None:
     connection.close()
     with History(file.with_name(f"conversations.v{len(schema.MIGRATIONS)}.sqlite3")) as old:
         assert texts(old.tree(entry.id)) == ["q", "a"]
+
+
+def test_a_store_of_before_the_odds_gets_a_place_for_them(file: Path) -> None:
+    older = schema.MIGRATIONS[:2]
+    with contextlib.closing(schema.connect(file, writing=True)) as connection:
+        schema.migrate(connection, older)
+    with History(file, writing=False) as old:
+        assert old.odds(1) == ()
+    with History(file) as history:
+        entry = say(history, "q", "a")
+        node = history.tree(entry.id).nodes[1]
+        history.record(entry.id, node).finish(node.message, [Odds("a", -0.5)])
+        assert history.odds(node.id) == (Odds("a", -0.5),)
+    assert file.with_name("conversations.v2.sqlite3").exists()
+
+
+def test_odds_are_rescued_with_their_message(file: Path) -> None:
+    with History(file) as history:
+        entry = say(history, "q", "a")
+        node = history.tree(entry.id).nodes[1]
+        history.record(entry.id, node).finish(node.message, [Odds("a", -0.5)])
+        history.add(entry.id, line("to be lost", first_id=history.new_id())[0])
+    with sqlite3.connect(file) as raw:
+        raw.execute("PRAGMA foreign_keys = OFF")
+        raw.execute("INSERT INTO odds VALUES (999, x'00')")
+    raw.close()
+    target = file.with_name("new.sqlite3")
+    with contextlib.closing(schema.connect(target, writing=True)) as fresh:
+        schema.migrate(fresh)
+        salvage(file, fresh)
+        assert fresh.execute("PRAGMA foreign_key_check").fetchall() == []
+    with History(target) as history:
+        assert history.odds(node.id) == (Odds("a", -0.5),)
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(file: Path) -> None:

@@ -13,6 +13,7 @@ from engine.chat.conversation import Message
 from engine.chat.history.store import History
 from engine.chat.history.tree import Node
 from engine.errors import DiskFull, NotFound, Refused
+from engine.events import Odds
 from tests.helpers.chats import RICH, line, say, texts
 
 
@@ -105,6 +106,35 @@ def test_a_running_answer_is_on_disk_within_a_quarter_second(history: History) -
     with sqlite3.connect(history.file) as raw:
         assert raw.execute("SELECT count(*) FROM pieces").fetchone() == (0,)
     raw.close()
+
+
+def test_how_likely_the_tokens_were_is_there_after_a_restart(tmp_path: Path) -> None:
+    first, second = Odds("Par", -0.12345, (("Par", -0.12345), ("🍎", -2.5))), Odds("is", -1.0)
+    with History(tmp_path / "c.sqlite3") as history:
+        entry = say(history, "q")
+        node = Node(history.new_id(), history.tree(entry.id).nodes[0].id, Message("assistant", ""))
+        history.record(entry.id, node).finish(RICH, [first])
+    with History(tmp_path / "c.sqlite3") as history:
+        rounded = first._replace(logprob=-0.1235, top=(("Par", -0.1235), ("🍎", -2.5)))
+        assert history.odds(node.id) == (rounded,)
+        history.record(entry.id, history.tree(entry.id)[node.id]).finish(RICH, [second])  # went on where it broke off
+        assert history.whole_tree(entry.id).odds == {node.id: (rounded, second)}
+        history.delete(entry.id)
+        history.purge()
+        assert history.odds(node.id) == ()
+
+
+def test_odds_take_little_room(tmp_path: Path) -> None:
+    words = Path(__file__).read_text("utf-8").split()[:500]
+    odds = [Odds(word, -0.1234, tuple((word[::-1] + word[:n], -1.2345 - n) for n in range(5))) for word in words]
+    with History(tmp_path / "c.sqlite3") as history:
+        entry = say(history, "q", "a")
+        node = history.tree(entry.id).nodes[1]
+        history.record(entry.id, node).finish(node.message, odds)
+        assert len(history.odds(node.id)) == 500
+        with sqlite3.connect(history.file) as raw:
+            assert raw.execute("SELECT length(record) FROM odds").fetchone()[0] < 500 * 60
+        raw.close()
 
 
 def test_a_longer_answer_grows_by_what_is_new(history: History) -> None:
