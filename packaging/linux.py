@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import tempfile
 import time
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ROOT / "packaging" / "linux"
 APP_ID = "org.halfbyte.Halfbyte"
 HOME = Path("opt/halfbyte")
+MAINTAINER = "The Halfbyte authors <packages@halfbyte.invalid>"
 # What Qt and the executables take from the system; everything else is inside. libc6: that of the build machine.
 DEPENDS = (
     "libc6 (>= 2.36), libegl1, libgl1, libfontconfig1, libfreetype6, libwayland-client0, libwayland-cursor0, libdrm2"
@@ -22,7 +25,7 @@ CONTROL = """\
 Package: halfbyte
 Version: {version}
 Architecture: {architecture}
-Maintainer: The Halfbyte authors <packages@halfbyte.invalid>
+Maintainer: {maintainer}
 Installed-Size: {size_kib}
 Depends: {depends}
 Section: science
@@ -42,7 +45,7 @@ def build_deb(app: Path, out: Path, version: str) -> Path:
         lay_out(app, tree, version)
         _write_control(tree, version, architecture)
         made = out / f"halfbyte_{version}_{architecture}.deb"
-        _call("dpkg-deb", "--root-owner-group", "-Zzstd", "-z9", "--build", str(tree), str(made))
+        _call("dpkg-deb", "--root-owner-group", "-Zxz", "-z6", "--build", str(tree), str(made))
     return made
 
 
@@ -76,7 +79,8 @@ def lay_out(app: Path, tree: Path, version: str) -> None:
     _write(share / "metainfo" / f"{APP_ID}.metainfo.xml", metainfo(version).encode())
     _write(share / "man/man1/halfbyte.1.gz", _gzip((FILES / "halfbyte.1").read_bytes()))
     _write(share / "doc/halfbyte/copyright", copyright_text().encode())
-    _write(share / "doc/halfbyte/changelog.gz", _gzip((ROOT / "CHANGELOG.md").read_bytes()))
+    _write(share / "doc/halfbyte/changelog.gz", _gzip(changelog(version).encode()))
+    _write(share / "doc/halfbyte/CHANGELOG.md.gz", _gzip((ROOT / "CHANGELOG.md").read_bytes()))
     for path in tree.rglob("*"):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or _is_program(path, tree) else 0o644)
@@ -88,11 +92,19 @@ def metainfo(version: str) -> str:
     return text.replace("@VERSION@", version).replace("@DATE@", time.strftime("%Y-%m-%d", time.gmtime()))
 
 
+def changelog(version: str) -> str:
+    """Return Debian's change log of the package; what changed for people is in CHANGELOG.md beside it."""
+    return (
+        f"halfbyte ({version}) unstable; urgency=medium\n\n  * Halfbyte {version}: see CHANGELOG.md.gz.\n\n"
+        f" -- {MAINTAINER}  {format_datetime(datetime.now(UTC))}\n"
+    )
+
+
 def copyright_text() -> str:
     """Return Debian's copyright file: the app's own licence, and where those of the components lie."""
     return (
         "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
-        "Upstream-Name: Halfbyte\n\nFiles: *\nCopyright: The Halfbyte authors\nLicense: Apache-2.0\n"
+        "Upstream-Name: Halfbyte\n\nFiles: *\nCopyright: 2026 The Halfbyte authors\nLicense: Apache-2.0\n"
         " On Debian systems the text is in /usr/share/common-licenses/Apache-2.0.\n"
         f"Comment: the licences of all bundled components are in /{HOME}/_internal/licences.\n"
     )
@@ -104,7 +116,8 @@ def _is_program(path: Path, tree: Path) -> bool:
 
 def _write_control(tree: Path, version: str, architecture: str) -> None:
     size_kib = sum(file.lstat().st_size for file in tree.rglob("*") if not file.is_dir()) // 1024
-    text = CONTROL.format(version=version, architecture=architecture, size_kib=size_kib, depends=DEPENDS)
+    values = {"version": version, "architecture": architecture, "size_kib": size_kib, "depends": DEPENDS}
+    text = CONTROL.format(maintainer=MAINTAINER, **values)
     _write(tree / "DEBIAN/control", text.encode())
     sums = [f"{_output('md5sum', str(file)).split()[0]}  {file.relative_to(tree)}\n" for file in _packed(tree)]
     _write(tree / "DEBIAN/md5sums", "".join(sums).encode())
