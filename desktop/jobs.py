@@ -14,6 +14,7 @@ from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QElapsedTimer, QObject, QThread, QTimer, Signal, Slot
 
+from desktop.language import tr
 from engine.errors import Cancelled
 from engine.events import Event, Finished, Job, Notice, Progress, PromptRead, Token
 
@@ -180,11 +181,13 @@ def _joined_tokens(tokens: Iterable[Token]) -> list[Token]:
 class Call:
     """A job of one plain function that blocks: its value is the ``Finished`` value. Cancelling drops the value."""
 
-    def __init__(self, function: Callable[..., Any], *args: Any, doing: str = "The job", **kwargs: Any) -> None:
+    def __init__(
+        self, function: Callable[..., Any], *args: Any, doing: str = "", **kwargs: Any
+    ) -> None:
         self._function = function
         self._args = args
         self._kwargs = kwargs
-        self._doing = doing
+        self._doing = doing or tr("The job")
         self._cancelled = threading.Event()
 
     def __iter__(self) -> Iterator[Event]:

@@ -154,7 +154,7 @@ class ChatFlow(QObject):
     @Slot(object, str)
     def _on_export(self, conversation_id: int | None, form: Form) -> None:
         entry = None if conversation_id is None else self.store.entry(conversation_id)
-        name = f"{file_name(title_of(entry)) if entry else tr('Conversations')}{ENDINGS[form]}"
+        name = (file_name(title_of(entry)) if entry else self.tr("Conversations")) + ENDINGS[form]
         chosen, _ = QFileDialog.getSaveFileName(self._page, self.tr("Export"), str(Path.home() / name))
         if chosen:
             self.export(Path(chosen), form, conversation_id)

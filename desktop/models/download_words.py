@@ -87,10 +87,9 @@ def obstacle(item: Item) -> Obstacle | None:
     if isinstance(error, DiskFull):
         return _disk_full(error)
     if item.state is State.OFFLINE:
-        wait_s = max(1, item.try_at_s - time.monotonic())
-        return Obstacle(
-            f"{error.message} {tr('It is tried again in {time}.').format(time=duration(wait_s))}", "warning"
-        )
+        wait = duration(max(1, item.try_at_s - time.monotonic()))
+        again = tr("It is tried again in {time}.").format(time=wait)
+        return Obstacle(f"{error.message} {again}", "warning")
     fault = fault_of(error)
     ways = tuple(way for way in fault.buttons if way.do not in (Do.RETRY, Do.COPY, Do.LIBRARY))
     return Obstacle(f"{fault.title}. {fault.sentence}", "bad", ways)

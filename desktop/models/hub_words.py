@@ -36,13 +36,15 @@ def _surroundings(found: Surroundings) -> Iterator[tuple[str, str]]:
 def token_words(source: Source) -> str:
     """Return where the token in use is kept."""
     if source is Source.KEYRING:
-        return f"{source.words} {tr('It lies there under {place}.').format(place=kept_under())}"
+        place = tr("It lies there under {place}.").format(place=kept_under())
+        return f"{source.words} {place}"
     return source.words
 
 
 def kept_words(kept: Kept) -> str:
     """Return what became of a token that was entered."""
-    return f"{tr('The token belongs to {name}.').format(name=kept.name)} {token_words(kept.source)}"
+    owner = tr("The token belongs to {name}.").format(name=kept.name)
+    return f"{owner} {token_words(kept.source)}"
 
 
 def host_of(address: str) -> str:

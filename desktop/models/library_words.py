@@ -56,7 +56,8 @@ def verified_words(verified: Verified) -> str:
     if verified.whole:
         count = len(verified.right)
         files = tr("Its file is as recorded.") if count == 1 else tr("All %Ln files are as recorded.", "", count)
-        return f"{tr('{model} is whole.').format(model=verified.checkpoint.title)} {files}"
+        whole = tr("{model} is whole.").format(model=verified.checkpoint.title)
+        return f"{whole} {files}"
     damages = ", ".join(damage.words for damage in verified.damaged)
     return tr("{model} is damaged: {damages}.").format(model=verified.checkpoint.title, damages=damages)
 
@@ -68,11 +69,10 @@ def move_words(plan: MovePlan) -> str:
         return words.format(size=size(plan.size_bytes))
     words = tr("{size} are copied and checked; the old folder is emptied only when all of it is there.")
     words = words.format(size=size(plan.left_bytes))
-    return (
-        f"{words} {tr('{size} are there already.').format(size=size(plan.copied_bytes))}"
-        if plan.copied_bytes
-        else words
-    )
+    if not plan.copied_bytes:
+        return words
+    there = tr("{size} are there already.").format(size=size(plan.copied_bytes))
+    return f"{words} {there}"
 
 
 def _made(record: Mapping[str, Any]) -> str:

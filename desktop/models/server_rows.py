@@ -56,7 +56,8 @@ def tried_words(tried: Tried) -> tuple[str, Level]:
         return error_words(tried.error), "bad"
     key = {"keyring": tr("Its key is in this system's keyring."), "memory": tr(KEY_IN_MEMORY), "": ""}[tried.key_kept]
     if not tried.answered_s:
-        return f"{tr('Kept without a test.')} {key}".strip(), "muted"
+        untried = tr("Kept without a test.")
+        return f"{untried} {key}".strip(), "muted"
     in_ms = tr("{milliseconds} ms").format(milliseconds=number(tried.answered_s * 1000))
     took = in_ms if tried.answered_s < 1 else duration(tried.answered_s)
     words = tr("Answered in {time}: %Ln model(s).", "", len(tried.models)).format(time=took)

@@ -229,7 +229,8 @@ class _Drawing:
 def _label(point: Point) -> str:
     if point.tokens_s is None:
         return point.label
-    return f"{point.label} · {tr('{rate}/s').format(rate=number(point.tokens_s))}"
+    rate = tr("{rate}/s").format(rate=number(point.tokens_s))
+    return f"{point.label} · {rate}"
 
 
 def _around(place: QPointF, across: float, down: float) -> QRectF:

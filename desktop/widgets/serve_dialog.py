@@ -99,7 +99,8 @@ class ServeDialog(QDialog):
     def show_batch(self, batch: Batch) -> None:
         self._show_texts((Text(self.tr("Batch"), "evaluate.sh", batch.command + "\n"), *self._texts))
         self.tabs.setCurrentIndex(0)
-        self.script.said.setText(f"{batch.words} {self.tr('This command runs it, where the cards are.')}")
+        how = self.tr("This command runs it, where the cards are.")
+        self.script.said.setText(f"{batch.words} {how}")
 
     @Slot(Exception)
     def show_batch_error(self, error: BaseException) -> None:

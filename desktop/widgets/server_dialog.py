@@ -35,7 +35,7 @@ class ServerDialog(QDialog):
             self.tr("Change {server}").format(server=before.name) if before else self.tr("Add a server")
         )
         self.url = QLineEdit(before.url if before else "")
-        self.url.setPlaceholderText("http://localhost:8080 or https://host.example/v1")
+        self.url.setPlaceholderText(self.tr("http://localhost:8080 or https://host.example/v1"))
         self.url.setMinimumWidth(420)
         self.url.textChanged.connect(self._on_text)
         self.place = paragraph("")

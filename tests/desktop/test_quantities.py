@@ -5,12 +5,19 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from PySide6.QtCore import QLocale
+from PySide6.QtCore import QLocale, Qt
 
 from desktop.dates import day, day_of_year, moment, month, time_of_day
 from desktop.language import tr
+from desktop.models.conversation_rows import when_words
+from desktop.models.library_model import day_words
+from desktop.models.suggestion import speed_words
+from desktop.pages.machine import MachinePage
 from desktop.quantities import duration, number, percent, short_number, size, use_system_form
+from desktop.widgets.fields import Number
 from engine import quantities
+from tests.helpers.hands import words_on
+from tests.helpers.values import MACHINE
 
 DAY = datetime.date(2026, 11, 24)
 TIME = datetime.time(14, 5)
@@ -44,6 +51,26 @@ def test_a_german_system_has_its_comma(german):
     assert size(1.5e9) == "1,5 GB"
     assert [number(1234567), short_number(0.6), percent(0.125, 1)] == ["1.234.567", "0,6", "12,5%"]
     assert tr("%Ln token(s)", "", 8192) == "8.192 tokens"
+
+
+def test_the_pages_of_a_german_system_have_its_comma_and_its_dates(german, qtbot):
+    page = MachinePage()
+    qtbot.addWidget(page)
+    page.show()
+    page.show_machine(MACHINE)
+    assert "18,3 GB of 24,0 GB" in words_on(page)
+    assert speed_words(5.4) == "5,4 tokens/s"
+    assert day_words(1_700_000_000) == "14. Nov. 2023"
+    assert when_words(1_700_000_000, DAY) == "14. Nov. 2023"
+
+
+def test_a_german_types_a_comma(german, qtbot):
+    field = Number(0, 10)
+    qtbot.addWidget(field)
+    field.selectAll()
+    qtbot.keyClicks(field, "0,25")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert field.value() == 0.25
 
 
 @pytest.mark.parametrize(

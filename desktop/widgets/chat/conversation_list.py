@@ -183,7 +183,7 @@ class ConversationList(QFrame):
         folder = self._folder_menu(menu, entry)
         export = menu.addMenu(self.tr("Export"))
         for form, words in FORMS.items():
-            export.addAction(words, partial(self.export_wanted.emit, entry.id, form))
+            export.addAction(tr(words), partial(self.export_wanted.emit, entry.id, form))
         menu.addSeparator()
         delete = menu.addAction(icon("trash"), self.tr("Delete\tDel"), lambda: self.delete_wanted.emit(entry.id))
         for action in (rename, pin, archive, folder.menuAction(), delete):

@@ -32,7 +32,8 @@ class PromptLine(QPushButton):
         words = " ".join(text.split())
         self._words = self.tr("System prompt: {words}").format(words=words) if words else tr(_NONE)
         self.setAccessibleName(self._words)
-        self.setToolTip(f"{text[:_TIP_LETTERS] or self.tr('Tell the model how to answer')}\n(Ctrl+Shift+P)")
+        purpose = self.tr("Tell the model how to answer")
+        self.setToolTip(f"{text[:_TIP_LETTERS] or purpose}\n(Ctrl+Shift+P)")
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

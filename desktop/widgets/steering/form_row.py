@@ -38,7 +38,7 @@ class FormRow(QWidget):
         super().__init__()
         self.kinds = Choice()
         for kind, words in FORMS.items():
-            self.kinds.addItem(words, kind)
+            self.kinds.addItem(tr(words), kind)
         self.kinds.activated.connect(self._on_kind)
         self.text = TextsRow(self.tr("Schema or grammar"), " ", _LINES)
         self.text.changed.connect(self._tell)

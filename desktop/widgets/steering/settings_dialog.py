@@ -131,7 +131,8 @@ class SettingsDialog(QDialog):
             self._take(choice.with_value(kind, text) if text.strip() else choice)
         except InvalidForm as error:
             self._take(choice)
-            problem = f"{error.message} {self.tr('It is not used.')}"
+            unused = self.tr("It is not used.")
+            problem = f"{error.message} {unused}"
         self.form.text.show_problem(problem)
 
     @Slot(str, object)
