@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from desktop.language import tr
+from desktop.models.making import Manner
 from desktop.quantities import duration, number, size
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
@@ -19,19 +20,22 @@ from engine.convert.plan import Plan, plan
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan, the size of its source, and whether the library has the result already."""
+    """A plan, the size of its source, whether the library has the result already, and what was chosen."""
 
     plan: Plan | FolderPlan
     source_bytes: int
     made_before: bool
+    manner: Manner = Manner()  # noqa: RUF009 (frozen)
 
 
-def prepare(source: Path, format_id: str, library: Library) -> Prepared:
+def prepare(source: Path, format_id: str, library: Library, manner: Manner = Manner()) -> Prepared:  # noqa: B008 (frozen)
     """Plan a conversion into the library. It blocks: run it as a job. Raises :class:`NotFound` if nothing is there."""
     target = library.target(library.entry_at(source), format_id)
-    make = folder_plan if format_id in FOLDER_RECIPES else plan
-    planned = make(source, format_id, target, library)
-    return Prepared(planned, planned.source.size_bytes, target.exists())
+    if format_id in FOLDER_RECIPES:
+        planned = folder_plan(source, format_id, target, library, manner.folder_options)
+    else:
+        planned = plan(source, format_id, target, library, manner.options)
+    return Prepared(planned, planned.source.size_bytes, target.exists(), manner)
 
 
 def fact_words(prepared: Prepared) -> tuple[tuple[str, str], ...]:

@@ -13,9 +13,11 @@ from desktop.widgets.controls import button, clear, column, fill, frame, paragra
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.fact_list import FactList
 from desktop.widgets.format_picker import FormatPicker
+from desktop.widgets.manner_choice import MannerChoice
 from desktop.widgets.model_picker import ModelPicker
 from desktop.widgets.page import Page
 from desktop.widgets.progress_line import ProgressLine
+from desktop.widgets.waiting_list import WaitingList
 from engine.catalog.checkpoint import Checkpoint
 from engine.events import Notice, Progress
 
@@ -23,14 +25,15 @@ USUAL_FORMAT = "gguf-q4_k_m"
 
 
 class ConvertPage(Page):
-    """Plan and watch one conversion at a time.
+    """Plan conversions and watch them: one runs, others wait for their turn.
 
-    ``plan_wanted`` (path, format id) asks for a plan; ``start_wanted`` (that plan), ``cancel_wanted`` and
-    ``chat_wanted`` (path) are the buttons.
+    ``plan_wanted`` (path, format id, manner) asks for a plan; ``start_wanted`` (that plan, its manner),
+    ``cancel_wanted`` and ``chat_wanted`` (path) are the buttons. :attr:`waiting` and :attr:`manner` have signals of
+    their own.
     """
 
-    plan_wanted = Signal(Path, str)
-    start_wanted = Signal(object)
+    plan_wanted = Signal(Path, str, object)
+    start_wanted = Signal(object, object)
     cancel_wanted = Signal()
     chat_wanted = Signal(Path)
 
@@ -43,8 +46,12 @@ class ConvertPage(Page):
         self.picker.chosen.connect(self._ask)
         self.formats = FormatPicker(USUAL_FORMAT)
         self.formats.chosen.connect(self._ask)
+        self.manner = MannerChoice()
+        self.manner.chosen.connect(self._ask)
+        self.manner.show_format(USUAL_FORMAT)
         self.choice = frame("card")
-        fill(self.choice, self.picker, self.formats)
+        fill(self.choice, self.picker, self.formats, self.manner)
+        self.waiting = WaitingList()
         self.empty = EmptyState(
             "convert",
             self.tr("Choose a model to convert"),
@@ -56,8 +63,11 @@ class ConvertPage(Page):
         self._make_plan_card()
         self._make_running_card()
         self._make_result_card()
-        for widget in (self.choice, self.looking, self.empty, self.plan_card, self.running_card, self.result_card):
+        stages = (self.looking, self.empty, self.plan_card)
+        for widget in (self.choice, *stages, self.running_card, self.waiting, self.result_card):
             self.column.addWidget(widget)
+        self.running_card.hide()
+        self.result_card.hide()
         self.column.addStretch(1)
         self._show_only(self.empty)
 
@@ -69,8 +79,6 @@ class ConvertPage(Page):
 
     def choose(self, path: Path, format_id: str = "") -> None:
         """Choose a model and a format, as if the person had, and ask for the plan. A running conversion stays."""
-        if self._running:
-            return
         self.picker.choose(path)
         if format_id:
             self.formats.choose(format_id)
@@ -81,34 +89,41 @@ class ConvertPage(Page):
     def show_plan(self, prepared: Prepared) -> None:
         self._prepared = prepared
         planned = prepared.plan
-        words = self.tr("Convert to {format}").format(format=self.formats.format.label)
-        self.plan_card.heading.setText(words)
+        self.plan_card.heading.setText(self.tr("Convert to {format}").format(format=_label(prepared)))
         self._facts.show_facts(fact_words(prepared))
         clear(self._remarks)
         for obstacle in planned.obstacles:
             self._remarks.addWidget(paragraph(obstacle, "bad"))
         for note in planned.notes:
             self._remarks.addWidget(paragraph(note))
-        self.start.setText(words)
-        self.start.setAccessibleName(words)
-        self.start.setEnabled(not planned.obstacles)
+        self._show_start(prepared)
         self.chat_before.setVisible(prepared.made_before)
         self._show_only(self.plan_card)
         if self._lead_on:
             self.start.setFocus(Qt.FocusReason.OtherFocusReason)
         self._lead_on = False
 
-    @Slot()
-    def show_started(self) -> None:
+    def show_started(self, title: str, *, by_person: bool = True) -> None:
+        """Show a conversion that begins; one whose turn it is takes neither focus nor the plan that is looked at."""
         self._running = True
-        self.choice.setEnabled(False)
-        self.running_card.heading.setText(self.tr("Converting to {format}").format(format=self.formats.format.label))
+        self.running_card.heading.setText(title)
         self.progress.restart()
         clear(self._notices)
         self.cancel.setEnabled(True)
         self.cancel.setText(self.tr("Cancel"))
-        self._show_only(self.running_card)
-        self.cancel.setFocus()
+        self.running_card.show()
+        if by_person:
+            self._show_only(None)
+            self.result_card.hide()
+            self.cancel.setFocus()
+        elif self._prepared:
+            self._show_start(self._prepared)
+
+    def show_queued(self) -> None:
+        """Make room for the next choice: what was planned stands in the line now."""
+        self._prepared = None
+        self._show_only(None)
+        self.picker.list.setFocus()
 
     @Slot(Progress)
     def show_progress(self, progress: Progress) -> None:
@@ -123,13 +138,23 @@ class ConvertPage(Page):
         self._end()
         self._made = made
         self._made_facts.show_facts(made_words(made))
-        self._show_only(self.result_card)
-        self.chat.setFocus()
+        self.result_card.heading.setText(self.tr("Done: {model}").format(model=made.title))
+        self.result_card.show()
+        if not self._is_choosing:
+            self.chat.setFocus()
 
     @Slot(Exception)
     def show_error(self, error: BaseException) -> None:
-        self._end()
+        """Say why there is no plan."""
         self._show_only(self.plan_card if self._prepared else self.empty)
+        super().show_error(error)
+
+    @Slot(Exception)
+    def show_failed(self, error: BaseException) -> None:
+        """Say why the conversion that ran came to nothing; what is being chosen meanwhile stays."""
+        self._end()
+        if not self._is_choosing:
+            self._show_only(self.plan_card if self._prepared else self.empty)
         super().show_error(error)
 
     def _make_plan_card(self) -> None:
@@ -166,27 +191,41 @@ class ConvertPage(Page):
         self.result_card.body.addLayout(row(self.chat, self.another, None))
 
     def _show_only(self, shown: object) -> None:
-        for part in (self.empty, self.looking, self.plan_card, self.running_card, self.result_card):
+        for part in (self.empty, self.looking, self.plan_card):
             part.setVisible(part is shown)
+
+    @property
+    def _is_choosing(self) -> bool:
+        return not (self.plan_card.isHidden() and self.looking.isHidden())
 
     def _end(self) -> None:
         self._running = False
-        self.choice.setEnabled(True)
+        self.running_card.hide()
+        if self._prepared:
+            self._show_start(self._prepared)
+
+    def _show_start(self, prepared: Prepared) -> None:
+        words = self.tr("Convert to {format} afterwards") if self._running else self.tr("Convert to {format}")
+        words = words.format(format=_label(prepared))
+        self.start.setText(words)
+        self.start.setAccessibleName(words)
+        self.start.setEnabled(not prepared.plan.obstacles)
 
     @Slot()
     def _ask(self) -> None:
         self.banner.clear()
+        self.manner.show_format(self.formats.format.id)
         if self.picker.path:
             self._prepared = None
             self.looking.restart(self.tr("Looking at the model…"))
             self._show_only(self.looking)
-            self.plan_wanted.emit(self.picker.path, self.formats.format.id)
+            self.plan_wanted.emit(self.picker.path, self.formats.format.id, self.manner.manner)
 
     @Slot()
     def _on_start(self) -> None:
         if self._prepared:
             self.banner.clear()
-            self.start_wanted.emit(self._prepared.plan)
+            self.start_wanted.emit(self._prepared.plan, self._prepared.manner)
 
     @Slot()
     def _on_cancel(self) -> None:
@@ -206,5 +245,11 @@ class ConvertPage(Page):
 
     @Slot()
     def _on_another(self) -> None:
+        self.result_card.hide()
         self._show_only(self.empty)
         self.picker.list.setFocus()
+
+
+def _label(prepared: Prepared) -> str:
+    planned = prepared.plan
+    return planned.format.label if planned.format else planned.target.name

@@ -3,7 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
 
+from desktop.models.making import Line, Manner, Waiting
 from desktop.models.plan_words import Prepared
 from desktop.pages.convert import ConvertPage
 from engine.catalog.checkpoint import Checkpoint
@@ -61,10 +64,10 @@ def test_without_a_model_it_says_what_to_do(page):
 def test_a_choice_asks_for_a_plan(page, qtbot):
     with qtbot.waitSignal(page.plan_wanted) as wish:
         page.choose(FOLDER)
-    assert wish.args == [FOLDER, "gguf-q4_k_m"]
+    assert wish.args == [FOLDER, "gguf-q4_k_m", Manner()]
     with qtbot.waitSignal(page.plan_wanted) as wish:
         page.choose(FOLDER, "gguf-q8_0")
-    assert wish.args == [FOLDER, "gguf-q8_0"]
+    assert wish.args == [FOLDER, "gguf-q8_0", Manner()]
     assert page.formats.list.currentText() == "Q8_0 – near-lossless"
 
 
@@ -118,9 +121,9 @@ def test_a_conversion_from_start_to_chat(page, qtbot):
     page.show_plan(ready)
     with qtbot.waitSignal(page.start_wanted) as wish:
         press(page.start)
-    assert wish.args == [ready.plan]
-    page.show_started()
-    assert not page.choice.isEnabled()
+    assert wish.args == [ready.plan, Manner()]
+    page.show_started("Converting Llama to Q4_K_M")
+    assert "Converting Llama to Q4_K_M" in words_on(page)
     page.show_progress(Progress("quantize", 2 * GB, 5 * GB, "bytes", 50_000_000, 60))
     page.show_notice(Notice("It falls back.", "warning"))
     text = words_on(page)
@@ -136,19 +139,106 @@ def test_a_conversion_from_start_to_chat(page, qtbot):
 def test_cancelling_leads_back_to_the_plan(page, qtbot):
     page.choose(FOLDER)
     page.show_plan(prepared())
-    page.show_started()
+    page.show_started("Converting")
     with qtbot.waitSignal(page.cancel_wanted):
         press(page.cancel)
     assert not page.cancel.isEnabled()
-    page.show_error(Cancelled("The conversion"))
+    page.show_failed(Cancelled("The conversion"))
     assert "The conversion was cancelled." in words_on(page)
     assert page.start.isVisible() and page.start.isEnabled()
 
 
-def test_a_running_conversion_keeps_the_page(page, qtbot):
+def test_while_one_runs_another_can_be_chosen_for_afterwards(page, qtbot):
     page.choose(FOLDER)
     page.show_plan(prepared())
-    page.show_started()
-    with qtbot.assertNotEmitted(page.plan_wanted):
-        page.choose(Path("/elsewhere"))
-    assert page.picker.path == FOLDER
+    page.show_started("Converting Llama to Q4_K_M")
+    assert not page.plan_card.isVisible()
+    page.choose(FOLDER, "gguf-q8_0")
+    page.show_plan(prepared())
+    assert page.start.text() == "Convert to Q4_K_M afterwards"
+    assert page.running_card.isVisible()
+    page.show_made(MADE)
+    assert page.start.text() == "Convert to Q4_K_M"
+    assert page.plan_card.isVisible() and page.result_card.isVisible()
+
+
+def test_a_plan_that_fails_leaves_what_runs(page):
+    page.choose(FOLDER)
+    page.show_plan(prepared())
+    page.show_started("Converting")
+    page.choose(Path("/elsewhere"))
+    page.show_error(DiskFull(1, 0, "/elsewhere"))
+    assert page.running_card.isVisible()
+
+
+def test_the_line_is_shown_and_changed(page, qtbot):
+    plan = prepared().plan
+    line = Line((Waiting(1, plan, Manner()), Waiting(2, plan, Manner())))
+    assert not page.waiting.isVisible()
+    page.waiting.show_line(line)
+    first, second = page.waiting.rows
+    assert not first.up.isEnabled() and not second.down.isEnabled()
+    with qtbot.waitSignal(page.waiting.moved) as wish:
+        press(second.up)
+    assert wish.args == [2, -1]
+    second.remove.setFocus()
+    with qtbot.waitSignal(page.waiting.removed) as wish:
+        qtbot.keyClick(second.remove, Qt.Key.Key_Delete)
+    assert wish.args == [2]
+    page.waiting.show_line(line.moving(2, -1))
+    assert [each.number for each in page.waiting.rows] == [2, 1]
+    assert page.waiting.rows[0].isAncestorOf(page.focusWidget()), "the focus stays with the one that moved"
+    page.waiting.show_line(Line())
+    assert not page.waiting.isVisible()
+
+
+def test_an_importance_matrix_and_its_text_are_chosen(page, qtbot):
+    page.choose(FOLDER)
+    page.show_plan(prepared())
+    assert not page.manner.text.isVisible()
+    with qtbot.waitSignals([page.plan_wanted, page.manner.conversations_wanted]):
+        page.manner.importance.click()
+    page.manner.show_conversations(12)
+    page.manner.text.setCurrentIndex(2)
+    assert page.manner.text.currentText() == "My conversations (12 messages)"
+    with qtbot.waitSignal(page.plan_wanted) as wish:
+        page.manner.text.activated.emit(2)
+    assert wish.args[2] == Manner(importance=True, learns_from="conversations")
+    assert "Your words stay on this machine" in words_on(page.manner)
+    with qtbot.waitSignal(page.plan_wanted) as wish:
+        page.manner.compares.click()
+    assert not wish.args[2].options.wanted.comparison
+
+
+def test_files_to_learn_from_are_chosen_in_a_dialog(page, qtbot, monkeypatch):
+    page.choose(FOLDER)
+    page.manner.importance.click()
+    answers = [([], ""), (["/texts/mine.txt"], "")]
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: answers.pop(0))
+    for expected in (Manner(importance=True), Manner(True, "files", (Path("/texts/mine.txt"),))):
+        page.manner.text.setCurrentIndex(1)
+        page.manner.text.activated.emit(1)
+        assert page.manner.manner == expected
+    assert "mine.txt" in words_on(page.manner)
+
+
+@pytest.mark.parametrize(
+    ("format_id", "importance", "text"),
+    [
+        ("gguf-q8_0", None, False),
+        ("gguf-q4_k_m", False, False),
+        ("gguf-iq2_xxs", True, True),
+        ("gptq-int4-g128", None, True),
+        ("bnb-nf4", None, False),
+    ],
+)
+def test_only_what_makes_a_difference_is_offered(page, format_id, importance, text):
+    page.manner.show_format(format_id)
+    assert page.manner.importance.isVisible() == (importance is not None)
+    assert page.manner.manner.importance == bool(importance)
+    assert page.manner.text.isVisible() == text
+
+
+def test_conversations_cannot_be_chosen_before_anything_was_said(page):
+    page.manner.show_conversations(0)
+    assert not page.manner.text.model().item(2).isEnabled()

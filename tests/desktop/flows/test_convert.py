@@ -1,0 +1,133 @@
+"""The line of conversions with its flow; only the conversions themselves are made-up ones."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from desktop.flows import convert as convert_flow
+from desktop.flows.convert import ConvertFlow
+from desktop.flows.state import State
+from desktop.jobs import Jobs
+from desktop.pages.convert import ConvertPage
+from engine.catalog.checkpoint import Checkpoint
+from engine.chat.history.store import History
+from engine.errors import Cancelled
+from engine.events import Finished
+from engine.settings import DEFAULTS
+from tests.helpers.chats import say
+from tests.helpers.hands import press, words_on
+from tests.helpers.tiny_models import write_tiny_model
+
+
+class Made:
+    """A conversion that takes until it is let go on or cancelled."""
+
+    begun: list[Made]
+
+    def __init__(self, plan) -> None:
+        self.plan = plan
+        self.text = [file.read_text("utf-8") for file in plan.options.calibration]
+        self.go_on = threading.Event()
+        self.cancelled = False
+        Made.begun.append(self)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        self.go_on.set()
+
+    def __iter__(self):
+        self.go_on.wait()
+        if self.cancelled:
+            raise Cancelled("The conversion")
+        yield Finished(Checkpoint(self.plan.target, self.plan.target.stem, self.plan.recipe.format_id, 1, {}))
+
+
+@pytest.fixture
+def page(qtbot, tmp_path, monkeypatch):
+    monkeypatch.setenv("HALFBYTE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(convert_flow, "Conversion", Made)
+    Made.begun = []
+    jobs = Jobs()
+    page = ConvertPage()
+    qtbot.addWidget(page)
+    state = State(jobs, DEFAULTS.changed(models_folder=str(tmp_path)))
+    page.flow = ConvertFlow(state, page)
+    page.source = write_tiny_model("llama", tmp_path / "acme" / "mini")
+    page.resize(1000, 1000)
+    page.show()
+    yield page
+    assert jobs.close()
+
+
+def ask_for(page, qtbot, format_id: str) -> None:
+    page.flow.open(page.source, format_id)
+    qtbot.waitUntil(page.plan_card.isVisible)
+    press(page.start)
+
+
+def running(qtbot, count: int) -> Made:
+    qtbot.waitUntil(lambda: len(Made.begun) == count)
+    return Made.begun[-1]
+
+
+def formats(page) -> list[str]:
+    return [Path(made.plan.target).stem for made in Made.begun]
+
+
+def test_one_runs_and_the_others_wait_for_their_turn(page, qtbot) -> None:
+    for format_id in ("gguf-q4_k_m", "gguf-q8_0", "gguf-q6_k", "gguf-q5_k_m"):
+        ask_for(page, qtbot, format_id)
+    assert len(Made.begun) == 1
+    assert "mini → Q8_0" in words_on(page.waiting)
+    press(page.waiting.rows[1].up)
+    press(page.waiting.rows[2].remove)
+    assert [each.number for each in page.waiting.rows] == [3, 2]
+    running(qtbot, 1).go_on.set()
+    assert running(qtbot, 2).plan.recipe.level == "Q6_K"
+    assert "Converting mini to Q6_K" in words_on(page.running_card)
+    press(page.cancel)
+    assert running(qtbot, 3).plan.recipe.level == "Q8_0", "the line goes on after one that was cancelled"
+    Made.begun[-1].go_on.set()
+    qtbot.waitUntil(lambda: not page.running_card.isVisible())
+    assert not page.waiting.isVisible()
+    assert formats(page) == ["mini-Q4_K_M", "mini-Q6_K", "mini-Q8_0"]
+
+
+def test_the_same_is_not_made_twice(page, qtbot) -> None:
+    ask_for(page, qtbot, "gguf-q4_k_m")
+    ask_for(page, qtbot, "gguf-q4_k_m")
+    assert "mini-Q4_K_M.gguf is being made already" in words_on(page)
+    assert not page.waiting.isVisible()
+    running(qtbot, 1).cancel()
+    qtbot.waitUntil(lambda: not page.running_card.isVisible())
+
+
+def test_what_came_in_the_way_meanwhile_is_told(page, qtbot) -> None:
+    ask_for(page, qtbot, "gguf-q4_k_m")
+    ask_for(page, qtbot, "gguf-q8_0")
+    (page.source / "config.json").unlink()
+    running(qtbot, 1).go_on.set()
+    qtbot.waitUntil(lambda: not page.running_card.isVisible())
+    qtbot.waitUntil(lambda: "config.json" in words_on(page.banner))
+    assert len(Made.begun) == 1
+
+
+def test_a_matrix_is_learnt_from_what_was_said_here(page, qtbot) -> None:
+    with History() as history:
+        say(history, "What shall we plant? " * 300, "Beans and peas. " * 300)
+    page.manner.show_format("gguf-q4_k_m")
+    page.manner.importance.click()
+    qtbot.waitUntil(lambda: page.manner.text.itemText(2) == "My conversations (2 messages)")
+    page.manner.text.setCurrentIndex(2)
+    ask_for(page, qtbot, "gguf-q4_k_m")
+    made = running(qtbot, 1)
+    assert made.plan.computes_importance
+    assert made.text[0].startswith("What shall we plant?")
+    (file,) = made.plan.options.calibration
+    assert file.exists()
+    made.go_on.set()
+    qtbot.waitUntil(page.result_card.isVisible)
+    assert not file.exists()
