@@ -18,7 +18,7 @@ def QT_TR_NOOP(text: str) -> str:
     return text
 
 
-def tr(text: str, comment: str = "", n: int | None = None) -> str:
+def tr(text: str, comment: str = "", n: int | None = None, /) -> str:
     """Return the translation of a text.
 
     With ``n`` the text has ``%Ln`` where the number stands. Qt chooses the plural form of a translation; English needs

@@ -65,7 +65,7 @@ class MannerChoice(QWidget):
         """Say how much there is to learn from; with nothing said yet it cannot be chosen."""
         place = self.text.findData("conversations")
         none = self.tr("My conversations (none yet)")
-        self.text.setItemText(place, tr("My conversations (%Ln message(s))", n=messages) if messages else none)
+        self.text.setItemText(place, tr("My conversations (%Ln message(s))", "", messages) if messages else none)
         self.text.model().item(place).setEnabled(messages > 0)  # type: ignore[attr-defined]
 
     @property
