@@ -81,20 +81,31 @@ class Gaps:
         return "\n".join([f"{name}, {len(self.wall):,} gaps", *lines])
 
 
+class Clock:
+    """Tell the moments of one thread."""
+
+    def __init__(self) -> None:
+        linux = sys.platform == "linux"
+        self._queue = Path("/proc/thread-self/schedstat").open("rb") if linux else None  # noqa: SIM115
+
+    def now(self) -> Moment:
+        queued_ns = int(os.pread(self._queue.fileno(), 100, 0).split()[1]) if self._queue else 0
+        return Moment(time.perf_counter(), time.thread_time(), queued_ns / 1e9)
+
+
 class Watch(QObject):
     """Note how late a one-millisecond timer comes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.gaps = Gaps()
-        linux = sys.platform == "linux"
-        self._queue = Path("/proc/thread-self/schedstat").open("rb") if linux else None  # noqa: SIM115
+        self._clock = Clock()
         self._timer = QTimer(self, interval=1, timerType=Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._on_tick)
 
     def start(self) -> None:
         self.gaps = Gaps()
-        self._last = self._now()
+        self._last = self._clock.now()
         self._timer.start()
 
     def stop(self) -> Gaps:
@@ -103,13 +114,9 @@ class Watch(QObject):
 
     @Slot()
     def _on_tick(self) -> None:
-        now = self._now()
+        now = self._clock.now()
         self.gaps.add(self._last, now)
         self._last = now
-
-    def _now(self) -> Moment:
-        queued_ns = int(os.pread(self._queue.fileno(), 100, 0).split()[1]) if self._queue else 0
-        return Moment(time.perf_counter(), time.thread_time(), queued_ns / 1e9)
 
 
 class Run(QObject):
