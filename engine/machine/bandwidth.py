@@ -25,19 +25,28 @@ GIB = 1024**3
 def read(sources: Sources, cpu: Cpu, memory: Memory, file: Path) -> float:
     """Return bytes a second: what was measured before on this machine, else a new measurement.
 
-    A measurement beside busy programs is used but not kept, so that the next start measures again.
+    After a measurement beside busy programs the next start measures again.
     """
     key = _key(cpu, memory)
-    kept = load(file, key)
-    if kept is not None:
-        return kept
+    known = load(file, key)
+    if known is not None:
+        return known
     record = sources.ask(
         "measure_bandwidth", LIMIT_S, threads=cpu.usable_physical_cores, free_bytes=memory.available_bytes
     )
     bandwidth_bytes_s = statistics.median(record["rates_bytes_s"])
-    if record["processor_share"] >= QUIET:
-        save(file, key, bandwidth_bytes_s)
+    save(file, key if record["processor_share"] >= QUIET else _busy(key), bandwidth_bytes_s)
     return bandwidth_bytes_s
+
+
+def kept(cpu: Cpu, memory: Memory, file: Path) -> float | None:
+    """Return what was measured last on this machine, busy or not; ``None`` if nothing was."""
+    key = _key(cpu, memory)
+    return load(file, key) or load(file, _busy(key))
+
+
+def _busy(key: Mapping[str, Any]) -> dict[str, Any]:
+    return {**key, "busy": True}
 
 
 def _key(cpu: Cpu, memory: Memory) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from engine import paths, settings
 from engine.events import Finished
-from engine.machine.facts import Machine
+from engine.machine import bandwidth, cpu, memory
+from engine.machine.facts import LlamaBuild, Machine
 from engine.machine.look import Places, look
-from engine.machine.sources import Live
+from engine.machine.sources import Live, Unavailable
 
 
 def probe(*, measure_bandwidth: bool = True) -> Machine:
@@ -25,6 +26,23 @@ def probe(*, measure_bandwidth: bool = True) -> Machine:
         return last.value
     finally:
         live.close()
+
+
+def processor_alone(llama_version: str = "") -> Machine | None:
+    """Return the processor and its memory, with the bandwidth as it was measured before; ``None`` where unknown.
+
+    It takes milliseconds: no driver, no program and no other process is asked.
+    """
+    live = Live()
+    try:
+        found, room = cpu.read(live), memory.read(live)
+    except Unavailable:
+        return None
+    finally:
+        live.close()
+    build = LlamaBuild(llama_version, (), (), offload=False) if llama_version else None
+    speed = bandwidth.kept(found, room, usual_places().bandwidth_file)
+    return Machine(live.system, found, room, llama=build, bandwidth_bytes_s=speed)
 
 
 def usual_places() -> Places:

@@ -36,6 +36,7 @@ class Placed:
             self.main.kv_cache_bytes + self.gpu.kv_cache_bytes,
             self.main.compute_bytes + self.gpu.compute_bytes,
             self.main.runtime_bytes + self.gpu.runtime_bytes,
+            self.main.correction_bytes + self.gpu.correction_bytes,
         )
 
 

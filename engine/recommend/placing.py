@@ -5,13 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from engine.formats import Family
 from engine.machine.facts import Machine
 from engine.recommend.context import CELL_STEP, Context
+from engine.recommend.corrections import Corrected
 from engine.recommend.fit import Footprint
 from engine.recommend.footprint import NOTHING, Placed, gguf_placed, pytorch_footprint
+from engine.recommend.learned import Learned, Place
 from engine.recommend.pools import Pool
 from engine.recommend.runtime_cost import driver_bytes
 from engine.recommend.sizes import Part, Reading, Sizes
@@ -34,21 +35,21 @@ LONGEST_CONTEXT = 1 << 20  # where a model does not say what it was trained on
 class Placement:
     """One way to lay a model out. ``footprint`` and ``free_bytes`` are of the memory that decides."""
 
-    place: Literal["gpu", "cpu", "gpu+cpu"]
+    place: Place
     gpu_layers: int
     footprint: Footprint
     free_bytes: int
     fits: bool
     decode_tokens_s: float | None = None
     prompt_tokens_s: float | None = None
+    estimates: tuple[Corrected, ...] = ()
 
 
-def best_placement(sizes: Sizes, machine: Machine, memory: Pool, context: Context) -> Placement:
-    """Return the fastest way that fits, else the one that comes nearest to it."""
-    ways = [
-        _with_speed(_laid_out(sizes, memory, context, layers), sizes, machine, memory, context)
-        for layers in _splits(sizes, memory, context)
-    ]
+def best_placement(
+    sizes: Sizes, machine: Machine, memory: Pool, context: Context, learned: Learned | None = None
+) -> Placement:
+    """Return the fastest way that fits, else the one that comes nearest to it; corrected by what was learned."""
+    ways = [placement(sizes, machine, memory, context, layers, learned) for layers in _splits(sizes, memory, context)]
     return max(
         ways,
         key=lambda way: (
@@ -57,6 +58,14 @@ def best_placement(sizes: Sizes, machine: Machine, memory: Pool, context: Contex
             else (False, -(way.footprint.total_bytes - way.free_bytes), way.gpu_layers)
         ),
     )
+
+
+def placement(
+    sizes: Sizes, machine: Machine, memory: Pool, context: Context, gpu_layers: int, learned: Learned | None = None
+) -> Placement:
+    """Return one way, with ``gpu_layers`` on GPUs, the output counted as one."""
+    way = _with_speed(_laid_out(sizes, memory, context, gpu_layers), sizes, machine, memory, context)
+    return _corrected(way, learned) if learned else way
 
 
 def largest_context(sizes: Sizes, memory: Pool, context: Context) -> int:
@@ -108,9 +117,11 @@ def _placed(sizes: Sizes, memory: Pool, context: Context, gpu_layers: int) -> Pl
     drivers = sum(map(driver_bytes, memory.gpus)) if gpu_layers else 0
     if sizes.family is Family.GGUF:
         placed = gguf_placed(sizes, context, gpu_layers, max(len(memory.gpus), 1), copies=not memory.unified)
-        return Placed(placed.main, replace(placed.gpu, runtime_bytes=drivers))
-    whole = replace(pytorch_footprint(sizes, context), runtime_bytes=drivers)
-    return Placed(NOTHING, whole) if gpu_layers else Placed(whole, NOTHING)
+        placed = Placed(placed.main, replace(placed.gpu, runtime_bytes=drivers))
+    else:
+        whole = replace(pytorch_footprint(sizes, context), runtime_bytes=drivers)
+        placed = Placed(NOTHING, whole) if gpu_layers else Placed(whole, NOTHING)
+    return Placed(placed.main.corrected(memory.main_factor), placed.gpu.corrected(memory.gpu_factor))
 
 
 def _gpus_hold(placed: Placed, sizes: Sizes, memory: Pool) -> bool:
@@ -133,6 +144,22 @@ def _with_speed(way: Placement, sizes: Sizes, machine: Machine, memory: Pool, co
         way,
         decode_tokens_s=rate(decode_s(machine, share, gpu if on_gpu else None) for on_gpu, share in shares),
         prompt_tokens_s=rate(prompt_s(machine, share, gpu if on_gpu else None) for on_gpu, share in shares),
+    )
+
+
+def _corrected(way: Placement, learned: Learned) -> Placement:
+    """Return a way with corrected rates; its memory was corrected when it was laid out."""
+    decode = learned.correct("decode", way.decode_tokens_s, way.place)
+    prompt = learned.correct("prompt", way.prompt_tokens_s, way.place)
+    need = way.footprint
+    memory = learned.correct("memory", need.first_bytes, way.place)
+    memory = memory and memory.by(need.total_bytes / need.first_bytes)  # in two places it has two factors
+    load = learned.correct("load", learned.load_s, way.place)
+    return replace(
+        way,
+        decode_tokens_s=decode and decode.value,
+        prompt_tokens_s=prompt and prompt.value,
+        estimates=tuple(row for row in (memory, decode, prompt, load) if row),
     )
 
 

@@ -14,11 +14,16 @@ BACKEND_VENDORS = {"CUDA": "nvidia", "ROCm": "amd", "HIP": "amd", "SYCL": "intel
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Memory for a model: ``main_bytes``, and ``gpu_bytes`` of all ``gpus``, which are a part of it if ``unified``."""
+    """Memory for a model: ``main_bytes``, and ``gpu_bytes`` of all ``gpus``, which are a part of it if ``unified``.
+
+    The factors are what footprints there are multiplied with (:mod:`engine.recommend.learned`).
+    """
 
     main_bytes: int
     gpus: tuple[Gpu, ...] = ()
     gpu_bytes: int = 0
+    main_factor: float = 1.0
+    gpu_factor: float = 1.0
 
     @property
     def unified(self) -> bool:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from engine.formats import Family, Format, ModelFacts, Quality
 from engine.machine.facts import Machine
 from engine.recommend.context import Context
+from engine.recommend.corrections import NO_CORRECTIONS, Corrections
 from engine.recommend.fit import Fit
+from engine.recommend.learned import Learned
 from engine.recommend.placing import Placement, best_placement, largest_context
 from engine.recommend.pools import pool
 from engine.recommend.reasons import FLUENT_TOKENS_S, READING_TOKENS_S, breaking, fitting
@@ -35,17 +37,23 @@ RULES: tuple[tuple[str, Callable[[Fit], float]], ...] = (
 
 
 def recommend(
-    facts: ModelFacts, machine: Machine, context_tokens: int = 4096, cache_type: str = "f16"
+    facts: ModelFacts,
+    machine: Machine,
+    context_tokens: int = 4096,
+    cache_type: str = "f16",
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> tuple[Fit, ...]:
     """Return a row for every format that the model has or can be made into, ranked; those that fit come first.
 
     The context is cut down to what the model was trained on. Those that do not fit are ordered by what they lack.
+    ``corrections`` are what earlier loads on this machine told.
     """
     longest = facts.trained_context or context_tokens
     context = Context(max(min(context_tokens, longest), 1), cache_type)
     refusals = {family: refusal(family, facts, machine, cache_type) for family in Family}
     ready = arranged(facts)
-    rows = [_fit(row, sizes_of(facts, row.id, ready), machine, context, refusals[row.family]) for row in offered(facts)]
+    learned = [(row, Learned(sizes_of(facts, row.id, ready), machine, context, corrections)) for row in offered(facts)]
+    rows = [_fit(row, known, refusals[row.family]) for row, known in learned]
 
     def merit(fit: Fit) -> tuple[float, ...]:
         return (*standing(fit), refusals[fit.format.family] is None, -_lacking_bytes(fit))
@@ -58,9 +66,10 @@ def standing(fit: Fit) -> tuple[float, ...]:
     return tuple(rule(fit) for _, rule in RULES) if fit.fits else (0.0,)
 
 
-def _fit(row: Format, sizes: Sizes, machine: Machine, context: Context, refused: str | None) -> Fit:
-    facts, memory = sizes.facts, pool(machine, row.family)
-    way = best_placement(sizes, machine, memory, context)
+def _fit(row: Format, learned: Learned, refused: str | None) -> Fit:
+    sizes, machine, context = learned.sizes, learned.machine, learned.context
+    facts, memory = sizes.facts, learned.weighed(pool(machine, row.family))
+    way = best_placement(sizes, machine, memory, context, learned)
     fits = way.fits and refused is None
     longest = largest_context(sizes, memory, context) if refused is None else 0
     if fits:
@@ -79,6 +88,7 @@ def _fit(row: Format, sizes: Sizes, machine: Machine, context: Context, refused:
         prompt_tokens_s=way.prompt_tokens_s,
         reason=_reason(refused, row, way, facts, context, longest),
         obstacles=tuple(obstacles(row, _file_bytes(sizes), facts, machine)) if refused is None else (),
+        estimates=way.estimates,
     )
 
 

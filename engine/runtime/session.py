@@ -16,7 +16,7 @@ from engine.catalog.notes import Notes
 from engine.errors import EngineError, NotFound
 from engine.events import Event, Finished, Notice
 from engine.process.host import Request, Worker
-from engine.runtime import kept_prompts, registry
+from engine.runtime import kept_prompts, observing, registry
 from engine.runtime.options import LoadOptions, Sampling
 
 LOADING = "loading the model"
@@ -45,6 +45,7 @@ class Session:
         self.record: dict[str, Any] = {}
         self._worker = Worker(MODULE, ANSWERING, environment)
         self._loaded_in = 0  # the worker's start in which the model was loaded
+        self._expected: observing.Expected | None = None
         self._job: SessionJob | None = None
 
     @property
@@ -120,9 +121,19 @@ class Session:
     def _load_and_note(self, job: SessionJob) -> Iterator[Event]:
         yield from self._load(job)
         Notes().note_use(self.checkpoint.path)
+        self._observe()
+
+    def _observe(self) -> None:
+        """Keep what the load took beside what was foretold for it, once for each load."""
+        if self._expected is None and self.record:
+            checkpoint = self.checkpoint
+            as_loaded = self.options.weights_as or checkpoint.format_id
+            self._expected = observing.expect(checkpoint.path, as_loaded, self.options, self.record)
+            if self._expected:
+                observing.keep(self._expected, self._expected.observed(self.record))
 
     def _load(self, job: SessionJob) -> Iterator[Event]:
-        self._loaded_in = 0
+        self._loaded_in, self._expected = 0, None
         if not self.checkpoint.path.exists():
             raise NotFound(str(self.checkpoint.path), hint="Was it moved or deleted? Refresh the library.")
         request = self._ask("load", LOADING, **self._model())
@@ -150,7 +161,12 @@ class Session:
                 break
             request.cancel()  # the worker died just now, and the question started a new one without the model
         Notes().note_use(self.checkpoint.path)
-        yield from job.follow(request)
+        for event in job.follow(request):
+            yield event
+            if isinstance(event, Finished) and do == "generate":
+                self._observe()
+                if self._expected:
+                    observing.keep(self._expected, self._expected.answered(event.value))
 
     def _load_again(self, job: SessionJob) -> Iterator[Event]:
         if self._holds_model:  # and yet it is not alive

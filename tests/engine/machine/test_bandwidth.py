@@ -69,10 +69,13 @@ def test_a_new_way_of_measuring_makes_the_old_result_void(tmp_path: Path, monkey
     assert bandwidth.read(Measuring([50e9]), CPU, MEMORY, file) == 50e9
 
 
-def test_a_measurement_beside_busy_programs_is_not_kept(tmp_path: Path) -> None:
+def test_after_a_measurement_beside_busy_programs_it_is_measured_again(tmp_path: Path) -> None:
     file = tmp_path / "bandwidth.json"
+    assert bandwidth.kept(CPU, MEMORY, file) is None
     assert bandwidth.read(Measuring([9e9], share=0.5), CPU, MEMORY, file) == 9e9
+    assert bandwidth.kept(CPU, MEMORY, file) == 9e9
     assert bandwidth.read(Measuring([30e9]), CPU, MEMORY, file) == 30e9
+    assert bandwidth.kept(CPU, MEMORY, file) == 30e9
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"key": 1}', '{"key": {}, "bandwidth_bytes_s": "x"}', "null", "\0"])
