@@ -17,15 +17,17 @@ FOLDER = Path(desktop.__file__).parent
 SOURCES = [Source(path) for path in sorted(FOLDER.rglob("*.py"))]
 # What is read in a terminal, in the log and in the report of a mistake stays English; names stay names.
 LEFT = {
-    "crashes.py": ("Crash in native code\n\n", "The end of the log:"),
+    "crashes.py": ("Crash in native code\n\n{}", "{}, {} threads, {} of {} free", "The end of the log:"),
     "display.py": None,
-    "faults.py": ("\nIn the worker:\n", "not installed"),
+    "faults.py": ("\nIn the worker:\n{}", "not installed"),
     "flows/folders.py": ("The end of the log:", "The last crash report:"),
     "logs.py": None,
     "models/deed.py": ("get and convert",),
+    "models/machine_words.py": ("{}, CUDA {}",),
     "theme/fonts.py": None,
+    "widgets/serve_dialog.py": ("vLLM {}.",),
     "widgets/sidebar.py": ("Halfbyte",),
-    "window.py": ("Halfbyte",),
+    "window.py": ("Halfbyte", "{} – Halfbyte"),
 }
 
 
@@ -83,6 +85,7 @@ def test_the_tool_of_qt_finds_them_all(tmp_path):
         'label("Send")',
         'widget.setToolTip("Open" if here else tr("Close"))',
         'words = f"{count} files are left"',
+        'words = f"{size(done)} of {size(total)}"',
         'menu.addAction(icon("copy"), f"Copy {name}")',
         '_STATES = {1: "Waiting for it"}',
         'raise Refused("It is not there.", tr("Look elsewhere."))',
@@ -102,6 +105,7 @@ def test_a_text_that_is_not_translated_is_found(tmp_path, line):
         'x: Literal["new chat"] = make()',
         '"""Say what it is."""',
         'made = {"First token": tr("First token")}',
+        'words = f"{name}: {size(total)}"',
     ],
 )
 def test_what_nobody_reads_is_left_alone(tmp_path, line):

@@ -28,6 +28,7 @@ HIDDEN = re.compile(
 _TRANSLATES = ("tr", "QT_TR_NOOP")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 _WORDS = re.compile(r"[^\W\d_]{2,}[^\w\s./\\-]* +[^\W\d_]{2,}")
+_WORD_BY_VALUE = re.compile(r"(?:^|[\s(])[^\W\d_]{2,}(?=$|[\s),.;!?…])")
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,10 @@ class Source:
             node = parent
 
     def literals(self) -> Iterator[tuple[ast.expr, str]]:
-        """Yield the literals that are no docstrings, f-strings as a whole, with their words."""
+        """Yield the literals that are no docstrings, with their words; f-strings as a whole, with {} for each value."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.JoinedStr):
-                yield node, "{}".join(part.value for part in node.values if isinstance(part, ast.Constant))
+                yield node, "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 parent = self.parents[node]
                 if not isinstance(parent, ast.Expr | ast.JoinedStr | ast.FormattedValue):
@@ -87,7 +88,8 @@ def untranslated(source: Source) -> Iterator[tuple[str, str]]:
         calls = [name.rpartition(".")[2] for name in source.calls(node)]
         if any(name in _TRANSLATES for name in calls):
             continue
-        if _WORDS.search(words) or (calls and SHOWS.fullmatch(calls[0]) and words[:1].isupper()):
+        reads = (_WORD_BY_VALUE if isinstance(node, ast.JoinedStr) else _WORDS).search(words)
+        if reads or (calls and SHOWS.fullmatch(calls[0]) and words[:1].isupper()):
             yield source.place(node), words
 
 
