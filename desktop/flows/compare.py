@@ -11,7 +11,7 @@ from PySide6.QtGui import QImage
 
 from desktop.flows.state import State
 from desktop.jobs import Call, JobThread, Latest
-from desktop.models.compare import Comparison, Contender, read_comparison, room_of
+from desktop.models.compare import Comparison, Contender, read_comparison
 from desktop.models.compare_export import write_reports
 from desktop.pages.compare import ComparePage
 from engine.catalog.checkpoint import Checkpoint
@@ -20,7 +20,7 @@ from engine.chat.history.store import History
 from engine.errors import Cancelled, DiskFull, EngineError, Refused
 from engine.events import Event
 from engine.machine.facts import Machine
-from engine.measure.choose import Rule
+from engine.measure.choose import Rule, room_of
 from engine.measure.export import Votes
 from engine.measure.options import MeasureOptions
 from engine.measure.original import original_of

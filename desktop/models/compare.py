@@ -10,8 +10,7 @@ from pathlib import Path
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
 from engine.errors import EngineError
-from engine.machine.facts import Machine
-from engine.measure.choose import Choice, Rule, choose
+from engine.measure.choose import Choice, Room, Rule, choose
 from engine.measure.export import Votes
 from engine.measure.identity import known_sha256
 from engine.measure.options import MeasureOptions, default_texts
@@ -59,14 +58,6 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """The memory that is free now; ``gpu_free_bytes`` is ``None`` where no GPU computes."""
-
-    free_bytes: int
-    gpu_free_bytes: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Ranked:
     """A contender with its place by the rule: ``choice`` is ``None`` for what was not measured."""
 
@@ -107,13 +98,6 @@ def rank(contenders: Sequence[Contender], rule: Rule, room: Room) -> tuple[Ranke
     choices = choose(reports, rule, room.free_bytes, room.gpu_free_bytes)
     ranked = [Ranked(measured[id(each.report)], each, each.passes and not place) for place, each in enumerate(choices)]
     return (*ranked, *(Ranked(each) for each in contenders if each.report is None))
-
-
-def room_of(machine: Machine) -> Room:
-    """Return the free memory of a machine, as it was when it was looked at."""
-    own = [gpu.usable_bytes for gpu in machine.gpus if not gpu.unified]
-    computes = machine.llama is not None and machine.llama.offload
-    return Room(machine.memory.available_bytes, sum(own) if own and computes else None)
 
 
 def _contenders(models: Sequence[Checkpoint], reports: Sequence[Report]) -> tuple[Contender, ...]:

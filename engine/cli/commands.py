@@ -9,6 +9,7 @@ import click
 
 from engine import __version__, settings
 from engine.catalog.facts import read_facts
+from engine.catalog.observations import Observations
 from engine.cli import hub_commands, show
 from engine.cli.chat import chat_on, chat_once
 from engine.cli.chats import chats
@@ -16,6 +17,7 @@ from engine.cli.convert import convert_command
 from engine.cli.duel import duel_command
 from engine.cli.library import json_option, named, open_library
 from engine.cli.library_commands import library_group
+from engine.cli.make_all import make_all_command
 from engine.cli.measure import measure_command
 from engine.cli.run import finish
 from engine.cli.serve import serve_command
@@ -54,7 +56,8 @@ def machine_command(as_json: bool) -> None:
 def suggest_command(model: str, context: int | None, as_json: bool) -> None:
     """Rank the formats of MODEL for this machine, each with its reason."""
     checkpoint = open_library().find(named(model))
-    rows = recommend(read_facts(checkpoint.path), probe(), context or settings.load()["context_tokens"])
+    tokens, corrections = context or settings.load()["context_tokens"], Observations().corrections()
+    rows = recommend(read_facts(checkpoint.path), probe(), tokens, corrections=corrections)
     if as_json:
         show.as_json(rows)
     else:
@@ -87,6 +90,7 @@ def chat_command(model: str, prompt: str | None, as_json: bool, **given: Any) ->
 
 for command in (
     convert_command,
+    make_all_command,
     library_group,
     hub_commands.search_command,
     hub_commands.show_command,

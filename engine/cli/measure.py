@@ -63,9 +63,9 @@ def measure_command(
     library = open_library()
     found = [each for model in models for each in _in_formats(library.find(named(model)), formats)]
     reference = library.find(named(against)) if against else None
-    options, chosen = _options(**asked), tuple(_text(name) for name in names)
+    options, chosen = measure_options(**asked), tuple(_text(name) for name in names)
     known = [*library.entries(), *found]
-    reports = [_measured(model, reference or original_of(model, known), options, chosen) for model in found]
+    reports = [measured(model, reference or original_of(model, known), options, chosen) for model in found]
     form = "json" if as_json else form
     if form:
         show.output.out(_WRITERS[form](reports), end="", highlight=False)
@@ -81,14 +81,18 @@ def _in_formats(model: Checkpoint, formats: Sequence[str]) -> Iterator[Checkpoin
     yield from (replace(model, format_id=format_id) for format_id in formats)
 
 
-def _measured(
-    model: Checkpoint, reference: Checkpoint | None, options: MeasureOptions, chosen: tuple[Text, ...]
+def measured(
+    model: Checkpoint, reference: Checkpoint | None, options: MeasureOptions, chosen: tuple[Text, ...] = ()
 ) -> Report:
+    """Measure one model and return its report; what was measured before is there at once."""
     show.errors.print(model.title, highlight=False)
     return finish(Measurement(model, reference, options, chosen))
 
 
-def _options(tokens: int | None, quick: bool, no_speed: bool, threads: int | None) -> MeasureOptions:
+def measure_options(
+    tokens: int | None = None, quick: bool = False, no_speed: bool = False, threads: int | None = None
+) -> MeasureOptions:
+    """Return the options as a command was given them, the rest from the settings."""
     values = settings.load()
     options = MeasureOptions(
         context_tokens=values["context_tokens"],

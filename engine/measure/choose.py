@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.machine.facts import Machine
 from engine.measure.report import Report
 from engine.quantities import size
 
@@ -24,6 +25,21 @@ class Rule:
     least_tokens_s: float = 5.0
     most_divergence: float = 0.2
     unnoticed_divergence: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The memory that is free now; ``gpu_free_bytes`` is ``None`` where no GPU computes."""
+
+    free_bytes: int
+    gpu_free_bytes: int | None = None
+
+
+def room_of(machine: Machine) -> Room:
+    """Return the free memory of a machine, as it was when it was looked at."""
+    own = [gpu.usable_bytes for gpu in machine.gpus if not gpu.unified]
+    computes = machine.llama is not None and machine.llama.offload
+    return Room(machine.memory.available_bytes, sum(own) if own and computes else None)
 
 
 @dataclass(frozen=True, slots=True)

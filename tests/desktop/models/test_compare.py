@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 
-from desktop.models.compare import Contender, Ranked, Room, in_order, rank, read_comparison, room_of
+from desktop.models.compare import Contender, Ranked, in_order, rank, read_comparison
 from desktop.models.compare_table import COLUMNS, VOTES, Cell, CompareModel, cell, place_words
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
-from engine.measure.choose import Rule
+from engine.measure.choose import Room, Rule, room_of
 from engine.measure.options import MeasureOptions, default_texts
 from engine.measure.run import texts_key
 from engine.measure.store import Store
