@@ -285,7 +285,7 @@ def run(files: Sequence[Path] = ()) -> int:
     """Open the window and stay until it is closed, or hand the files to the one that is open; return the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl+C in the terminal; workers end with us
     QApplication.setApplicationName("Halfbyte")
-    QApplication.setDesktopFileName("halfbyte")
+    QApplication.setDesktopFileName("org.halfbyte.Halfbyte")
     qt = QApplication(sys.argv[:1])
     reports = CrashReports(folders().logs)
     net = BugNet(qt, reports)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
 from engine.catalog.starter import place_starter
+from engine.process import host
+from tests.helpers.program import packaged, worker_program
 
 # Two test processes that spin on every core slow each other down a hundredfold.
 os.environ["GOMP_SPINCOUNT"] = "1000"
@@ -34,3 +37,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep the test's settings, models and logs out of the person's own folders."""
     monkeypatch.setenv("HALFBYTE_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _packaged_workers() -> Iterator[None]:
+    """Let what the tests start be the packaged app's, where HALFBYTE_EXECUTABLE names one."""
+    with pytest.MonkeyPatch.context() as patch:
+        if packaged():
+            patch.setattr(host, "_command", worker_program)
+        yield

@@ -17,6 +17,7 @@ from engine.catalog.library import Library
 from engine.convert.from_hub import FromHub, obstacles
 from engine.events import Finished
 from tests.helpers.hub_server import serving
+from tests.helpers.program import program
 from tests.helpers.tiny_models import write_tiny_model
 
 NAME = "someone/tiny"
@@ -82,7 +83,7 @@ def _halfbyte(endpoint: str, home: Path, *arguments: str) -> subprocess.Complete
 
 def _command(endpoint: str, home: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
     environment = {**os.environ, "HALFBYTE_HOME": str(home), "HF_ENDPOINT": endpoint, "COLUMNS": "200"}
-    return [sys.executable, "-m", "desktop", "convert", *arguments], environment
+    return program("convert", *arguments), environment
 
 
 def _result(job):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from engine.catalog.checkpoint import Checkpoint
 from tests.helpers.hub_server import Hub, serving
+from tests.helpers.program import program
 
 NAME = "HuggingFaceTB/SmolLM2-135M-Instruct-GGUF"
 FILE = "smollm2-135m-instruct-q4_1.gguf"
@@ -28,8 +28,9 @@ def hub(starter: Checkpoint) -> Iterator[Hub]:
 def halfbyte(hub: Hub, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     # The starter model is not placed: the model that is used must be the one that was fetched.
     environment = {**os.environ, "HALFBYTE_HOME": str(home), "HF_ENDPOINT": hub.url, "COLUMNS": "200"}
-    command = [sys.executable, "-m", "desktop", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        program(*arguments), env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def test_search_show_get_verify_chat(hub: Hub, home: Path) -> None:

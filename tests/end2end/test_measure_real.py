@@ -24,6 +24,7 @@ from engine.measure.report import Report
 from engine.measure.run import Measurement
 from engine.measure.store import Store
 from engine.paths import Folders
+from tests.helpers.program import program
 
 OPTIONS = MeasureOptions(
     tokens=1024, repeats=2, prompt_tokens=32, answer_tokens=4, context_tokens=512, threads=1, gpu_layers=0
@@ -198,7 +199,7 @@ def test_the_command_prints_the_table(starter: Checkpoint, capsys: pytest.Captur
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C reaches a group of processes in another way")
 def test_ctrl_c_ends_the_command(starter: Checkpoint, home: Path):
-    command = [sys.executable, "-m", "desktop", "measure", str(starter.path), "--threads", "1"]
+    command = program("measure", str(starter.path), "--threads", "1")
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         assert process.stderr is not None
         for _ in _until(lambda: any(home.rglob("*.values"))):

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 
 from engine.catalog.checkpoint import Checkpoint
 from tests.helpers.person import Person, why_not
+from tests.helpers.program import program
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
@@ -35,10 +35,9 @@ def model(starter: Checkpoint, tmp_path: Path) -> Path:
 
 
 def start_again(person: Person, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = os.environ.get("HALFBYTE_APP")
-    command = [program] if program else [sys.executable, "-m", "desktop"]
-    command += arguments
-    return subprocess.run(command, env=person.environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        program(*arguments), env=person.environment, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_a_second_start_hands_its_file_to_the_first(home: Path, model: Path, tmp_path: Path) -> None:

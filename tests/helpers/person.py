@@ -6,11 +6,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.helpers.program import program
 
 EYES = Path(__file__).with_name("eyes.py")
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -57,6 +58,7 @@ class Person:
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         size: str = "1360x900",
+        prepare: Callable[[dict[str, str]], None] | None = None,
     ) -> None:
         self._started: list[subprocess.Popen[bytes]] = []
         screen = self._start_screen(size)
@@ -76,6 +78,8 @@ class Person:
         self._start(["openbox"])
         self._eyes = self._open_eyes()
         self.log = home.parent / "app.log"
+        if prepare:  # something is to be done with the environment of the screen before the app starts
+            prepare(self.environment)
         self.app = self._start_app(arguments)
 
     def __enter__(self) -> Person:
@@ -164,10 +168,8 @@ class Person:
             return ":" + numbers.readline().strip()
 
     def _start_app(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-        program = os.environ.get("HALFBYTE_APP")  # a packaged app passes the same tests
-        command = [program] if program else [sys.executable, "-m", "desktop"]
         with self.log.open("wb") as log:
-            return self._start([*command, *arguments], stdout=log, stderr=subprocess.STDOUT)
+            return self._start(program(*arguments), stdout=log, stderr=subprocess.STDOUT)
 
     def _start(self, command: list[str], **options: object) -> subprocess.Popen[bytes]:
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **options}
