@@ -21,6 +21,7 @@ from engine.catalog.library import Library
 from engine.convert.plan import Options, Plan, plan
 from engine.convert.room import GOES_ON
 from engine.convert.run import Conversion
+from engine.convert.steps import Steps
 from engine.errors import Cancelled, DamagedFile, DiskFull, EngineError, Refused, UnsupportedModel, WorkerCrashed
 from engine.events import Event, Finished, Notice, Progress
 from tests.helpers.gguf_files import write_gguf
@@ -157,6 +158,26 @@ def test_what_a_killed_app_leaves_is_gone_on_with_by_the_next(tmp_path: Path, li
     with pytest.raises(EngineError):  # it has no vocabulary; what counts is that it was taken over
         list(Conversion(plan(source, "gguf-q4_k_m", target, library)))
     assert not any(path.exists() for path in left)
+
+
+def test_a_comparison_that_cannot_run_spoils_no_result(
+    folder: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is made and checked; that nobody compared it is told."""
+    run = Steps.run
+
+    def crashing(steps: Steps, do: str, **arguments: object) -> Iterator[Event]:
+        if do == "compare":
+            raise WorkerCrashed(-9, "")
+        return run(steps, do, **arguments)
+
+    monkeypatch.setattr(Steps, "run", crashing)
+    events = list(Conversion(planned(folder, library)))
+    assert isinstance(events[-1], Finished)
+    assert events[-1].value.record["agreement"] == {}
+    told = [event.text for event in events if isinstance(event, Notice) and event.level == "warning"]
+    assert any("could not be compared with its original" in text for text in told)
+    assert list(library.folder.rglob("*.part")) == []
 
 
 # Full disks
