@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from desktop.language import tr
+from desktop.models.estimate_words import corrected_from_words
 from desktop.quantities import number, size
 from engine.chat.context import Enlargement, Filling
 from engine.chat.enlarging import CacheCost
@@ -51,7 +52,8 @@ def enlargement_words(offer: Enlargement | None) -> str:
         words = tr("A context of {tokens} tokens takes about {size} more memory. The model is loaded again for it.")
     else:
         words = tr("A context of {tokens} tokens takes about {size} more memory, which is not free now.")
-    return words.format(tokens=number(offer.context_tokens), size=size(offer.extra_bytes))
+    found = words.format(tokens=number(offer.context_tokens), size=size(offer.extra_bytes))
+    return " ".join(filter(None, [found, corrected_from_words(offer.corrected_from)]))
 
 
 def own_words(own_tokens: int, usual_tokens: int) -> str:
@@ -61,6 +63,14 @@ def own_words(own_tokens: int, usual_tokens: int) -> str:
     return tr(
         "This conversation has a context of its own: {own_tokens} tokens. Your settings have {usual_tokens}."
     ).format(own_tokens=number(own_tokens), usual_tokens=number(usual_tokens))
+
+
+def narrowed_words(own_tokens: int, usual_tokens: int) -> str:
+    """Say that the settings' context is loaded in place of a conversation's own."""
+    return tr(
+        "This conversation's context of {own} tokens does not fit the memory that is free now. The model is "
+        "loaded with {usual}."
+    ).format(own=number(own_tokens), usual=number(usual_tokens))
 
 
 def cache_words(cost: CacheCost, now: CacheCost | None) -> str:

@@ -15,8 +15,8 @@ from desktop.faults import Button, Do, broken_off, fault_of
 from desktop.jobs import Jobs
 from desktop.language import QT_TR_NOOP, tr
 from desktop.models.chat_room import ChatRoom
+from desktop.models.context_words import narrowed_words
 from desktop.models.server_rows import leaving_of
-from desktop.quantities import number
 from desktop.widgets.chat.answer import Answer
 from desktop.widgets.chat.chat_frame import PUT_AWAY, ChatFrame
 from desktop.widgets.chat.finding import Finding
@@ -58,6 +58,7 @@ class ChatPage(ChatFrame):
         self._rate = LiveRate()
         self._used_tokens = 0
         self._goes_on = False  # once the model is loaded
+        self._picked = False  # the model that is being loaded, by the person
         self.models: tuple[Checkpoint, ...] = ()
         self._shown: list[int] = []  # the ids of the messages in the transcript
         self.finding = Finding(self.finder, self.transcript, lambda: self.room.conversation.messages)
@@ -191,7 +192,7 @@ class ChatPage(ChatFrame):
             self.room.show_version(message_id)
             self._show_tree()
         if message_id in self._shown:
-            self.transcript.bring(self._shown.index(message_id))
+            self.transcript.bring(self._shown.index(message_id)).view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_undoable(self, sentence: str) -> None:
         """Tell what was done with kept conversations, and offer to undo it."""
@@ -227,7 +228,8 @@ class ChatPage(ChatFrame):
         self._show_places()
         if state == "ready":
             self._show_use(self._used_tokens)
-            if self.focusWidget() is None or self.picker.isAncestorOf(self.focusWidget()):
+            picked, self._picked = self._picked, False
+            if self.focusWidget() is None or (picked and self.picker.isAncestorOf(self.focusWidget())):
                 self.focus_first()  # who has just chosen a model wants to write
         known = self.room.record.get("template_known", True)
         self.note.setText("" if known else self.tr("This model brings no chat template; a plain one stands in."))
@@ -240,13 +242,7 @@ class ChatPage(ChatFrame):
     def _on_narrowed(self) -> None:
         self._goes_on = False
         own, usual = self.room.choice.context_tokens, self.room.loading.context_tokens
-        self.keeping.show_note(
-            self.tr(
-                "This conversation's context of {own} tokens does not fit the memory that is free now. The model is "
-                "loaded with {usual}."
-            ).format(own=number(own), usual=number(usual)),
-            level="warning",
-        )
+        self.keeping.show_note(narrowed_words(own, usual), level="warning")
 
     @Slot(Progress)
     def _on_load_progress(self, progress: Progress) -> None:
@@ -299,6 +295,10 @@ class ChatPage(ChatFrame):
     # What the person does
 
     @Slot(Path)
+    def _on_picked(self, path: Path) -> None:
+        self._picked = True
+        self._open(path)
+
     def _open(self, path: Path) -> None:
         if path == self.room.path and self.room.state != "empty":
             return
@@ -470,7 +470,7 @@ class ChatPage(ChatFrame):
         room.tokens.connect(self._on_tokens)
         room.answered.connect(self._on_answered)
         room.failed.connect(self._on_failed)
-        self.picker.chosen.connect(self._open)
+        self.picker.chosen.connect(self._on_picked)
         self.banner.chosen.connect(self._on_way)
         self.cancel.clicked.connect(room.cancel_load)
         self.new.clicked.connect(self.begin_anew)

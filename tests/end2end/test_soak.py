@@ -1,4 +1,4 @@
-"""A short soak of the running app: what tests/benchmarks/soak.py does for half an hour, here for less than one minute."""
+"""A short soak of the running app: what tests/benchmarks/soak.py does for half an hour, in less than a minute."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from desktop.widgets.chat.markdown_view import MarkdownView
 from desktop.widgets.chat.press import Press
 from desktop.widgets.chat.thinking import Thinking
 from desktop.widgets.chat.versions import Versions
-from desktop.widgets.chat.words import footer_words
+from desktop.widgets.chat.words import ENDINGS, footer_words
 from desktop.widgets.controls import icon_button, label, restyle
 from desktop.widgets.fault_banner import FaultBanner
 from desktop.widgets.progress_line import ProgressLine
@@ -108,7 +108,12 @@ class Answer(QWidget):
         self._footer.show()
 
     def end(self, message: Message) -> None:
-        """Say how it ended. A text that has come is left as it is."""
+        """Say how it ended, aloud too unless it came to its own end. A text that has come is left as it is."""
+        self._settle(message)
+        if message.ending != "failed":  # an error is told by :meth:`show_fault`
+            self._speak([tr(ENDINGS[message.ending])] if message.ending in ENDINGS else [])
+
+    def _settle(self, message: Message) -> None:
         self._end_progress()
         if self.thinking:
             self.thinking.end()
@@ -129,7 +134,7 @@ class Answer(QWidget):
         if message.content:
             self.view.show_text(message.content)
             self.view.show()
-        self.end(message)
+        self._settle(message)
 
     def _show_gap(self, words: str) -> None:
         """Say above the answer what the model was not shown."""

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QTextEdit, QToolButton, QWidget
 
 from desktop.language import tr
 from desktop.theme.icons import icon
+from desktop.widgets.chat.announcer import announce
 from desktop.widgets.chat.lines import Box
 from desktop.widgets.chat.writer import LineWriter
 from desktop.widgets.controls import icon_button
@@ -56,6 +57,7 @@ class CodeCopies(QObject):
         box = next(box for box, _ in self._writer.frames("code") if box.number == button.property("box"))
         QGuiApplication.clipboard().setText(self._writer.code(box))
         button.setIcon(icon("check", "good"))
+        announce(button, self.tr("Copied"))
         QTimer.singleShot(_DONE_MS, button, lambda: button.setIcon(icon("copy")))
 
 

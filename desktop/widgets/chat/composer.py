@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, 
 
 from desktop.theme import scale
 from desktop.theme.icons import icon
+from desktop.widgets.chat.announcer import announce
 from desktop.widgets.chat.gauge import ContextGauge
 from desktop.widgets.controls import button, icon_button, label, restyle
 
@@ -127,8 +128,11 @@ class Composer(QFrame):
 
     def set_obstacle(self, sentence: str, *, passes: bool = False) -> None:
         """Say why nothing can be sent now; empty: it can. If it ``passes``, what is sent meanwhile waits for it."""
+        loaded = self._passes and not sentence
         self._obstacle, self._passes = sentence, passes
         waiting, self._waiting = self._waiting, self._waiting and passes
+        if loaded:
+            announce(self, self.tr("The model is loaded"))
         self._show_state()
         if waiting and not sentence:
             self.send()

@@ -13,6 +13,7 @@ from desktop.language import QT_TR_NOOP, tr
 from desktop.models.conversation_rows import ROW, ConversationRows
 from desktop.theme import scale
 from desktop.theme.icons import icon
+from desktop.widgets.chat.announcer import announce
 from desktop.widgets.chat.conversation_view import ConversationView
 from desktop.widgets.chat.folder_choice import FolderChoice
 from desktop.widgets.chat.folder_dialog import FolderDialog
@@ -97,6 +98,7 @@ class ConversationList(QFrame):
             self.rows.show_hits(hits)
             self.nothing.setText(self.tr("Nothing was found."))
             self._show_middle()
+            announce(self.field, tr("%Ln place(s) found", "", len(hits)) if hits else self.nothing.text())
 
     def select(self, conversation_id: int | None) -> None:
         """Mark the conversation that is shown."""
@@ -147,8 +149,7 @@ class ConversationList(QFrame):
     def _on_down(self) -> None:
         first = next((at for at in range(self.rows.rowCount()) if self.rows.index(at).flags()), None)
         if first is not None:
-            self.view.setFocus(Qt.FocusReason.TabFocusReason)
-            self.view.setCurrentIndex(self.rows.index(first))
+            self.view.go_to(self.rows.index(first))
 
     @Slot()
     def _on_left(self) -> None:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QTextCharFormat, QTextLayout, QTextOption
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleEvent,
+    QColor,
+    QKeyEvent,
+    QPainter,
+    QTextCharFormat,
+    QTextLayout,
+    QTextOption,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -54,6 +63,14 @@ class ConversationView(QListView):
         """The row that the keyboard is at."""
         row = self.currentIndex().data(ROW)
         return row if isinstance(row, Entry | Hit) else None
+
+    def go_to(self, index: QModelIndex) -> None:
+        """Take the focus to a row, and let a screen reader say it: Qt does only when another row was there before."""
+        self.setFocus(Qt.FocusReason.TabFocusReason)
+        self.setCurrentIndex(index)
+        told = QAccessibleEvent(self, QAccessible.Event.Focus)
+        told.setChild(index.row())
+        QAccessible.updateAccessibility(told)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         editing = self.state() == QAbstractItemView.State.EditingState

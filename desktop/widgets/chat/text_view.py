@@ -9,6 +9,8 @@ from PySide6.QtCore import Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QFrame, QMenu, QSizePolicy, QTextBrowser, QWidget
 
+from desktop.widgets.chat.announcer import announce
+
 _BORDER = 2  # of the stylesheet, shown with the focus
 _PADDING = 4
 _SCROLL_KEYS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
@@ -51,6 +53,7 @@ class TextView(QTextBrowser):
     @Slot()
     def copy_all(self) -> None:
         QGuiApplication.clipboard().setText(self.whole_text)
+        announce(self, self.tr("Copied"))
 
     def loadResource(self, kind: int, name: QUrl | str) -> Any:
         """Load nothing: a message may name pictures and styles of any address."""

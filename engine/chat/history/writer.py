@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import queue
@@ -128,14 +129,11 @@ class _Checkpoints:
         self._thread.join()
 
     def _run(self) -> None:
-        connection = None
         while not self._ending.wait(_IDLE_S):
             idle = time.monotonic() - self._last_s >= _IDLE_S
             if self._commits < (_CHECKPOINT_COMMITS if idle else _MOST_COMMITS):
                 continue
             self._commits = 0
-            connection = connection or connect(self._file, writing=True)
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            with contextlib.closing(connect(self._file, writing=True)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self._begin_log()
-        if connection:
-            connection.close()
