@@ -20,6 +20,7 @@ from engine.catalog.hub.outlook import NO_TEXT, Outlook, outlook
 from engine.catalog.hub.patience import OnWait
 from engine.catalog.hub.search import search
 from engine.catalog.hub.values import FoundModel, Query
+from engine.catalog.observations import Observations
 from engine.machine.facts import Machine
 
 COLUMNS = (
@@ -97,7 +98,10 @@ def finding(hub: Hub, query: Query, page: str, machine: Machine | None, context_
 
 def judged(found: Sequence[FoundModel], machine: Machine | None, context_tokens: int) -> tuple[FoundRow, ...]:
     """Return rows with their outlook. It takes some twentieths of a second for each: run it as a job."""
-    return tuple(FoundRow(model, outlook(model, machine, context_tokens) if machine else None) for model in found)
+    if machine is None:
+        return tuple(FoundRow(model, None) for model in found)
+    corrections = Observations().corrections()
+    return tuple(FoundRow(model, outlook(model, machine, context_tokens, corrections)) for model in found)
 
 
 class FoundTableModel(RowModel[FoundRow]):

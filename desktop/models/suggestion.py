@@ -11,6 +11,7 @@ from desktop.language import QT_TR_NOOP, tr
 from desktop.quantities import number, size
 from engine.catalog.facts import read_facts
 from engine.catalog.library import Library
+from engine.catalog.observations import Observations
 from engine.convert.recipes import RECIPES
 from engine.convert.source import GGUF_SOURCES
 from engine.formats import ModelFacts
@@ -58,7 +59,8 @@ def suggest(path: Path, machine: Machine, context_tokens: int, library: Library)
     """Read a model's headers and rank its formats. It blocks: run it as a job."""
     facts = read_facts(path)
     source = library.entry_at(path)
-    fits = recommend(facts, _with_memory_of_now(machine), context_tokens)
+    corrections = Observations().corrections()
+    fits = recommend(facts, _with_memory_of_now(machine), context_tokens, corrections=corrections)
     targets = {fit.format.id: library.target(source, fit.format.id) for fit in fits if fit.format.id in RECIPES}
     made = {format_id: target for format_id, target in targets.items() if target.is_file()}
     return Suggestion(path, facts, fits, made)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from desktop.models.estimate_words import correction_words
 from desktop.models.suggestion import Step, Suggestion, context_words, place_words, speed_words, step_for
 from desktop.quantities import size
 from desktop.theme import scale
@@ -29,6 +30,7 @@ class FitCard(Card):
         self._bar = MemoryBar()
         self._legend = MemoryLegend()
         self._memory = label("", "caption")
+        self._corrected = paragraph(role="caption")
         self._obstacles = column(spacing=scale.XS)
         self.button = button("", "primary")
         self.button.clicked.connect(self._on_clicked)
@@ -40,6 +42,7 @@ class FitCard(Card):
         self.body.addLayout(row(label(self.tr("Memory"), "strong"), self._memory, None))
         self.body.addWidget(self._bar)
         self.body.addWidget(self._legend)
+        self.body.addWidget(self._corrected)
         self.body.addLayout(self._obstacles)
         self.body.addSpacing(scale.XS)
         self.body.addLayout(row(self.button, None))
@@ -56,6 +59,8 @@ class FitCard(Card):
         self._memory.setText(memory_words(fit.footprint, fit.free_bytes))
         self._bar.show_memory(fit.footprint, fit.free_bytes)
         self._legend.show_memory(fit.footprint)
+        self._corrected.setText(correction_words(fit))
+        self._corrected.setVisible(bool(self._corrected.text()))
         clear(self._obstacles)
         for obstacle in fit.obstacles:
             self._obstacles.addWidget(paragraph(obstacle, "warning"))

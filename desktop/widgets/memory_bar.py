@@ -43,9 +43,9 @@ def paint_memory(painter: QPainter, rect: QRectF, footprint: Footprint, free_byt
     outline.addRoundedRect(rect, rect.height() / 3, rect.height() / 3)
     painter.setClipPath(outline)
     painter.fillRect(rect, QColor(colours.sunken))
-    left = rect.left()
+    left, share = rect.left(), footprint.total_bytes / max(footprint.first_bytes, 1)
     for term, count in term_bytes(footprint).items():
-        width = rect.width() * count / whole
+        width = rect.width() * count * share / whole
         painter.fillRect(QRectF(left, rect.top(), width, rect.height()), QColor(getattr(colours, term)))
         left += width
     if footprint.total_bytes > free_bytes:

@@ -12,6 +12,7 @@ from engine.catalog.hub.values import RemoteModel
 from engine.catalog.hub.variants import Variant, level_of
 from engine.formats import Family
 from engine.machine.facts import Machine
+from engine.recommend.corrections import NO_CORRECTIONS, Corrections
 from engine.recommend.fit import Fit
 from engine.recommend.rules import recommend, standing
 
@@ -47,11 +48,17 @@ class Offer:
         return self.fit.format.label
 
 
-def offers_of(model: RemoteModel, variant: Variant, machine: Machine, context_tokens: int) -> tuple[Offer, ...]:
+def offers_of(
+    model: RemoteModel,
+    variant: Variant,
+    machine: Machine,
+    context_tokens: int,
+    corrections: Corrections = NO_CORRECTIONS,
+) -> tuple[Offer, ...]:
     """Return a variant as it is, and, of plain safetensors, the GGUF levels that can be made of it here."""
     if variant.facts is None:
         return (Offer(model, variant),)
-    rows = recommend(variant.facts, machine, context_tokens)
+    rows = recommend(variant.facts, machine, context_tokens, corrections=corrections)
     own = next((row for row in rows if row.format.id == variant.facts.format_id), None)
     made = [row for row in rows if row.format.family is Family.GGUF] if variant.family is Family.PLAIN else []
     return (Offer(model, variant, own), *(Offer(model, variant, row, made_here=True) for row in made))

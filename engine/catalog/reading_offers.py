@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from engine.catalog.find import Asking, LookedUp, ReadingFacts
 from engine.catalog.hub.client import Hub
 from engine.catalog.hub.variants import Variant
+from engine.catalog.observations import Observations
 from engine.catalog.offers import Offer, offers_of, ranked
 from engine.catalog.relatives import Relatives, find_relatives
 from engine.errors import AccessNeeded, Cancelled, EngineError
 from engine.events import Event, Finished, Job, Notice, Progress
 from engine.machine.facts import Machine
+from engine.recommend.corrections import Corrections
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class ReadingOffers:
     def __init__(self, hub: Hub, looked_up: LookedUp, machine: Machine, context_tokens: int) -> None:
         self._hub = hub
         self._machine = machine
+        self._corrections: Corrections | None = None  # read when it runs: it comes from the disk
         self._context_tokens = context_tokens
         self._ranked: dict[tuple[str, str], tuple[Variant, tuple[Offer, ...]]] = {}
         self._job: Job | None = None
@@ -98,7 +101,8 @@ class ReadingOffers:
             key = (model.name, variant.entry or variant.title)
             before = self._ranked.get(key)
             if before is None or before[0] is not variant:
-                offers = offers_of(model, variant, self._machine, self._context_tokens)
+                self._corrections = self._corrections or Observations().corrections()
+                offers = offers_of(model, variant, self._machine, self._context_tokens, self._corrections)
                 self._ranked[key] = variant, offers
         every = [offer for _, offers in self._ranked.values() for offer in offers]
         self.found = replace(self.found, all=ranked(every))

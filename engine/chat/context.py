@@ -72,11 +72,15 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Enlargement:
-    """A larger window: its size, what it takes more, and whether that is free (bytes)."""
+    """A larger window: its size, what it takes more, and whether that is free (bytes).
+
+    ``corrected_from`` is the number of loads on this machine that the estimate was corrected from.
+    """
 
     context_tokens: int
     extra_bytes: int
     fits: bool
+    corrected_from: int = 0
 
 
 def filling(conversation: Conversation, counts: Counts, window: int, sampling: Sampling) -> Filling:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.catalog.facts import read_facts
+from engine.catalog.observations import Observations
 from engine.chat.context import Enlargement, enlargement
 from engine.errors import EngineError
 from engine.formats import Family, ModelFacts, format_named
@@ -13,7 +14,11 @@ from engine.machine import memory
 from engine.machine.probe import probe
 from engine.machine.sources import Live
 from engine.recommend.blocks import BLOCK_TYPES
+from engine.recommend.context import Context
 from engine.recommend.footprint import footprint
+from engine.recommend.learned import Learned, Place
+from engine.recommend.sizes import sizes_of
+from engine.runtime import observing
 from engine.runtime.options import CACHE_TYPES, PLAIN_CACHE_TYPES, LoadOptions
 
 
@@ -66,7 +71,25 @@ def offered_enlargement(
         facts = read_facts(path)
     except EngineError:
         return None
-    return enlargement(facts, options, needed_tokens, _free_bytes(on_gpu), window)
+    free_bytes = _free_bytes(on_gpu)
+    offer = enlargement(facts, options, needed_tokens, free_bytes, window)
+    return offer and _corrected(offer, facts, options, free_bytes, "gpu" if on_gpu else "cpu")
+
+
+def _corrected(
+    offer: Enlargement, facts: ModelFacts, options: LoadOptions, free_bytes: int, place: Place
+) -> Enlargement:
+    """Return an offer as earlier loads on this machine correct it."""
+    corrections = Observations().corrections()
+    machine = observing.look(place == "cpu") if corrections.observations else None
+    if machine is None:
+        return offer
+    context = Context(offer.context_tokens, options.cache_type)
+    learned = Learned(sizes_of(facts, facts.format_id), machine, context, corrections)
+    extra = learned.correct("memory", offer.extra_bytes, place)
+    if extra is None or not extra.count:
+        return offer
+    return replace(offer, extra_bytes=round(extra.value), fits=extra.value <= free_bytes, corrected_from=extra.count)
 
 
 def _free_bytes(on_gpu: bool) -> int:

@@ -17,6 +17,7 @@ from engine.catalog.hub.client import Hub
 from engine.catalog.hub.outlook import outlook
 from engine.catalog.hub.values import Query
 from engine.catalog.hub.variants import Variant
+from engine.catalog.observations import Observations
 from engine.catalog.offers import Offer, offers_of, ranked
 from engine.catalog.tokens import Source, Tokens
 from engine.cli import show
@@ -40,7 +41,8 @@ def search_command(text: str, author: str, task: str, gguf: bool, sort: Any, as_
     """Search the Hub; every row says how the model would run here."""
     query = Query(text, author, task, ("gguf",) if gguf else (), sort)
     found, machine = finish(searching(Hub(), query)).rows, probe()
-    rows = [(row, outlook(row, machine).fit) for row in found]
+    corrections = Observations().corrections()
+    rows = [(row, outlook(row, machine, corrections=corrections).fit) for row in found]
     if as_json:
         show.as_json([{"model": row, "fit": fit} for row, fit in rows])
     else:
@@ -128,7 +130,8 @@ def _offers(hub: Hub, model: str) -> tuple[LookedUp, list[Offer]]:
     looked_up: LookedUp = finish(looking_up(hub, model))
     variants = finish(ReadingFacts(hub, looked_up))
     machine, context_tokens = probe(), settings.load()["context_tokens"]
-    every = [offers_of(looked_up.model, variant, machine, context_tokens)[0] for variant in variants.all]
+    known = machine, context_tokens, Observations().corrections()
+    every = [offers_of(looked_up.model, variant, *known)[0] for variant in variants.all]
     return looked_up, list(ranked(every))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from rich import box
@@ -20,6 +20,7 @@ from engine.errors import EngineError
 from engine.events import Notice, Progress
 from engine.machine.facts import Machine
 from engine.quantities import duration, size
+from engine.recommend.corrections import Quantity
 from engine.recommend.fit import Fit
 
 output = Console(soft_wrap=False)
@@ -128,8 +129,31 @@ def fits(rows: Sequence[Fit]) -> None:
     output.print(table)
     if rows and rows[0].fits:
         output.print(f"[bold]Suggestion: {rows[0].format.label}.[/] {_plain(rows[0].reason)}", soft_wrap=True)
+        if words := corrected_words(rows[0]):
+            output.print(words, soft_wrap=True, markup=False, highlight=False)
     for reason, labels in _in_the_way(rows).items():
         output.print(f"[bold]{', '.join(labels)}:[/] {_plain(reason)}", soft_wrap=True)
+
+
+_ESTIMATES: dict[Quantity, tuple[str, Callable[[float], str]]] = {
+    "memory": ("memory", size),
+    "decode": ("answers", lambda rate: f"{rate:.0f} tokens/s"),
+    "prompt": ("reading", lambda rate: f"{rate:.0f} tokens/s"),
+    "load": ("loading", lambda seconds: f"{seconds:.1f} s"),
+}
+
+
+def corrected_words(fit: Fit) -> str:
+    """Say what earlier loads made of the first estimates, each with its interval; "" where there were none."""
+    rows = [row for row in fit.estimates if row.count]
+    if not rows:
+        return ""
+    parts = []
+    for row in rows:
+        name, words = _ESTIMATES[row.quantity]
+        parts.append(f"{name} {words(row.value)} ({words(row.low)} to {words(row.high)}), first {words(row.first)}")
+    loads = max(row.count for row in rows)
+    return f"Corrected from {loads} load{'s' * (loads != 1)} on this machine: {'; '.join(parts)}."
 
 
 def _in_the_way(rows: Sequence[Fit]) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ import importlib.metadata
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,8 @@ from engine.measure.report import Memory, Quality, Report, quality_from, speed_f
 from engine.measure.store import Store, key_of
 from engine.process.host import Request, Worker
 from engine.recommend.footprint import footprint
+from engine.runtime import observing
+from engine.runtime.options import LoadOptions
 from engine.texts import Text
 
 DOING = "the measurement"
@@ -159,7 +162,17 @@ class Measurement:
             yield from self._ask("speed", **self._of(self.model))
             known = self._result
             self.store.keep(key, known)
+            self._observe(known)
         return known
+
+    def _observe(self, timed: dict[str, Any]) -> None:
+        """Keep what was measured beside what had been foretold, for the next estimate."""
+        options = LoadOptions(self.options.context_tokens, self.options.gpu_layers, self.options.threads)
+        expected = observing.expect(self.model.path, self.model.format_id, options, timed["loaded"])
+        if expected is not None:
+            speed, peak_bytes = speed_from(timed["speed"]), timed["memory"]["peak_bytes"]
+            rates = speed.prompt_tokens_s.median, speed.decode_tokens_s.median
+            observing.keep(expected, chain(expected.observed(timed["loaded"]), expected.measured(peak_bytes, *rates)))
 
     def _predicted_bytes(self, loaded: dict[str, Any]) -> int:
         try:

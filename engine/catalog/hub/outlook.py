@@ -8,6 +8,7 @@ from engine.catalog.hub.estimate import estimated_facts
 from engine.catalog.hub.values import FoundModel
 from engine.formats import Family
 from engine.machine.facts import Machine
+from engine.recommend.corrections import NO_CORRECTIONS, Corrections
 from engine.recommend.fit import Fit
 from engine.recommend.rules import recommend
 
@@ -29,7 +30,9 @@ class Outlook:
     reason: str = ""
 
 
-def outlook(found: FoundModel, machine: Machine, context_tokens: int = 4096) -> Outlook:
+def outlook(
+    found: FoundModel, machine: Machine, context_tokens: int = 4096, corrections: Corrections = NO_CORRECTIONS
+) -> Outlook:
     """Return how a model would run, for a list: weights are right within a few percent, the KV cache is a guess."""
     if found.task not in TEXT_TASKS:
         return Outlook(reason=NO_TEXT)
@@ -40,6 +43,7 @@ def outlook(found: FoundModel, machine: Machine, context_tokens: int = 4096) -> 
     if facts is None:
         return Outlook(reason=SIZE_UNKNOWN)
     usable = (Family.GGUF, Family.PLAIN) if family is Family.PLAIN else (family,)
-    rows = [row for row in recommend(facts, machine, context_tokens) if row.format.family in usable]
+    every = recommend(facts, machine, context_tokens, corrections=corrections)
+    rows = [row for row in every if row.format.family in usable]
     ready = [row for row in rows if not row.obstacles]
     return Outlook(next(iter(ready or rows), None))
