@@ -10,9 +10,9 @@ from desktop.widgets.controls import button, column, row
 from desktop.widgets.empty_state import EmptyState
 
 EXAMPLES = (
-    QT_TR_NOOP("What is a nibble? Answer in three sentences."),
-    QT_TR_NOOP("Write a Python function that reverses a sentence."),
-    QT_TR_NOOP("Make a table of the planets and their moons."),
+    QT_TR_NOOP("What is photosynthesis?"),
+    QT_TR_NOOP("Write a Python function that reverses a string."),
+    QT_TR_NOOP("Give me three tips for a good night’s sleep."),
 )
 _READY = QT_TR_NOOP("Write below, or begin with one of these.")
 _TO_DO = {
