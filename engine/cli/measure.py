@@ -13,8 +13,9 @@ from rich.table import Table
 from engine import settings, texts
 from engine.catalog.checkpoint import Checkpoint
 from engine.cli import show
-from engine.cli.library import json_option, named, open_library
+from engine.cli.library import json_option, open_library
 from engine.cli.run import finish
+from engine.cli.servers import find_model
 from engine.errors import Refused
 from engine.measure import export
 from engine.measure.options import MeasureOptions
@@ -58,11 +59,12 @@ def measure_command(
 ) -> None:
     """Measure what MODEL costs and loses: perplexity, divergence from the original, speed, memory.
 
-    What was measured before is shown at once; what was stopped goes on where it was.
+    MODEL may be on llama.cpp's server ("server:NAME"): slow to score, so read few --tokens; no other server tells how
+    likely a text is. What was measured before is shown at once; what was stopped goes on where it was.
     """
     library = open_library()
-    found = [each for model in models for each in _in_formats(library.find(named(model)), formats)]
-    reference = library.find(named(against)) if against else None
+    found = [each for model in models for each in _in_formats(find_model(model), formats)]
+    reference = find_model(against) if against else None
     options, chosen = measure_options(**asked), tuple(_text(name) for name in names)
     known = [*library.entries(), *found]
     reports = [measured(model, reference or original_of(model, known), options, chosen) for model in found]

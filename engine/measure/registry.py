@@ -32,6 +32,12 @@ ROWS: dict[str, MeasureRow] = {
             "engine.measure.methods.llama_runner:LlamaRunner",
             ("llama-cpp-python",),
         ),
+        MeasureRow(
+            "server",
+            "engine.measure.methods.remote_model:RemoteScorer",
+            "engine.measure.methods.remote_model:RemoteRunner",
+            (),
+        ),
         *(
             MeasureRow(
                 family,

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from engine import __version__
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.facts import read_facts
+from engine.catalog.servers.listing import FORMAT_ID as SERVER
 from engine.errors import Cancelled, DamagedFile, EngineError
 from engine.events import Event, Finished, Notice
 from engine.formats import Family
@@ -188,7 +189,8 @@ class Measurement:
         reference, speed, memory, device = self.reference, None, None, ""
         if timed is not None:
             speed = speed_from(timed["speed"])
-            memory = Memory(**timed["memory"], predicted_bytes=self._predicted_bytes(timed["loaded"]))
+            taken, predicted_bytes = timed["memory"], self._predicted_bytes(timed["loaded"])
+            memory = taken and Memory(**taken, predicted_bytes=predicted_bytes)
             device = timed["loaded"]["device"]
         return Report(
             name=self.model.name,
@@ -255,10 +257,14 @@ def texts_key(texts: Sequence[Text]) -> str:
 
 
 def _settings(model: Checkpoint) -> dict[str, Any]:
-    """Return what else a result depends on: another version of what computes, and it is measured again."""
+    """Return what else a result depends on: another version of what computes, and it is measured again.
+
+    What a server has under a name may be another model tomorrow.
+    """
     versions = {name: _version(name) for name in row_for(model.format_id).packages}
     made = {"weights_as": weights_as} if (weights_as := _made_while_loading(model)) else {}
-    return {"layout": LAYOUT, "versions": versions, **made}
+    today = {"day": datetime.now(UTC).date().isoformat()} if model.format_id == SERVER else {}
+    return {"layout": LAYOUT, "versions": versions, **made, **today}
 
 
 def _made_while_loading(model: Checkpoint) -> str:

@@ -81,7 +81,7 @@ class Measuring:
                         "answer_tokens": chosen.answer_tokens,
                         **{name: dataclasses.asdict(value) for name, value in spreads.items()},
                     },
-                    "memory": {"peak_bytes": peak_resident_bytes(), "gpu_bytes": runner.gpu_bytes()},
+                    "memory": _memory(loaded, runner.gpu_bytes()),
                     "loaded": dataclasses.asdict(loaded),
                 }
             )
@@ -110,6 +110,13 @@ class Measuring:
     def _made(self, target: str) -> Any:
         module, _, name = target.partition(":")
         return getattr(importlib.import_module(module), name)(self._stop)
+
+
+def _memory(loaded: Any, gpu_bytes: int | None) -> dict[str, Any] | None:
+    """Return what this process held; what a model takes on a server is not known here."""
+    if loaded.backend == "remote":
+        return None
+    return {"peak_bytes": peak_resident_bytes(), "gpu_bytes": gpu_bytes}
 
 
 def make_handlers(stop: threading.Event) -> Handlers:

@@ -14,20 +14,25 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from engine import texts
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.servers.listing import Servers
 from engine.chat.conversation import Conversation
 from engine.chat.turn import Turn
 from engine.errors import Cancelled, ContextTooLong, Refused
-from engine.events import Event, Odds, PromptRead, Token
+from engine.events import Event, Finished, Odds, PromptRead, Token
+from engine.measure.options import MeasureOptions
+from engine.measure.report import Report
+from engine.measure.run import Measurement
 from engine.runtime.options import LoadOptions, Sampling
 from engine.runtime.session import Session
+from engine.texts import Text
 
 PROGRAM = os.environ.get("HALFBYTE_LLAMA_SERVER") or shutil.which("llama-server")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="llama-server is not installed")
@@ -182,3 +187,33 @@ def test_a_server_that_dies_in_the_middle_leaves_what_it_wrote(server: Running, 
                 server.process.kill()
     assert len(turn.answer.content) > 20
     assert turn.answer.ending == "failed"
+
+
+def test_a_measurement_through_the_server_agrees_with_one_of_the_file(
+    server: Running, starter: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HALFBYTE_SERVER_KEY_BOX", KEY)
+    servers = Servers()
+    there = servers.checkpoint(servers.add(server.url, "box"), MODEL)
+    options = MeasureOptions(
+        tokens=128, window_tokens=128, repeats=2, prompt_tokens=64, answer_tokens=16, threads=1, context_tokens=512
+    )
+    text = texts.texts("measure")[:1]
+    here = measured(starter, starter, options, text)
+    remote = measured(there, starter, options, text)
+    assert remote.quality.perplexity.value == pytest.approx(here.quality.perplexity.value, rel=0.02)
+    found = remote.quality.divergence  # another build, and one token at a time: rounded otherwise
+    assert found
+    assert 0 <= found.mean.value < 0.01
+    assert found.same_top.value > 0.9
+    assert remote.memory is None
+    assert remote.speed
+    assert remote.speed.decode_tokens_s.median > 1
+    assert remote.speed.first_token_s.median >= 0.001
+    assert "box" in remote.device
+
+
+def measured(model: Checkpoint, against: Checkpoint, options: MeasureOptions, text: Sequence[Text]) -> Report:
+    *_, last = Measurement(model, against, options, text)
+    assert isinstance(last, Finished)
+    return last.value

@@ -24,6 +24,7 @@ OnSocket = Callable[[Any], None]
 CONNECT_S = 10.0
 LIST_S = 15.0
 LIST_LIMIT_BYTES = 8 << 20
+ANSWER_LIMIT_BYTES = 128 << 20  # the probabilities of a whole vocabulary of 256k tokens, as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +70,29 @@ class ServerClient:
     def models(self) -> tuple[Served, ...]:
         """Return what the server lists. Raises :class:`Offline`, :class:`Refused`."""
         with self._sent("GET", "/models", "", None) as response:
-            body = bytearray()
-            for piece in response.iter_bytes():
-                body += piece
-                if len(body) > LIST_LIMIT_BYTES:
-                    raise not_openai(self.host, "its list of models has no end")
+            body = self._body(response, LIST_LIMIT_BYTES, "its list of models has no end")
         try:
-            listed = json.loads(bytes(body))["data"]
+            listed = json.loads(body)["data"]
             return tuple(_served(entry) for entry in listed if isinstance(entry["id"], str))
         except (ValueError, KeyError, TypeError, RecursionError):
             raise not_openai(self.host, "it has no list of models") from None
+
+    def ask(self, path: str, model: str, asked: Mapping[str, Any]) -> Any:
+        """Return the JSON that a call of the server's own answers, as long as it takes. Raises as :meth:`answering`."""
+        with self._sent("POST", path, model, asked, lambda _: None) as response:
+            body = self._body(response, ANSWER_LIMIT_BYTES, "its answer has no end")
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            raise not_openai(self.host, "its answer is no JSON") from None
+
+    def _body(self, response: httpx2.Response, limit_bytes: int, complaint: str) -> bytes:
+        body = bytearray()
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) > limit_bytes:
+                raise not_openai(self.host, complaint)
+        return bytes(body)
 
     @contextlib.contextmanager
     def answering(self, asked: Mapping[str, Any], on_socket: OnSocket) -> Iterator[httpx2.Response]:
