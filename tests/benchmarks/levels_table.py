@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.catalog.checkpoint import Checkpoint
@@ -86,10 +86,10 @@ def rows(source: Path, levels: Sequence[str], work: Path, options: MeasureOption
     matrix = make(source, heeding, work / "matrix", WITH_MATRIX)
     found = []
     for level in levels:
-        own, learnt = (
-            measured(files[level], plain[REFERENCE], options, store) if level in files else None
-            for files in (plain, matrix)
-        )
+        reference = plain[REFERENCE]
+        own = measured(plain[level], reference, options, store) if level in plain else None
+        how = replace(options, repeats=0) if own else options  # a matrix changes no speed
+        learnt = measured(matrix[level], reference, how, store) if level in matrix else None
         bits = (plain.get(level) or matrix[level]).record["bits_per_weight"]
         found.append(Row(level, bits, own, learnt))
     return sorted(found, key=lambda row: -row.bits)
