@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
+from engine.catalog.servers.listing import FORMAT_ID as SERVER
 from engine.errors import EngineError
 from engine.measure.choose import Choice, Room, Rule, choose
 from engine.measure.export import Votes
@@ -78,6 +79,7 @@ def read_comparison(
     model = next((entry for entry in entries if entry.path == path), None) or library.entry_at(path)
     siblings = siblings_of(model, [entry for entry in entries if not entry.damaged])
     key, reports = texts_key(default_texts()), store.reports()
+    siblings = [*siblings, *_on_servers(siblings, reports)]
     quick, thorough = (
         _voted(_contenders(siblings, [report for report in reports if _is_of(report, key, asked)]), votes or {}, store)
         for asked in (options.quick(), options)
@@ -98,6 +100,15 @@ def rank(contenders: Sequence[Contender], rule: Rule, room: Room) -> tuple[Ranke
     choices = choose(reports, rule, room.free_bytes, room.gpu_free_bytes)
     ranked = [Ranked(measured[id(each.report)], each, each.passes and not place) for place, each in enumerate(choices)]
     return (*ranked, *(Ranked(each) for each in contenders if each.report is None))
+
+
+def _on_servers(models: Sequence[Checkpoint], reports: Sequence[Report]) -> Iterator[Checkpoint]:
+    """Yield the models on servers that were compared with one of these."""
+    names = {model.name for model in models}
+    found = [report for report in reports if report.format_id == SERVER and report.reference in names]
+    for path, name in {report.path: report.name for report in found}.items():
+        if Path(path).is_file():
+            yield Checkpoint(Path(path), name, SERVER, 0)
 
 
 def _contenders(models: Sequence[Checkpoint], reports: Sequence[Report]) -> tuple[Contender, ...]:

@@ -64,7 +64,7 @@ def points_of(ranked: Sequence[Ranked]) -> tuple[Point, ...]:
     for row in ranked:
         report = row.contender.report
         lost = loss(report) if report else None
-        if report is not None and lost is not None:
+        if report is not None and lost is not None and row.contender.model.size_bytes:  # a server's is not known
             rate = report.speed.decode_tokens_s.median if report.speed else None
             model = row.contender.model
             found.append(Point(model.path, row.contender.label, model.size_bytes, lost, rate, row.best))

@@ -11,6 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from desktop.models.compare import Contender, Ranked, in_order, rank, read_comparison
+from desktop.models.compare_chart import points_of
 from desktop.models.compare_table import COLUMNS, VOTES, Cell, CompareModel, cell, place_words
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
@@ -178,3 +179,16 @@ def test_votes_are_found_by_the_hash_that_the_record_tells(tmp_path: Path, store
     votes = {"5" * 64: Tally(better=1)}
     found = read_comparison(path, [model], Library(tmp_path), OPTIONS, store, votes)
     assert [each.tally for each in found.quick] == [Tally(better=1)]
+
+
+def test_a_model_on_a_server_stands_beside_those_that_it_was_compared_with(made, store, tmp_path):
+    f16, q4 = made("F16"), made("Q4_K_M")
+    there = Checkpoint(tmp_path / "m.server.json", "server:box/m", "server", 0)
+    there.path.write_text("{}")
+    store.save("a", of(f16, reference=f16.name))
+    store.save("b", of(there, name=there.name, reference=f16.name, memory=None))
+    store.save("c", of(there, name="server:box/other", reference="another.gguf", path=str(tmp_path / "gone")))
+    found = read(q4, [f16, q4], store)
+    assert [each.model.name for each in found.quick if each.report] == [f16.name, there.name]
+    ranked = rank(found.quick, Rule(), ROOM)
+    assert there.path not in {point.path for point in points_of(ranked)}
