@@ -23,8 +23,11 @@ from engine.machine.look import LLAMA
 from engine.machine.parts import Part, run
 from engine.machine.probe import probe
 from engine.machine.sources import Live
+from tests.helpers.program import packaged
 
 ROOT = Path(__file__).parents[2]
+
+of_source = pytest.mark.skipif(packaged() is not None, reason="a packaged worker takes no library from PYTHONPATH")
 
 
 @pytest.fixture(scope="module")
@@ -121,11 +124,13 @@ def row_of(live: Live, monkeypatch: pytest.MonkeyPatch, folder: Path, program: s
     return outcome.missing
 
 
+@of_source
 def test_a_library_that_crashes_is_a_row(live: Live, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     row = row_of(live, monkeypatch, tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGILL)")
     assert "an instruction that this processor lacks" in row.reason
 
 
+@of_source
 def test_a_library_that_hangs_is_a_row(live: Live, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(llama, "LIMIT_S", 1.0)
     start = time.monotonic()
@@ -134,6 +139,7 @@ def test_a_library_that_hangs_is_a_row(live: Live, monkeypatch: pytest.MonkeyPat
     assert time.monotonic() - start < 10
 
 
+@of_source
 def test_a_library_that_cannot_be_loaded_is_a_row(live: Live, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     row = row_of(live, monkeypatch, tmp_path, "raise RuntimeError('libcudart.so.12: cannot open shared object file')")
     assert "libcudart.so.12" in row.reason
