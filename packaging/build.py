@@ -103,6 +103,9 @@ def build_app(out: Path, python: Path) -> None:
     freeze = [python, "-m", "PyInstaller", "--noconfirm", "--log-level", "ERROR", "--distpath", out]
     freeze += ["--workpath", BUILD / "work", ROOT / "packaging" / "halfbyte.spec"]
     prepared = {"HALFBYTE_STARTER": starter, "HALFBYTE_PAPERS": str(papers), "HALFBYTE_VERSION": version()}
+    if sys.platform != "linux":  # where the icon is in the executable, not beside it
+        prepared["HALFBYTE_ICON"] = str(BUILD / "icon.png")
+        run([python, ROOT / "packaging" / "icons.py", prepared["HALFBYTE_ICON"]])
     run(freeze, prepared)
     if sys.platform == "linux":
         slim.slim(out / "halfbyte")
