@@ -164,6 +164,9 @@ class Offline(EngineError):
         )
 
 
+SET_UP = "halfbyte environments set-up cuda"  # has both groups
+
+
 class PackageMissing(EngineError):
     """Say that optional packages are not installed; ``extra`` is the group of pyproject.toml that has them.
 
@@ -175,7 +178,7 @@ class PackageMissing(EngineError):
         what, them = ("packages", "them") if ", " in package else ("package", "it")
         super().__init__(
             f"The {what} {package} cannot be loaded" + _because(reason),
-            f"Install {them} with: pip install '{group}'",
+            f"Install {them} with: pip install '{group}'" + (f", or: {SET_UP}" if extra in ("cuda", "gptq") else ""),
             package=package,
             extra=extra,
             reason=reason,

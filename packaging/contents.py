@@ -21,6 +21,7 @@ DATA = (
     ("resources/icons", "desktop/resources/icons"),
     ("resources/texts", "engine/resources/texts"),
     ("desktop/theme/halfbyte.qss", "desktop/theme"),
+    ("engine/environments/pins", "engine/environments/pins"),
     *((folder, folder) for folder in SOURCE_FOLDERS),
 )
 

@@ -25,7 +25,7 @@ def draw(target: Path) -> None:
     QSvgRenderer(str(SOURCE)).render(painter)
     painter.end()
     target.parent.mkdir(parents=True, exist_ok=True)
-    if not image.save(str(target), "PNG"):
+    if not image.save(str(target)):
         raise OSError(f"The icon could not be written to {target}.")
 
 

@@ -15,6 +15,7 @@ from engine.cli.chat import chat_on, chat_once
 from engine.cli.chats import chats
 from engine.cli.convert import convert_command
 from engine.cli.duel import duel_command
+from engine.cli.environments import environments_group
 from engine.cli.library import json_option, named, open_library
 from engine.cli.library_commands import library_group
 from engine.cli.make_all import make_all_command
@@ -99,6 +100,7 @@ for command in (
     hub_commands.token_command,
     chats,
     duel_command,
+    environments_group,
     measure_command,
     serve_command,
     servers_group,

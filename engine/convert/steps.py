@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 from engine.errors import Cancelled
@@ -14,10 +15,11 @@ DOING = "the conversion"
 
 
 class Steps:
-    """The worker of one conversion and the request that it answers now."""
+    """The worker of one conversion and the request that it answers now; ``python`` runs it, ``None`` the app's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, python: Path | None = None) -> None:
         self.cancelled = False
+        self._python = python
         self._worker: Worker | None = None
         self._request: Request | None = None
 
@@ -38,7 +40,7 @@ class Steps:
         """Yield the events of a step; return its result and its seconds. Raises the step's error, or ``Cancelled``."""
         self.check()
         start_s = time.monotonic()
-        self._worker = self._worker or Worker("engine.convert.worker", doing=DOING)
+        self._worker = self._worker or Worker("engine.convert.worker", doing=DOING, python=self._python)
         self._request = self._worker.ask(do, **arguments)
         if self.cancelled:  # between the first look and the request
             self.cancel()

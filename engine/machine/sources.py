@@ -5,7 +5,6 @@ Every reader takes a :class:`Sources` and parses what it says, so that tests can
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import shutil
@@ -16,6 +15,7 @@ from typing import Any, Protocol
 
 import psutil
 
+from engine.environments.places import versions_here
 from engine.process.host import Worker
 
 WORKER = "engine.machine.worker"
@@ -168,10 +168,7 @@ class Live:
         return nvml.read()
 
     def version(self, package: str) -> str | None:
-        try:
-            return importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            return None
+        return versions_here("cuda", [package])[package] or None
 
     def ask(self, do: str, limit_s: float, **arguments: Any) -> Mapping[str, Any]:
         return self._worker.ask(do, limit_s=limit_s, **arguments).finish()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import dataclass
+from pathlib import Path
 
+from engine.environments.places import interpreter_for, versions_here
 from engine.errors import PackageMissing, UnsupportedModel
 
 
@@ -21,6 +22,14 @@ class MeasureRow:
     runner: str
     packages: tuple[str, ...]
     extra: str = ""
+
+    def interpreter(self) -> Path | None:
+        """Return the interpreter of the environment that has what this one lacks; ``None`` is this one."""
+        return interpreter_for(self.extra, self.packages) if self.extra else None
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the packages that measure; "" for one that is absent."""
+        return versions_here(self.extra or "cuda", self.packages)
 
 
 ROWS: dict[str, MeasureRow] = {
@@ -57,7 +66,7 @@ def row_for(format_id: str) -> MeasureRow:
     row = ROWS.get(format_id.partition("-")[0])
     if row is None:
         raise UnsupportedModel(format_id, "Halfbyte", "models of this format cannot be measured yet.")
-    for package in row.packages if row.extra else ():
-        if not list(importlib.metadata.distributions(name=package)):
+    for package, version in row.versions().items() if row.extra else ():
+        if not version:
             raise PackageMissing(package, row.extra)
     return row

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
@@ -231,14 +230,17 @@ class Measurement:
 
     def _of(self, model: Checkpoint) -> dict[str, Any]:
         options = dataclasses.asdict(dataclasses.replace(self.options, weights_as=_made_while_loading(model)))
-        return {"path": str(model.path), "format_id": model.format_id, "options": options}
+        python = row_for(model.format_id).interpreter()
+        return {"python": python, "path": str(model.path), "format_id": model.format_id, "options": options}
 
-    def _ask(self, do: str, **arguments: Any) -> Iterator[Event]:
-        """Run one request; what it made is kept in ``_result``."""
+    def _ask(self, do: str, python: Path | None = None, **arguments: Any) -> Iterator[Event]:
+        """Run one request in the interpreter that has its packages; what it made is kept in ``_result``."""
+        if self._worker is not None and self._worker.python != python:
+            self._end_worker()
         with self._lock:
             if self._cancelled:
                 raise Cancelled(DOING[:1].upper() + DOING[1:])
-            self._worker = self._worker or Worker(MODULE, doing=DOING)
+            self._worker = self._worker or Worker(MODULE, doing=DOING, python=python)
             self._request = self._worker.ask(do, **arguments)
         for event in self._request:
             if not isinstance(event, Finished):
@@ -261,7 +263,7 @@ def _settings(model: Checkpoint) -> dict[str, Any]:
 
     What a server has under a name may be another model tomorrow.
     """
-    versions = {name: _version(name) for name in row_for(model.format_id).packages}
+    versions = row_for(model.format_id).versions()
     made = {"weights_as": weights_as} if (weights_as := _made_while_loading(model)) else {}
     today = {"day": datetime.now(UTC).date().isoformat()} if model.format_id == SERVER else {}
     return {"layout": LAYOUT, "versions": versions, **made, **today}
@@ -272,10 +274,3 @@ def _made_while_loading(model: Checkpoint) -> str:
     if model.format_id.partition("-")[0] != Family.BNB or not read_facts(model.path).format_id.startswith("plain-"):
         return ""
     return model.format_id
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""

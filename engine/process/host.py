@@ -42,13 +42,23 @@ class BugError(Exception):
 
 
 class Worker:
-    """One worker process. Thread-safe; requests are answered in the order they were asked."""
+    """One worker process. Thread-safe; requests are answered in the order they were asked.
 
-    def __init__(self, module: str, doing: str = "work", environment: Mapping[str, str] | None = None) -> None:
+    ``python`` is the interpreter that runs the module; ``None`` is the app's own.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        doing: str = "work",
+        environment: Mapping[str, str] | None = None,
+        python: Path | None = None,
+    ) -> None:
         self.module = module
         self.doing = doing
         self.starts = 0  # how often a process was started: a change means that its state is gone
         self._environment = dict(environment or {})
+        self.python = python
         self._process: _Process | None = None
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -76,7 +86,7 @@ class Worker:
         """
         with self._lock:
             if not self.alive:
-                self._process = _Process(self.module, self._environment)
+                self._process = _Process(self.module, self._environment, self.python)
                 self.starts += 1
             assert self._process is not None
             request = Request(self._process, next(self._numbers), self.doing, limit_s)
@@ -184,7 +194,7 @@ class Request:
 class _Process:
     """A started process with the threads that read it."""
 
-    def __init__(self, module: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, module: str, environment: Mapping[str, str], python: Path | None) -> None:
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self._requests: dict[int, Request] = {}
         self._lock = threading.Lock()
@@ -192,7 +202,7 @@ class _Process:
         self._reason = ""
         self._last_beat = time.monotonic()
         self._memory_before = death.oom_kills()
-        self.popen: subprocess.Popen[bytes] = _launcher.submit(_start, module, environment).result()
+        self.popen: subprocess.Popen[bytes] = _launcher.submit(_start, module, environment, python).result()
         stderr = threading.Thread(target=self._read_log, daemon=True, name=f"{module} log")
         stderr.start()
         threading.Thread(target=self._read, args=(stderr,), daemon=True, name=f"{module} events").start()
@@ -279,10 +289,10 @@ class _Process:
                 self.log.append(line.decode("utf-8", "replace").rstrip())
 
 
-def _start(module: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(module: str, environment: Mapping[str, str], python: Path | None) -> subprocess.Popen[bytes]:
     try:
         popen = subprocess.Popen(
-            _command(module),
+            _command(module, python),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -298,7 +308,9 @@ def _start(module: str, environment: Mapping[str, str]) -> subprocess.Popen[byte
     return popen
 
 
-def _command(module: str) -> list[str]:
+def _command(module: str, python: Path | None) -> list[str]:
+    if python is not None:
+        return [str(python), "-m", module]
     if getattr(sys, "frozen", False):
         suffix = ".exe" if sys.platform == "win32" else ""
         return [str(Path(sys.executable).with_name("halfbyte-worker" + suffix)), module]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.catalog.checkpoint import Checkpoint
+from engine.environments.places import interpreter_for
 from engine.errors import NotFound, UnsupportedModel
 from engine.machine.facts import Machine
 
@@ -17,7 +19,8 @@ class BackendRow:
     """A back end: what it reads, what it needs, and where its class is (``module:Class``).
 
     ``families`` are what format ids start with (``gguf`` of ``gguf-q4_k_m``). ``why_not`` says in one sentence what
-    keeps it from running on a machine, or returns ``None``.
+    keeps it from running on a machine, or returns ``None``. ``environment`` names the one that has its packages
+    (:data:`engine.environments.described.ENVIRONMENTS`).
     """
 
     name: str
@@ -25,6 +28,11 @@ class BackendRow:
     packages: tuple[str, ...]
     target: str
     why_not: Callable[[Machine], str | None]
+    environment: str = ""
+
+    def interpreter(self) -> Path | None:
+        """Return the interpreter of the environment that has what this one lacks; ``None`` is this one."""
+        return interpreter_for(self.environment, self.packages) if self.environment else None
 
 
 def _needs_llama(machine: Machine) -> str | None:
@@ -71,6 +79,7 @@ BACKENDS = table(
             ("torch", "transformers", "accelerate"),
             "engine.runtime.backends.transformers:Transformers",
             _needs_cuda,
+            "cuda",
         ),
         BackendRow("remote", frozenset({"server"}), (), "engine.runtime.backends.remote:Remote", _nothing),
         BackendRow("scripted", frozenset({"script"}), (), "engine.runtime.backends.scripted:Scripted", _nothing),

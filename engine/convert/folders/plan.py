@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from engine import settings
@@ -17,6 +16,7 @@ from engine.convert.estimates import HASH_BYTES_S, START_S, Needs
 from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe
 from engine.convert.places import room_problems, write_problems
 from engine.convert.source import Source, inspect
+from engine.environments.places import versions_here
 from engine.errors import EngineError, NotFound, PackageMissing, Refused
 from engine.formats import FORMATS, Format, ModelFacts
 from engine.machine import nvidia
@@ -125,7 +125,7 @@ def _source_problems(source: Source) -> Iterator[EngineError]:
 
 
 def _package_problems(recipe: FolderRecipe) -> Iterator[EngineError]:
-    missing = [name for name in PACKAGES[recipe.maker] if find_spec(name) is None]
+    missing = [name for name, version in versions_here("cuda", PACKAGES[recipe.maker]).items() if not version]
     if missing:
         extra = "cuda" if recipe.maker == "bitsandbytes" else "gptq"
         them = "them" if len(missing) > 1 else "it"

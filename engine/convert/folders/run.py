@@ -9,7 +9,6 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from engine.convert.folders import card
 from engine.convert.folders.plan import PACKAGES, FolderPlan
 from engine.convert.leftovers import adopted_folder, remove_leftovers, unfinished
 from engine.convert.steps import Steps
+from engine.environments.places import interpreter_for, versions_here
 from engine.errors import Refused, WorkerCrashed
 from engine.events import Event, Finished, Notice
 from engine.texts import texts
@@ -33,7 +33,7 @@ class FolderConversion:
 
     def __init__(self, plan: FolderPlan) -> None:
         self.plan = plan
-        self._steps = Steps()
+        self._steps = Steps(interpreter_for("cuda", PACKAGES[plan.recipe.maker]))
         self._results: dict[str, Any] = {}
         self._seconds: dict[str, float] = {}
 
@@ -117,7 +117,7 @@ class FolderConversion:
             "calibration": _calibration(plan, results["pack"]),
             "agreement": results["fidelity"],
             "device": results["pack"]["device"],
-            "versions": {"halfbyte": __version__, **{name: _version(name) for name in PACKAGES[plan.recipe.maker]}},
+            "versions": {"halfbyte": __version__, **versions_here("cuda", PACKAGES[plan.recipe.maker])},
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": dict(self._seconds),
             "peak_memory_bytes": results["pack"]["peak_memory_bytes"],
@@ -135,7 +135,7 @@ def identity_of(plan: FolderPlan) -> str:
         "recipe": dataclasses.asdict(plan.recipe),
         "target": plan.target.name,
         "files": [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files],
-        "versions": [__version__, *(_version(name) for name in PACKAGES[plan.recipe.maker])],
+        "versions": [__version__, *versions_here("cuda", PACKAGES[plan.recipe.maker]).values()],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -148,10 +148,3 @@ def _calibration(plan: FolderPlan, made: Mapping[str, Any]) -> dict[str, Any]:
     names = own or [text.name for text in texts("calibrate")]
     told = ("samples", "sample_tokens", "texts_sha256", "templated")
     return {"texts": names, **{name: made[name] for name in told}}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

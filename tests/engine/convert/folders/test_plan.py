@@ -72,7 +72,10 @@ def test_groups_fit_the_widths_and_the_plan_says_so(folder: Path, tmp_path: Path
 
 
 def test_says_which_packages_are_missing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "find_spec", lambda name: None if name == "gptqmodel" else object())
+    def versions(environment: str, packages: tuple[str, ...]) -> dict[str, str]:
+        return {name: "" if name == "gptqmodel" else "1.0" for name in packages}
+
+    monkeypatch.setattr(planning, "versions_here", versions)
     assert not [problem for problem in planned(folder, "bnb-nf4").problems if isinstance(problem, PackageMissing)]
     (missing,) = [one for one in planned(folder, "awq-int4-g128").problems if isinstance(one, PackageMissing)]
     assert missing.details["package"] == "gptqmodel"

@@ -1,0 +1,160 @@
+"""What setting an environment up will fetch and take: asked of the package index before a package is fetched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+from urllib.request import url2pathname
+
+from engine.environments import uv
+from engine.environments.described import Environment
+from engine.environments.places import Found, cache, find, root
+from engine.environments.running import Running
+from engine.errors import DiskFull, EngineError, Refused
+from engine.events import Event, Finished, Progress
+
+UNPACKED = 2.1  # installed bytes a fetched one, about
+RESERVE_BYTES = 500_000_000
+ASKING = "Asking the package index for sizes"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """``download_bytes`` is ``None`` where the index does not say; ``fetched`` tells if it waits in the cache."""
+
+    name: str
+    version: str
+    download_bytes: int | None
+    fetched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetUpPlan:
+    """What :class:`engine.environments.setup.SetUp` carries out. ``lock`` is pylock.toml's text (PEP 751)."""
+
+    found: Found
+    packages: tuple[Package, ...]
+    python: str
+    free_bytes: int
+    lock: str
+
+    @property
+    def environment(self) -> Environment:
+        return self.found.environment
+
+    @property
+    def download_bytes(self) -> int:
+        """Return what is still to be fetched."""
+        return sum(package.download_bytes or 0 for package in self.packages if not package.fetched)
+
+    @property
+    def disk_bytes(self) -> int:
+        """Return about what the environment will take; packages share their files with the cache."""
+        return int(UNPACKED * sum(package.download_bytes or 0 for package in self.packages))
+
+    @property
+    def needed_bytes(self) -> int:
+        """Return the room that is needed now: what is fetched already lies there unpacked."""
+        return int(UNPACKED * self.download_bytes) + RESERVE_BYTES
+
+    @property
+    def problem(self) -> EngineError | None:
+        if self.free_bytes < self.needed_bytes:
+            return DiskFull(self.needed_bytes, self.free_bytes, str(root()))
+        return None
+
+
+class Planning:
+    """A job that asks for the sizes; ``Finished(SetUpPlan)``.
+
+    Raises :class:`NotFound` without uv, :class:`Offline`, and :class:`Refused` where no Python or package fits.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._running = Running()
+
+    def cancel(self) -> None:
+        self._running.cancel()
+
+    def __iter__(self) -> Iterator[Event]:
+        if getattr(sys, "frozen", False):
+            raise Refused(
+                "This package of Halfbyte cannot use an environment of its own yet.",
+                "Install Halfbyte with pip, then set the environment up: README, “AWQ, GPTQ, NF4 and INT8”.",
+            )
+        root().mkdir(parents=True, exist_ok=True)
+        yield Progress(ASKING, 0, None, "steps")
+        python = self._python()
+        lock = root() / f"pylock.asked-{os.getpid()}-{threading.get_ident()}.toml"
+        try:
+            compile_ = (
+                "pip",
+                "compile",
+                str(self._environment.pins),
+                "--no-deps",
+                "--format",
+                "pylock.toml",
+                "--no-header",
+            )
+            self._running.finish(
+                "asking the package index", *compile_, "--python", python, "--output-file", str(lock), "--quiet"
+            )
+            text = lock.read_text("utf-8")
+        finally:
+            lock.unlink(missing_ok=True)
+        free_bytes = shutil.disk_usage(root()).free
+        yield Finished(SetUpPlan(find(self._environment), tuple(packages_in(text)), python, free_bytes, text))
+
+    def _python(self) -> str:
+        """Return an interpreter to build on: this one where it fits, else what uv finds or fetches (about 35 MB)."""
+        own = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        frozen = getattr(sys, "frozen", False)
+        if not frozen and own in ("3.11", "3.12", "3.13"):
+            return getattr(sys, "_base_executable", sys.executable)
+        wanted = self._environment.pythons
+        try:
+            return self._running.finish("looking for Python", "python", "find", wanted).splitlines()[-1].strip()
+        except EngineError:
+            self._running.finish("fetching Python", "python", "install", "3.12")
+            return self._running.finish("looking for Python", "python", "find", "3.12").splitlines()[-1].strip()
+
+
+def packages_in(lock: str) -> Iterator[Package]:
+    """Yield the packages of a pylock.toml; of several files that fit, the largest counts."""
+    for row in tomllib.loads(lock).get("packages", ()):
+        files = row.get("wheels") or [row[kind] for kind in ("sdist", "archive") if kind in row]
+        sizes = [size for size in map(_size, files) if size is not None]
+        name, version = row["name"], str(row.get("version", ""))
+        yield Package(name, version, max(sizes, default=None), _is_fetched(name, version))
+
+
+def _size(file: dict[str, Any]) -> int | None:
+    if "size" in file:
+        return int(file["size"])
+    url = file.get("url", "")
+    if url.startswith("file:"):
+        path = Path(url2pathname(unquote(urlparse(url).path)))
+        return path.stat().st_size if path.is_file() else None
+    return None
+
+
+def _is_fetched(name: str, version: str) -> bool:
+    """Tell whether a whole package waits in uv's cache (its layout as of 0.13; a miss only costs a wrong number)."""
+    folder = Path(uv.variables()["UV_CACHE_DIR"])
+    pattern = f"{name.replace('-', '_')}/{version}-*.http"
+    names = {pattern, pattern.replace(name.replace("-", "_"), name, 1)}
+    return any(next(folder.glob(f"wheels-v*/{depth}{one}"), None) for depth in ("*/", "*/*/") for one in names)
+
+
+def cached_bytes() -> int:
+    """Return what waits in the cache of a set-up that did not end (bytes on disk, unpacked)."""
+    return sum(file.stat().st_size for file in cache().rglob("*") if file.is_file()) if cache().is_dir() else 0
