@@ -181,9 +181,7 @@ def _joined_tokens(tokens: Iterable[Token]) -> list[Token]:
 class Call:
     """A job of one plain function that blocks: its value is the ``Finished`` value. Cancelling drops the value."""
 
-    def __init__(
-        self, function: Callable[..., Any], *args: Any, doing: str = "", **kwargs: Any
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], *args: Any, doing: str = "", **kwargs: Any) -> None:
         self._function = function
         self._args = args
         self._kwargs = kwargs

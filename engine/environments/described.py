@@ -48,7 +48,7 @@ ENVIRONMENTS: dict[str, Environment] = {
             PINS / "cuda.txt",
             ("torch", "transformers", "accelerate", "bitsandbytes", "safetensors", "tokenizers"),
             2_900_000_000,
-            6_000_000_000,
+            5_400_000_000,
         ),
     )
 }
