@@ -38,7 +38,7 @@ class DuelFlow(QObject):
         page = self._page
         store = self._chat.store
         self.duel = duel = Duelling(self._jobs, page.room.settings, store.history if store.writing else None, self)
-        self.dialog = dialog = DuelDialog(page.models, page.room.path, page.press, page)
+        self.dialog = dialog = DuelDialog(page.models, page.room.path, page.transcript.press, page)
         dialog.field.setPlainText(page.composer.field.toPlainText())
         self._wire(dialog, duel)
         dialog.open()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QWidget
 
@@ -18,13 +18,11 @@ from desktop.models.chat_room import ChatRoom
 from desktop.models.context_words import narrowed_words
 from desktop.models.server_rows import leaving_of
 from desktop.widgets.chat.answer import Answer
+from desktop.widgets.chat.branch import Branch
 from desktop.widgets.chat.chat_frame import PUT_AWAY, ChatFrame
 from desktop.widgets.chat.finding import Finding
 from desktop.widgets.chat.link_dialog import LinkDialog
 from desktop.widgets.chat.live_rate import LiveRate
-from desktop.widgets.chat.press import Press
-from desktop.widgets.chat.question import Question
-from desktop.widgets.chat.transcript import MessageView
 from desktop.widgets.chat.words import rate, reused_words
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.servers.listing import server_of
@@ -50,17 +48,14 @@ class ChatPage(ChatFrame):
     about_wanted = Signal(object)
 
     def __init__(self, jobs: Jobs, settings: Settings) -> None:
-        super().__init__(self._make_view)
+        super().__init__(Branch(jobs))
         self.setAccessibleName(self.tr("Chat"))
         self.room = ChatRoom(jobs, settings, self)
-        self.press = Press(jobs, self)
-        self.answer: Answer | None = None  # the newest
         self._rate = LiveRate()
         self._used_tokens = 0
         self._goes_on = False  # once the model is loaded
         self._picked = False  # the model that is being loaded, by the person
         self.models: tuple[Checkpoint, ...] = ()
-        self._shown: list[int] = []  # the ids of the messages in the transcript
         self.finding = Finding(self.finder, self.transcript, lambda: self.room.conversation.messages)
         self.instructed.show_prompt(self.room.system_prompt)
         self._wire()
@@ -96,6 +91,11 @@ class ChatPage(ChatFrame):
     def close_room(self) -> None:
         """End the model's process."""
         self.room.close()
+
+    @property
+    def answer(self) -> Answer | None:
+        """The newest answer."""
+        return self.transcript.answer
 
     @property
     def failed_for_room(self) -> bool:
@@ -188,11 +188,10 @@ class ChatPage(ChatFrame):
         """Scroll to a message of the conversation, on whatever branch it is."""
         if message_id is None:
             return
-        if message_id not in self._shown and self.room.state != "answering":
+        if message_id not in self.transcript and self.room.state != "answering":
             self.room.show_version(message_id)
             self._show_tree()
-        if message_id in self._shown:
-            self.transcript.bring(self._shown.index(message_id)).view.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.transcript.focus_message(message_id)
 
     def show_undoable(self, sentence: str) -> None:
         """Tell what was done with kept conversations, and offer to undo it."""
@@ -203,9 +202,7 @@ class ChatPage(ChatFrame):
         branch = self.room.tree.branch
         self.strip.hide()
         self.instructed.show_prompt(self.room.system_prompt)
-        self._shown = [node.id for node in branch]
-        self.transcript.show_messages([node.message for node in branch])
-        self.answer = self._newest_answer()
+        self.transcript.show_tree(self.room.tree)
         self.panel.select(self.room.entry.id if self.room.entry else None)
         usage = branch[-1].message.usage if branch else None
         self._show_use(usage.prompt_tokens + usage.answer_tokens if usage else 0)
@@ -338,68 +335,40 @@ class ChatPage(ChatFrame):
 
     def _begin_answer(self) -> None:
         """Show the branch that the answer has begun on: what is shown of it already stays."""
-        if self.answer:
-            self.answer.clear_fault()
         self.strip.hide()
-        branch = self.room.tree.branch
-        ids = [node.id for node in branch]
-        pairs = zip(ids[:-1], self._shown, strict=False)
-        same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-        self.transcript.cut(same)
-        for node in branch[same:-1]:
-            self.transcript.add(self._make_view(node.message), node.message)
-        self._shown = ids
         self._rate = LiveRate()
-        self.answer = answer = self._make_answer()
-        answer.begin(branch[-1].message)
-        self.transcript.add(answer)
+        self.transcript.begin_answer(self.room.tree)
         self._show_middle()
         self.focus_first()
         self.transcript.follow()
 
-    @Slot(str)
-    def _on_edited(self, question: str) -> None:
-        question_id = self._id_of(self.sender())
+    @Slot(object, str)
+    def _on_edited(self, question_id: int, question: str) -> None:
         if self.room.state == "ready":
             self.room.edit(question_id, question)
             self._begin_answer()
 
-    @Slot()
-    def _on_again(self) -> None:
-        answer_id = self._id_of(self.sender())
+    @Slot(object)
+    def _on_again(self, answer_id: int) -> None:
         if self.room.state == "ready":
             self.room.answer_again(answer_id)
             self._begin_answer()
 
-    @Slot()
-    def _on_more(self) -> None:
-        answer_id = self._id_of(self.sender())
+    @Slot(object)
+    def _on_more(self, answer_id: int) -> None:
         if self.room.state == "ready":
             self.room.go_on(answer_id)
             self._begin_answer()
 
-    @Slot()
-    def _on_about(self) -> None:
-        self.about_wanted.emit(self._id_of(self.sender()))
-
-    @Slot(int)
-    def _on_version(self, step: int) -> None:
-        """Go over to another version of a message, which stays where the eye is, its buttons under the fingers."""
-        node_id = self._id_of(self.sender())
-        versions = [node.id for node in self.room.tree.siblings(node_id)]
-        at = versions.index(node_id) + step
-        if self.room.state == "answering" or not 0 <= at < len(versions):
-            return
-        self.room.show_version(versions[at])
-        self._show_tree()
-        view = self.transcript.bring(self._shown.index(versions[at]))
-        before, after = view.versions.stops
-        wanted = before if step < 0 else after
-        (wanted if wanted.isEnabled() else before if after is wanted else after).setFocus()
-
-    def _id_of(self, view: QObject) -> int:
-        assert isinstance(view, Question | Answer)
-        return self._shown[self.transcript.index(view)]
+    @Slot(object, int)
+    def _on_version(self, message_id: int, step: int) -> None:
+        """Go over to another version of a message."""
+        versions = [node.id for node in self.room.tree.siblings(message_id)]
+        at = versions.index(message_id) + step
+        if self.room.state != "answering" and 0 <= at < len(versions):
+            self.room.show_version(versions[at])
+            self._show_tree()
+            self.transcript.focus_version(versions[at], step)
 
     @Slot()
     def _on_views_changed(self) -> None:
@@ -407,39 +376,8 @@ class ChatPage(ChatFrame):
         self._show_places()
 
     def _show_places(self) -> None:
-        """Say of each message which version it is, and let it offer what can be done now."""
-        tree, state = self.room.tree, self.room.state
-        for at, view in self.transcript.shown:
-            if at < len(self._shown):
-                versions = tree.siblings(self._shown[at])
-                number = next(n for n, node in enumerate(versions, 1) if node.id == self._shown[at])
-                last = at == len(self._shown) - 1
-                ready = state == "ready"
-                view.show_place(number, len(versions), idle=state != "answering", askable=ready, last=last)
-
-    def _make_view(self, message: Message) -> MessageView:
-        if message.role == "user":
-            question = Question(message.content)
-            question.edited.connect(self._on_edited)
-            question.version_wanted.connect(self._on_version)
-            return question
-        answer = self._make_answer()
-        answer.show_message(message)
-        return answer
-
-    def _make_answer(self) -> Answer:
-        answer = Answer(self.press)
-        answer.way_chosen.connect(self._on_way)
-        answer.link_wanted.connect(self.show_link)
-        answer.again_wanted.connect(self._on_again)
-        answer.more_wanted.connect(self._on_more)
-        answer.about_wanted.connect(self._on_about)
-        answer.version_wanted.connect(self._on_version)
-        return answer
-
-    def _newest_answer(self) -> Answer | None:
-        newest = self.transcript.views[-1:]
-        return newest[0] if newest and isinstance(newest[0], Answer) else None
+        state = self.room.state
+        self.transcript.show_places(self.room.tree, idle=state != "answering", askable=state == "ready")
 
     def _show_use(self, used_tokens: int, more: int = 0) -> None:
         self._used_tokens = used_tokens
@@ -480,8 +418,7 @@ class ChatPage(ChatFrame):
         self.strip.undo_wanted.connect(self.bring_back)
         self.welcome.asked.connect(self.ask)
         self.composer.asked.connect(self.ask)
-        self.transcript.views_changed.connect(self._on_views_changed)
-        self.transcript.latest_wanted.connect(self.focus_first)
+        self._wire_transcript()
         self.composer.field.paged.connect(self.transcript.turn_page)
         self.composer.stop_wanted.connect(room.stop)
         inside = Qt.ShortcutContext.WidgetWithChildrenShortcut
@@ -490,6 +427,18 @@ class ChatPage(ChatFrame):
             QShortcut(QKeySequence(keys), self, self.search, context=inside)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self, self.finder.open_it, context=inside)
         QShortcut(QKeySequence(Qt.Key.Key_Escape), self, room.stop, context=inside)
+
+    def _wire_transcript(self) -> None:
+        shown = self.transcript
+        shown.views_changed.connect(self._on_views_changed)
+        shown.latest_wanted.connect(self.focus_first)
+        shown.way_chosen.connect(self._on_way)
+        shown.link_wanted.connect(self.show_link)
+        shown.edited.connect(self._on_edited)
+        shown.version_wanted.connect(self._on_version)
+        shown.again_wanted.connect(self._on_again)
+        shown.more_wanted.connect(self._on_more)
+        shown.about_wanted.connect(self.about_wanted)
 
 
 def _worded(progress: Progress) -> Progress:

@@ -150,7 +150,7 @@ DIALOGS = {
     "context": _context,
     "model settings": lambda page: SettingsDialog(page.room.steering, PRESETS, page),
     "system prompt": lambda page: PromptDialog("", PROMPTS, page),
-    "duel": lambda page: DuelDialog([ENTRIES[0].checkpoint] * 2, None, page.press, page),
+    "duel": lambda page: DuelDialog([ENTRIES[0].checkpoint] * 2, None, page.transcript.press, page),
     "folder": lambda page: FolderDialog("", "", page),
     "link of an answer": lambda page: AnswerLinkDialog("https://host.example/", page),
     "link": lambda page: LinkDialog("https://host.example/", page),

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.language import QT_TR_NOOP, tr
 from desktop.theme import scale
+from desktop.widgets.chat.branch import Branch
 from desktop.widgets.chat.composer import Composer
 from desktop.widgets.chat.conversation_list import WIDTH as PANEL_WIDTH
 from desktop.widgets.chat.conversation_list import ConversationList
 from desktop.widgets.chat.find_bar import FindBar
 from desktop.widgets.chat.leaving_mark import LeavingMark
 from desktop.widgets.chat.prompt_line import PromptLine
-from desktop.widgets.chat.transcript import MessageView, Transcript
 from desktop.widgets.chat.undo_strip import UndoStrip
 from desktop.widgets.chat.welcome import Welcome
 from desktop.widgets.controls import button, icon_button, label, row
@@ -24,7 +22,6 @@ from desktop.widgets.fault_banner import FaultBanner
 from desktop.widgets.model_picker import ModelPicker
 from desktop.widgets.note_strip import NoteStrip
 from desktop.widgets.progress_line import ProgressLine
-from engine.chat.conversation import Message
 
 PUT_AWAY = QT_TR_NOOP("The conversation was put away.")
 _NEW = QT_TR_NOOP("New conversation")
@@ -45,11 +42,12 @@ class ChatFrame(QWidget):
     context_wanted = Signal()
     duel_wanted = Signal()
 
-    def __init__(self, make_view: Callable[[Message], MessageView]) -> None:
+    def __init__(self, transcript: Branch) -> None:
         super().__init__()
         self._panel_wanted = True
         self._was_wide: bool | None = None  # not known before the first size: it may be a narrow one
-        self._make_parts(make_view)
+        self.transcript = transcript
+        self._make_parts()
         self._lay_out()
         self._wire_wishes()
 
@@ -120,7 +118,7 @@ class ChatFrame(QWidget):
         self.panel.shut.setVisible(not self.is_wide)
         self.panel.setGeometry(0, 0, PANEL_WIDTH, self.height())
 
-    def _make_parts(self, make_view: Callable[[Message], MessageView]) -> None:
+    def _make_parts(self) -> None:
         self.picker = ModelPicker(folders=False)
         self.new = button(tr(_NEW), "", "plus", self.tr("New conversation (Ctrl+N)"))
         self.new.setMinimumWidth(_ICON_WIDTH)
@@ -135,7 +133,6 @@ class ChatFrame(QWidget):
         self.note = label("", "caption", wraps=True)
         self.banner = FaultBanner()
         self.welcome = Welcome()
-        self.transcript = Transcript(make_view)
         self.middle = QStackedWidget()
         self.middle.addWidget(self.welcome)
         self.middle.addWidget(self.transcript)
