@@ -121,6 +121,13 @@ TABLE: dict[str, Setting] = {
             "repeats its question, such as changed code. It pauses by itself while that does not pay.",
         ),
         Setting(
+            "draft_model",
+            "",
+            "Draft model",
+            "A small GGUF model with the same vocabulary, which guesses the next words for a larger one. It pauses by "
+            "itself while that does not pay. Empty: none.",
+        ),
+        Setting(
             "kept_prompts_gb",
             4.0,
             "Kept prompts",

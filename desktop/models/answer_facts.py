@@ -58,6 +58,13 @@ def _took(usage: Usage) -> Iterator[tuple[str, str]]:
         tr("Speed"),
         tr("{rate} tokens/s").format(rate=number(usage.decode_tokens_s, 1)) if usage.decode_tokens_s else "",
     )
+    if usage.guessed_tokens:
+        yield (
+            tr("Guesses"),
+            tr("{accepted} of {guessed} came true").format(
+                accepted=number(usage.accepted_tokens), guessed=number(usage.guessed_tokens)
+            ),
+        )
 
 
 def _sampled(sampling: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

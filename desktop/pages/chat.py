@@ -228,12 +228,19 @@ class ChatPage(ChatFrame):
             picked, self._picked = self._picked, False
             if self.focusWidget() is None or (picked and self.picker.isAncestorOf(self.focusWidget())):
                 self.focus_first()  # who has just chosen a model wants to write
-        known = self.room.record.get("template_known", True)
-        self.note.setText("" if known else self.tr("This model brings no chat template; a plain one stands in."))
-        self.note.setVisible(not known)
+        self._show_note()
         goes_on, self._goes_on = self._goes_on and state == "ready", self._goes_on and state == "loading"
         if goes_on:
             self._go_on()
+
+    def _show_note(self) -> None:
+        """Say what is amiss with the loaded model."""
+        record = self.room.record
+        known = record.get("template_known", True)
+        no_template = "" if known else self.tr("This model brings no chat template; a plain one stands in.")
+        words = " ".join(filter(None, [no_template, record.get("draft_complaint", "")]))
+        self.note.setText(words)
+        self.note.setVisible(bool(words))
 
     @Slot()
     def _on_narrowed(self) -> None:

@@ -29,6 +29,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "gpu_layers",
         "threads",
         "guess_ahead",
+        "draft_model",
         "kept_prompts_gb",
     ),
     QT_TR_NOOP("Answers"): (),

@@ -11,13 +11,17 @@ from desktop.widgets.controls import button, row
 
 
 class PathField(QWidget):
-    """A line and a button that opens the system's folder dialog. ``changed`` comes when the person is done."""
+    """A line and a button that opens the system's dialog for folders, or for ``files`` as Qt's filters name them.
+
+    ``changed`` comes when the person is done.
+    """
 
     changed = Signal(Path)
 
-    def __init__(self, name: str, placeholder: str = "", browse: str = "") -> None:
+    def __init__(self, name: str, placeholder: str = "", browse: str = "", files: str = "") -> None:
         super().__init__()
         self._name = name
+        self._files = files
         browse = browse or self.tr("Browse…")
         self.line = QLineEdit()
         self.line.setAccessibleName(name)
@@ -50,7 +54,10 @@ class PathField(QWidget):
 
     @Slot()
     def _on_browse(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, self._name, self.text)
+        if self._files:
+            chosen, _ = QFileDialog.getOpenFileName(self, self._name, self.text, self._files)
+        else:
+            chosen = QFileDialog.getExistingDirectory(self, self._name, self.text)
         if chosen:
             self.line.setText(chosen)
             self._on_edited()

@@ -156,6 +156,8 @@ def _editor(setting: Setting) -> QWidget:
             return _number(setting)
     if setting.name.endswith("_folder"):
         return PathField(setting.title, tr("The app's own data folder"))
+    if setting.name.endswith("_model"):
+        return PathField(setting.title, tr("None"), files=tr("GGUF models (*.gguf)"))
     text = QPlainTextEdit()
     text.setTabChangesFocus(True)
     text.setFixedHeight(96)

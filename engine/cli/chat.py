@@ -99,5 +99,7 @@ def summary(answer: Message) -> str:
         f"{usage.reused_tokens:,} of {usage.prompt_tokens:,} prompt tokens reused",
         f"seed {usage.seed}",
     ]
+    if usage.guessed_tokens:
+        words.insert(2, f"{usage.accepted_tokens:,} of {usage.guessed_tokens:,} guesses came true")
     endings = {"length": "the longest allowed answer was reached", "context": "the context window is full"}
     return ", ".join([*words, *filter(None, [endings.get(usage.finish_reason)])])

@@ -70,6 +70,11 @@ def suggest_command(model: str, context: int | None, as_json: bool) -> None:
 @click.argument("prompt", required=False)
 @click.option("--system", help="System prompt. [default: the setting, or the model's]")
 @click.option("--context", type=click.IntRange(256), help="Context in tokens. [default: the setting]")
+@click.option(
+    "--draft-model",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+    help="A small .gguf of the same vocabulary that guesses ahead. [default: the setting]",
+)
 @steering_options
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
 def chat_command(model: str, prompt: str | None, as_json: bool, **given: Any) -> None:
@@ -77,8 +82,8 @@ def chat_command(model: str, prompt: str | None, as_json: bool, **given: Any) ->
 
     What is not chosen here comes from your settings, then from the model's makers, then from Halfbyte's defaults.
     """
-    context_tokens = given.pop("context")
-    values = settings.load().changed(**({} if context_tokens is None else {"context_tokens": context_tokens}))
+    loading = {"context_tokens": given.pop("context"), "draft_model": given.pop("draft_model")}
+    values = settings.load().changed(**{name: value for name, value in loading.items() if value is not None})
     checkpoint = find_model(model)
     steering = steering_of(checkpoint, values, given)
     if prompt is None and not sys.stdin.isatty():

@@ -37,12 +37,16 @@ Looks = Callable[[bool], Machine | None]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A load with what was foretold for it: ``way`` is its first estimate, ``learned`` says what it is a case of."""
+    """A load with what was foretold for it: ``way`` is its first estimate, ``learned`` says what it is a case of.
+
+    With a draft model (``drafts``) the process's peak is that of two models.
+    """
 
     name: str
     learned: Learned
     way: Placement
     guesses: bool
+    drafts: bool = False
 
     def observed(self, loaded: Mapping[str, Any]) -> Iterator[Observation]:
         """Yield what the load itself told. Of main memory only what the runtime says it allocated is known yet."""
@@ -54,7 +58,7 @@ class Expected:
 
     def answered(self, usage: Mapping[str, Any]) -> Iterator[Observation]:
         """Yield what an answer told; a peak of memory is the model's where it is all in main memory."""
-        if self.way.place == "cpu":
+        if self.way.place == "cpu" and not self.drafts:
             yield self._seen("memory", self.way.footprint.first_bytes, usage["peak_memory_bytes"])
         if usage["prompt_tokens"] - usage["reused_tokens"] >= LEAST_PROMPT_TOKENS:
             yield self._seen("prompt", self.way.prompt_tokens_s, usage["prompt_tokens_s"])
@@ -112,7 +116,13 @@ def expect(
     )
     machine = _with_threads(machine, loaded["threads"])
     way = placement(sizes, machine, pool(machine, sizes.family), context, loaded["gpu_layers"])
-    return Expected(uuid.uuid4().hex, Learned(sizes, machine, context, NO_CORRECTIONS), way, options.guess_tokens > 0)
+    return Expected(
+        uuid.uuid4().hex,
+        Learned(sizes, machine, context, NO_CORRECTIONS),
+        way,
+        options.guess_tokens > 0,
+        bool(loaded.get("draft")),
+    )
 
 
 def keep(expected: Expected | None, observations: Iterator[Observation]) -> None:

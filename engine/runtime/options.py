@@ -26,7 +26,8 @@ class LoadOptions:
     ``gpu_layers`` -1 offloads as many layers as fit; ``threads`` 0 takes the physical cores that may be used.
     ``batch_tokens`` is how many prompt tokens are computed at once; ``cache_type`` one of :data:`CACHE_TYPES`.
     ``weights_as`` is one of :data:`WHILE_LOADING`, or "" for the weights as they are. ``flash_attention`` is used
-    wherever the model can; a quantized cache needs it. ``guess_tokens`` are guessed at once at most, 0 for none.
+    wherever the model can; a quantized cache needs it. ``guess_tokens`` are guessed at once at most, 0 for none;
+    ``draft`` is the GGUF file of a small model that guesses them, "" to guess them from what was already said.
     """
 
     context_tokens: int = 4096
@@ -37,12 +38,14 @@ class LoadOptions:
     weights_as: str = ""
     flash_attention: bool = True
     guess_tokens: int = 0
+    draft: str = ""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> LoadOptions:
         names = ("context_tokens", "gpu_layers", "threads", "cache_type", "flash_attention")
-        guess_tokens = GUESS_TOKENS if settings["guess_ahead"] else 0
-        return cls(**{name: settings[name] for name in names}, guess_tokens=guess_tokens)
+        draft = settings["draft_model"]
+        guess_tokens = GUESS_TOKENS if settings["guess_ahead"] or draft else 0
+        return cls(**{name: settings[name] for name in names}, guess_tokens=guess_tokens, draft=draft)
 
 
 @dataclass(frozen=True, slots=True)

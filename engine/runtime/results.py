@@ -15,7 +15,8 @@ class Loaded:
     ``context_tokens`` is the window in force and ``trained_context`` the one the model was made for.
     ``template_known`` is false where the model brings no chat template and a plain one stands in.
     The bytes are what the runtime allocated, 0 where it does not say. ``sends_to`` is the host that all words are sent
-    to, empty where they stay on this machine.
+    to, empty where they stay on this machine. ``draft`` is the draft model's name, empty without one;
+    ``draft_complaint`` says why the one that was chosen is not used.
     """
 
     backend: str
@@ -33,6 +34,8 @@ class Loaded:
     kv_cache_bytes: int = 0
     compute_bytes: int = 0
     sends_to: str = ""
+    draft: str = ""
+    draft_complaint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class Usage:
     ``first_token_s`` runs from the question to the first token; ``prompt_tokens_s`` counts processed tokens only;
     ``decode_tokens_s`` leaves the first token out, because the prompt made it. A rate is 0 where nothing was timed.
     ``finish_reason``: the model ended or a stop string came (``stop``), ``max_tokens`` (``length``), the window was
-    full (``context``). ``seed`` gives the same answer again.
+    full (``context``). ``seed`` gives the same answer again. Of ``guessed_tokens`` guessed ahead,
+    ``accepted_tokens`` came true.
     """
 
     prompt_tokens: int
@@ -55,3 +59,5 @@ class Usage:
     peak_memory_bytes: int
     finish_reason: FinishReason
     seed: int
+    guessed_tokens: int = 0
+    accepted_tokens: int = 0

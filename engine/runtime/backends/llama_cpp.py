@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,10 @@ class LlamaCpp:
         read = yield from read_prompt(model, prompt, self._stop)
         answer = Answer(model, prompt, sampling, partial(Sampler, model, form=form))
         yield from answer.events()
-        yield Finished(answer.usage(read, asked_s))
+        usage = answer.usage(read, asked_s)
+        if ahead := model.ahead:
+            usage = replace(usage, guessed_tokens=ahead.guessed, accepted_tokens=ahead.accepted)
+        yield Finished(usage)
 
     def count(self, messages: Sequence[Mapping[str, Any]], texts: Sequence[str]) -> tuple[int, list[int]]:
         if self._model is None:

@@ -9,22 +9,25 @@ from typing import Any
 from llama_cpp import llama_cpp as binding
 
 from engine.runtime.backends.llama.cache import KvCache
-from engine.runtime.backends.llama.guessing import Worth, looked_up
+from engine.runtime.backends.llama.guessing import Guesses, LookedUp, Worth
 
 
 class Ahead:
     """The guesses of one context. ``row`` is which of the computed positions the sampler has to look at; -1: the last.
 
+    ``guesses`` says where they come from, and is closed with it. ``accepted`` and ``guessed`` count since the last
+    rest.
     Only for caches that can forget their last tokens: not for recurrent states and sliding windows.
     """
 
-    def __init__(self, context: Any, cache: KvCache, most_tokens: int) -> None:
+    def __init__(self, context: Any, cache: KvCache, most_tokens: int, guesses: Guesses | None = None) -> None:
         self.most_tokens = most_tokens
         self.row = -1
-        self.accepted = self.guessed = 0  # tokens, for measurements
+        self.accepted = self.guessed = 0  # tokens
         self._memory: Any = binding.llama_get_memory(context)
         self._cache = cache
         self._batch = binding.llama_batch_init(most_tokens + 1, 0, 1)
+        self._guesses = guesses or LookedUp()
         self._guess: list[int] = []
         self._worth = Worth()
         self._began_s = 0.0
@@ -45,8 +48,11 @@ class Ahead:
         self._note()
         self.settle()
         most = min(self.most_tokens, room_tokens - 1)
-        guess = looked_up([*self._cache.tokens, token], most) if self._worth.pays else []
+        said = [*self._cache.tokens, token]
+        if self._worth.pays:
+            self._guesses.catch_up(said)
         self._began_s, self._tokens = time.perf_counter(), 1
+        guess = self._guesses.guess(said, most) if self._worth.pays else []
         if not guess:
             return None
         self._fill([token, *guess])
@@ -63,9 +69,10 @@ class Ahead:
     def rest(self) -> None:
         """Settle, and measure nothing of what comes between two answers."""
         self.settle()
-        self._tokens = 0
+        self._tokens = self.accepted = self.guessed = 0
 
     def close(self) -> None:
+        self._guesses.close()
         binding.llama_batch_free(self._batch)
 
     def _note(self) -> None:

@@ -1,5 +1,6 @@
 """Guess the next tokens from what was already said, and whether that pays. Nothing here computes.
 
+They may come from a draft model instead (:mod:`engine.runtime.backends.llama.draft`).
 Prompt lookup decoding (Saxena 2023, github.com/apoorvumang/prompt-lookup-decoding): where the last tokens stood before,
 what followed them is likely to follow again. The guesses are computed together with the token before them, and each is
 used only where the sampler chooses the very same: what is answered stays what it would have been.
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from typing import Protocol
 
 _NEEDLES = (3, 2)  # tokens that have to be the same, the longer first
 _TRIES = 8  # computations with guesses, until it is decided whether they pay
@@ -31,6 +33,33 @@ def looked_up(tokens: Sequence[int], most: int) -> list[int]:
                 return list(tokens[begin : begin + most])
             end = at + len(needle) - 1  # it began in the middle of a token
     return []
+
+
+class Guesses(Protocol):
+    """Where guesses come from."""
+
+    def catch_up(self, tokens: Sequence[int]) -> None:
+        """Do what takes long and has to be done once, as reading a conversation that is new."""
+        ...
+
+    def guess(self, tokens: Sequence[int], most: int) -> list[int]:
+        """Return up to ``most`` tokens that may follow."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class LookedUp:
+    """Guesses from what was already said."""
+
+    def catch_up(self, tokens: Sequence[int]) -> None:
+        pass
+
+    def guess(self, tokens: Sequence[int], most: int) -> list[int]:
+        return looked_up(tokens, most)
+
+    def close(self) -> None:
+        pass
 
 
 class Worth:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from llama_cpp import llama_cpp as binding
 
 from engine.catalog.facts import read_facts
-from engine.errors import Cancelled, NotEnoughMemory, NotFound, Refused
+from engine.errors import Cancelled, EngineError, NotEnoughMemory, NotFound, Refused
 from engine.events import Event, Notice
 from engine.pace import Pace
 from engine.runtime.backends.llama import faults, kept, native
+from engine.runtime.backends.llama.drafts import open_draft, why_not
 from engine.runtime.backends.llama.fit import fewer, layers_that_fit
 from engine.runtime.backends.llama.memory import available_bytes
 from engine.runtime.backends.llama.model import Model
@@ -98,10 +100,28 @@ def _open(request: LoadRequest, started_s: float) -> Generator[Event, None, Open
         if not model.template_known:
             text = f"{model.template_complaint} A plain one is used: answers may be worse than the model can give."
             yield Notice(text, "warning")
+        loaded = _describe(handle, model, request, time.perf_counter() - started_s)
+        if options.draft:
+            loaded = yield from _lend_draft(handle, model, request, loaded)
     except BaseException:
         model.close()
         raise
-    return model, _describe(handle, model, request, time.perf_counter() - started_s)
+    return model, loaded
+
+
+def _lend_draft(handle: Any, model: Model, request: LoadRequest, loaded: Loaded) -> Generator[Event, None, Loaded]:
+    """Give a model its draft model, or say why it has none."""
+    try:
+        if model.ahead is None:
+            raise Refused("This model cannot take a wrong guess back: its memory is of another kind.")
+        model.guess_with((yield from open_draft(handle, request)))
+    except Cancelled:
+        raise
+    except EngineError as error:
+        complaint = why_not(request.options.draft, error)
+        yield Notice(complaint, "warning")
+        return replace(loaded, draft_complaint=complaint)
+    return replace(loaded, draft=Path(request.options.draft).stem)
 
 
 def _describe(handle: Any, model: Model, request: LoadRequest, load_s: float) -> Loaded:

@@ -17,6 +17,7 @@ from engine.runtime.backends.answer import Prompt
 from engine.runtime.backends.llama import faults, kept, native
 from engine.runtime.backends.llama.ahead import Ahead, can_guess
 from engine.runtime.backends.llama.cache import KvCache
+from engine.runtime.backends.llama.draft import Draft
 from engine.runtime.backends.llama.memory import available_bytes
 from engine.runtime.backends.llama.prefixes import Prefixes
 from engine.runtime.backends.llama.transcript import Transcript
@@ -47,6 +48,7 @@ class Model:
         self.template = self._template(source)
         self.stops = () if self.template_known else PLAIN_STOPS
         self._model = model
+        self._guess_tokens = guess_tokens
         self._valid_for = valid_for
         self._batch = (binding.llama_token * batch_tokens)()
         if self.template.tags:
@@ -127,6 +129,12 @@ class Model:
     def row(self) -> int:
         """Which of the positions that were computed last the next token follows; -1: the last."""
         return self.ahead.row if self.ahead else -1
+
+    def guess_with(self, draft: Draft) -> None:
+        """Guess the next tokens with a draft model, which is closed with this one."""
+        if self.ahead:
+            self.ahead.close()
+        self.ahead = Ahead(self.context, self.cache, self._guess_tokens, draft)
 
     def _rest(self) -> None:
         if self.ahead:
