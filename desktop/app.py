@@ -82,6 +82,7 @@ class App(QObject):
             page.way_chosen.connect(self._on_way)
         self._make_flows()
         self.options.changed.connect(self._on_options)
+        self.options.about.tour_wanted.connect(self.window.tour.start)
 
     def start(self) -> None:
         """Show the window, put the starter model into the library, and look at the machine."""
@@ -93,6 +94,7 @@ class App(QObject):
         self.servers_flow.start()
         self.steering_flow.start()
         self.machine_flow.look()
+        self.window.offer_tour()
 
     @Slot()
     def close(self) -> None:

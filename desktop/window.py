@@ -15,6 +15,7 @@ from desktop.theme.icons import app_icon
 from desktop.widgets.drop_zone import model_path
 from desktop.widgets.job_bar import JobBar
 from desktop.widgets.sidebar import Place, Sidebar
+from desktop.widgets.tour import TourStrip
 
 PLACES = (
     Place("machine", QT_TR_NOOP("Machine"), "machine"),
@@ -29,7 +30,7 @@ PLACES = (
     Place("settings", QT_TR_NOOP("Settings"), "settings", last=True),
 )
 _SIDEBAR_WORDS_FROM = 900  # a narrower window has only the icons
-_GEOMETRY, _PAGE = "window/geometry", "window/page"
+_GEOMETRY, _PAGE, _TOUR_SEEN = "window/geometry", "window/page", "window/tour_seen"
 
 
 class Window(QMainWindow):
@@ -55,6 +56,9 @@ class Window(QMainWindow):
         for number, (name, page) in enumerate(pages.items(), 1):
             self._stack.addWidget(page)
             QShortcut(QKeySequence(f"Ctrl+{number % 10}"), self, self._on_shortcut).setObjectName(name)
+        self.tour = TourStrip()
+        self.tour.page_wanted.connect(self.show_page)
+        self.tour.ended.connect(self._on_tour_ended)
         self.setCentralWidget(self._frame(JobBar(jobs)))
         self._restore()
 
@@ -69,6 +73,11 @@ class Window(QMainWindow):
         self._stack.setCurrentWidget(self._pages[name])
         self.sidebar.set_current(name)
         self.setWindowTitle(f"{self._pages[name].accessibleName()} – Halfbyte")
+
+    def offer_tour(self) -> None:
+        """Start the tour, unless it was seen or skipped before."""
+        if not self._store.contains(_TOUR_SEEN):
+            self.tour.start()
 
     def come_to_front(self) -> None:
         """Be seen and have the keyboard, also if minimised or behind others."""
@@ -101,6 +110,7 @@ class Window(QMainWindow):
     def _frame(self, bar: JobBar) -> QWidget:
         right = QVBoxLayout()
         right.setSpacing(0)
+        right.addWidget(self.tour)
         right.addWidget(self._stack, 1)
         right.addWidget(bar)
         frame = QWidget()
@@ -123,9 +133,18 @@ class Window(QMainWindow):
         self.resize(QSize(1180, 800).boundedTo(room * 0.95))
 
     @Slot()
+    def _on_tour_ended(self) -> None:
+        self._store.setValue(_TOUR_SEEN, True)
+        self._enter(self.page)
+
+    @Slot()
     def _on_shortcut(self) -> None:
         name = self.sender().objectName()
         self.show_page(name)
+        self._enter(name)
+
+    def _enter(self, name: str) -> None:
+        """Give the keyboard to a page."""
         page = self._pages[name]
         if hasattr(page, "focus_first"):
             page.focus_first()  # type: ignore[attr-defined]

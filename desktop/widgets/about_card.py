@@ -23,15 +23,18 @@ class AboutCard(Card):
     """``diagnostics_wanted`` asks for the text that :meth:`copy_text` puts on the clipboard."""
 
     diagnostics_wanted = Signal()
+    tour_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__(self.tr("About Halfbyte"), "info")
         self.copy = button(self.tr("Copy diagnostics"), "", "copy")
         self.copy.clicked.connect(self.diagnostics_wanted)
+        self.tour = button(self.tr("Show the tour again"))
+        self.tour.clicked.connect(self.tour_wanted)
         self.body.addWidget(FactList(_facts()))
         self.body.addWidget(label(tr(_LICENCES), "", wraps=True))
         self.body.addWidget(label(tr(_HELP), "caption", wraps=True))
-        self.body.addLayout(FlowLayout(self.copy))
+        self.body.addLayout(FlowLayout(self.copy, self.tour))
 
     @Slot(object)
     def copy_text(self, text: str) -> None:

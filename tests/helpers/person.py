@@ -50,7 +50,10 @@ class Spot:
 
 
 class Person:
-    """Starts a screen, a window manager, an accessibility bus and the app. Use as a context manager."""
+    """Starts a screen, a window manager, an accessibility bus and the app. Use as a context manager.
+
+    Who ``is_new`` has the tour before them.
+    """
 
     def __init__(
         self,
@@ -58,6 +61,8 @@ class Person:
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         size: str = "1360x900",
+        *,
+        is_new: bool = False,
         prepare: Callable[[dict[str, str]], None] | None = None,
     ) -> None:
         self._started: list[subprocess.Popen[bytes]] = []
@@ -78,6 +83,8 @@ class Person:
         self._start(["openbox"])
         self._eyes = self._open_eyes()
         self.log = home.parent / "app.log"
+        if not is_new:
+            _skip_tour(home / "config" / "window.ini")
         if prepare:  # something is to be done with the environment of the screen before the app starts
             prepare(self.environment)
         self.app = self._start_app(arguments)
@@ -177,3 +184,9 @@ class Person:
         process: subprocess.Popen[bytes] = subprocess.Popen(command, env=environment, **streams)  # type: ignore[call-overload]
         self._started.append(process)
         return process
+
+
+def _skip_tour(file: Path) -> None:
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("[window]\ntour_seen=true\n")
