@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.catalog.facts import read_facts
 from engine.recommend.footprint import footprint
+from engine.recommend.runtime_cost import WORKER_BYTES
 
 DRAFT_CONTEXT_TOKENS = 2048  # it sees the newest part of the conversation only: a guess may be wrong
 
@@ -16,5 +17,4 @@ def draft_bytes(path: Path) -> int:
     Raises ``NotFound``, ``DamagedFile`` or ``UnsupportedModel``.
     """
     facts = read_facts(path)
-    need = footprint(facts, facts.format_id, DRAFT_CONTEXT_TOKENS)
-    return need.first_bytes - need.runtime_bytes
+    return footprint(facts, facts.format_id, DRAFT_CONTEXT_TOKENS).first_bytes - WORKER_BYTES

@@ -1,7 +1,8 @@
-"""What guessing ahead gains: ``python -m tests.benchmarks.guess_ahead MODEL.gguf``.
+"""What guessing ahead gains: ``python -m tests.benchmarks.guess_ahead MODEL.gguf [DRAFT.gguf]``.
 
 For an answer that repeats its question and one that does not: processor seconds per 100 tokens (other programs disturb
-them less than the clock), without and with guesses in turn, how many guesses came true, and whether the tokens agree.
+them less than the clock), without and with guesses in turn, how many guesses came true, and whether the tokens agree. With a
+draft model that one guesses; else what was already said does.
 """
 
 from __future__ import annotations
@@ -26,18 +27,21 @@ QUESTIONS = {
 
 
 def main() -> None:
-    path = Path(sys.argv[1])
+    path, draft = Path(sys.argv[1]), "".join(sys.argv[2:3])
     for name, question in QUESTIONS.items():
         for _ in range(ROUNDS):
-            plain, guessing = (_answered(path, question, count) for count in (0, GUESS_TOKENS))
+            plain, guessing = (
+                _answered(path, question, LoadOptions(threads=1, guess_tokens=count, draft=draft if count else ""))
+                for count in (0, GUESS_TOKENS)
+            )
             agree = "the same tokens" if plain[0] == guessing[0] else "other tokens"
             print(f"{name}: {plain[1]:.2f} s without, {guessing[1]:.2f} s with; {guessing[2]}; {agree}", flush=True)
 
 
-def _answered(path: Path, question: str, guess_tokens: int) -> tuple[list[int], float, str]:
+def _answered(path: Path, question: str, options: LoadOptions) -> tuple[list[int], float, str]:
     """Return the tokens, the processor seconds per 100 of them, and what became of the guesses."""
     backend = LlamaCpp(threading.Event())
-    list(backend.load(path, LoadOptions(threads=1, guess_tokens=guess_tokens)))
+    list(backend.load(path, options))
     ids: list[int] = []
     began_s = 0.0
     for event in _answer(backend, question):
