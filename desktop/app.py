@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -57,7 +58,7 @@ from desktop.window import Window
 from engine import settings as settings_file
 from engine.catalog.checkpoint import Checkpoint
 from engine.errors import Refused
-from engine.paths import folders
+from engine.paths import erase, folders
 from engine.settings import Settings
 
 _PAGE_OF = {Do.SETTINGS: "settings", Do.SUGGESTION: "suggestion", Do.LIBRARY: "library", Do.MACHINE: "machine"}
@@ -72,6 +73,7 @@ class App(QObject):
         self.jobs = Jobs(self)
         self.state = State(self.jobs, settings)
         self._chatting: list[Checkpoint] = []
+        self.erases = False
         self.theme = Theme(qt, settings["theme"])
         self._make_pages(settings)
         self.store = QSettings(str(folders().config / "window.ini"), QSettings.Format.IniFormat)
@@ -176,6 +178,7 @@ class App(QObject):
         self.discover_flow = DiscoverFlow(self.state, self.discover)
         self.hub_flow = HubFlow(self.state, self.options.hub)
         self.folders_flow = FoldersFlow(self.state, self.options)
+        self.folders_flow.erasing_chosen.connect(self._on_erasing)
         self.discover_flow.download_wanted.connect(self.downloads_flow.add)
         self.hub_flow.looked.connect(self.discover.show_surroundings)
         self.hub_flow.token_kept.connect(self.discover.show_token_kept)
@@ -263,6 +266,11 @@ class App(QObject):
             self._on_settings(settings)
 
     @Slot()
+    def _on_erasing(self) -> None:
+        self.erases = True
+        self.window.close()
+
+    @Slot()
     def _on_models_wanted(self) -> None:
         self.window.show_page("discover" if "discover" in self.pages else "library")
 
@@ -317,6 +325,10 @@ def run(files: Sequence[Path] = ()) -> int:
     logs.LOG.info("End: %d", code)
     ended = app.jobs.close()
     reports.disarm()
+    if app.erases:
+        app.store.sync()  # it writes no more after this
+        logging.shutdown()
+        erase(folders())
     if not ended:
         os._exit(code)  # something hangs in native code; Python's own end would wait for it or crash
     return code

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from desktop.language import tr
-from engine.paths import Folders, folders
+from engine.paths import Folders, file_sizes, folders
 from engine.runtime import kept_prompts
 
 # The window has these open; the log is bounded anyway.
@@ -38,7 +36,7 @@ def app_folders(models: Path, where: Folders | None = None) -> tuple[AppFolder, 
         (tr("Logs and crash reports"), where.logs, tr("Delete the old logs")),
     )
     own = {path for _, path, _ in lines}
-    return tuple(AppFolder(name, path, sum(_sizes(path, own - {path})), cleans) for name, path, cleans in lines)
+    return tuple(AppFolder(name, path, sum(file_sizes(path, own - {path})), cleans) for name, path, cleans in lines)
 
 
 def clean(folder: AppFolder) -> None:
@@ -51,12 +49,3 @@ def clean(folder: AppFolder) -> None:
             if file.is_file() and file.name not in _OPEN_FILES:
                 with contextlib.suppress(OSError):
                     file.unlink()
-
-
-def _sizes(folder: Path, without: Collection[Path]) -> Iterator[int]:
-    """Yield what each file takes, without following links. Files that go meanwhile count nothing."""
-    for root, inner, files in os.walk(folder):
-        inner[:] = [name for name in inner if Path(root, name) not in without]
-        for name in files:
-            with contextlib.suppress(OSError):
-                yield Path(root, name).lstat().st_size

@@ -13,26 +13,37 @@ from desktop.models.app_folders import AppFolder
 from desktop.quantities import size
 from desktop.theme import scale
 from desktop.widgets.card import Card
-from desktop.widgets.controls import column, icon_button, label, paragraph, row
+from desktop.widgets.controls import button, column, icon_button, label, paragraph, row
 
-_HELP = QT_TR_NOOP("Removing Halfbyte leaves all of these. Delete the folders by hand if you want nothing to stay.")
+_HELP = QT_TR_NOOP(
+    "Removing Halfbyte leaves all of these. If nothing is to stay, delete your data here before you remove the app."
+)
 
 
 class FoldersCard(Card):
-    """``look_wanted`` comes whenever the card comes into sight; the others tell an :class:`AppFolder`."""
+    """``look_wanted`` comes whenever the card comes into sight; the others tell an :class:`AppFolder`.
+
+    ``erase_wanted`` asks for all of them to be deleted, and comes only after they were shown.
+    """
 
     look_wanted = Signal()
     open_wanted = Signal(object)
     clean_wanted = Signal(object)
+    erase_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__(self.tr("Folders on this computer"), "folder")
         self._wait = label(self.tr("Measuring the folders…"), "muted")
+        self.folders: tuple[AppFolder, ...] = ()
         self._rows: dict[str, FolderRow] = {}
         self._lines = column(spacing=scale.XS)
         self.body.addWidget(self._wait)
         self.body.addLayout(self._lines)
+        self.erase = button(self.tr("Delete my data…"), "danger", "trash")
+        self.erase.clicked.connect(self.erase_wanted)
+        self.erase.setEnabled(False)
         self.body.addWidget(label(tr(_HELP), "caption", wraps=True))
+        self.body.addLayout(row(self.erase, None))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -42,6 +53,8 @@ class FoldersCard(Card):
     def show_folders(self, folders: Sequence[AppFolder]) -> None:
         """Show sizes; the lines stay, and so does the keyboard's focus."""
         self._wait.hide()
+        self.folders = tuple(folders)
+        self.erase.setEnabled(True)
         for folder in folders:
             if folder.name not in self._rows:
                 self._rows[folder.name] = self._row(folder)

@@ -14,6 +14,7 @@ from engine.cli import hub_commands, show
 from engine.cli.chat import chat_on, chat_once
 from engine.cli.chats import chats
 from engine.cli.convert import convert_command
+from engine.cli.data import data_group
 from engine.cli.duel import duel_command
 from engine.cli.environments import environments_group
 from engine.cli.library import json_option, named, open_library
@@ -105,6 +106,7 @@ for command in (
     hub_commands.token_command,
     chats,
     duel_command,
+    data_group,
     environments_group,
     measure_command,
     serve_command,

@@ -49,8 +49,12 @@ Section "Halfbyte"
   WriteRegDWORD HKCU "${UNINSTALL}" "NoRepair" 1
 SectionEnd
 
-; Models and conversations lie in the data folder and stay.
+; Models and conversations lie in the data folder and stay, unless the person says otherwise; a silent removal keeps them.
 Section "Uninstall"
+  MessageBox MB_YESNO|MB_DEFBUTTON2|MB_ICONQUESTION "Delete your models, conversations and settings too? They cannot be \
+    brought back. With No they stay for a later installation." /SD IDNO IDNO keep
+  ExecWait '"$INSTDIR\halfbyte.exe" data delete --yes'
+  keep:
   Delete "$SMPROGRAMS\Halfbyte.lnk"
   Delete "$INSTDIR\halfbyte.exe"
   Delete "$INSTDIR\halfbyte-worker.exe"

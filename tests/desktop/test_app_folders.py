@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 
-from desktop.flows.folders import FoldersFlow, diagnostics
+from desktop.flows.folders import FoldersFlow, diagnostics, erasing_words
 from desktop.flows.state import State
 from desktop.jobs import Jobs
 from desktop.models.app_folders import app_folders, clean
@@ -66,6 +66,32 @@ def test_the_page_shows_and_cleans(qtbot, home):
     press(page.about.copy)
     qtbot.waitUntil(lambda: "The last crash report" in QGuiApplication.clipboard().text())
     assert flow.parent() is not None and jobs.close()
+
+
+def test_all_is_deleted_only_after_its_sizes_were_agreed_to(qtbot, home, tmp_path):
+    filled()
+    jobs = Jobs(owner := QObject())
+    page = SettingsPage(DEFAULTS)
+    qtbot.addWidget(page)
+    flow = FoldersFlow(State(jobs, DEFAULTS), page)
+    page.resize(700, 3000)
+    page.show()
+    qtbot.waitUntil(page.folders.erase.isEnabled)
+    press(page.folders.erase)
+    assert "Models: 5.0 kB\n" in words_on(flow.asked) and "In all 5.4 kB" in words_on(flow.asked)
+    with qtbot.assertNotEmitted(flow.erasing_chosen):
+        press(flow.asked.keep)
+    press(page.folders.erase)
+    with qtbot.waitSignal(flow.erasing_chosen):
+        press(flow.asked.deed)
+    assert owner is not None and jobs.close()
+
+
+def test_models_that_lie_elsewhere_are_said_to_stay(home, tmp_path):
+    filled()
+    elsewhere = write(tmp_path / "elsewhere" / "m.gguf", 900).parent
+    words = erasing_words(app_folders(elsewhere), folders())
+    assert f"What lies in {elsewhere} stays." in words and "900" not in words
 
 
 def test_a_limit_of_nothing_deletes_the_kept_prompts_and_says_how_much(qtbot, home):
