@@ -164,24 +164,28 @@ class Offline(EngineError):
         )
 
 
-SET_UP = "halfbyte environments set-up cuda"  # has both groups
+SET_UP = "halfbyte environments set-up"
+ENVIRONMENT_OF = {"cuda": "cuda", "gptq": "cuda"}  # one has both groups
 
 
 class PackageMissing(EngineError):
     """Say that optional packages are not installed; ``extra`` is the group of pyproject.toml that has them.
 
-    ``package`` names one, or several parted by commas.
+    ``package`` names one, or several parted by commas; ``environment`` is the one that the app sets up with them.
     """
 
-    def __init__(self, package: str, extra: str = "", reason: str = "") -> None:
-        group = f"halfbyte[{extra}]" if extra else package
+    def __init__(self, package: str, extra: str = "", reason: str = "", environment: str = "") -> None:
+        environment = environment or ENVIRONMENT_OF.get(extra, "")
+        ways = [f"pip install 'halfbyte[{extra}]'" if extra else "" if environment else f"pip install '{package}'"]
+        ways += [f"{SET_UP} {environment}" if environment else ""]
         what, them = ("packages", "them") if ", " in package else ("package", "it")
         super().__init__(
             f"The {what} {package} cannot be loaded" + _because(reason),
-            f"Install {them} with: pip install '{group}'" + (f", or: {SET_UP}" if extra in ("cuda", "gptq") else ""),
+            f"Install {them} with: {', or: '.join(filter(None, ways))}",
             package=package,
             extra=extra,
             reason=reason,
+            environment=environment,
         )
 
 

@@ -75,7 +75,7 @@ class Waiting:
     @property
     def format_id(self) -> str:
         assert self.plan.recipe
-        return self.plan.recipe.format_id
+        return self.plan.recipe.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from desktop.quantities import duration, number, size
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
 from engine.convert.card import agreement_words, gain_words
-from engine.convert.folders.plan import FolderPlan, folder_plan
+from engine.convert.folders.plan import FolderPlan, folder_plan, target_of
 from engine.convert.folders.recipes import FOLDER_RECIPES
 from engine.convert.plan import Plan, plan
 
@@ -30,10 +30,12 @@ class Prepared:
 
 def prepare(source: Path, format_id: str, library: Library, manner: Manner = Manner()) -> Prepared:  # noqa: B008 (frozen)
     """Plan a conversion into the library. It blocks: run it as a job. Raises :class:`NotFound` if nothing is there."""
-    target = library.target(library.entry_at(source), format_id)
+    entry = library.entry_at(source)
     if format_id in FOLDER_RECIPES:
+        target = target_of(library, entry, format_id)
         planned = folder_plan(source, format_id, target, library, manner.folder_options)
     else:
+        target = library.target(entry, format_id)
         planned = plan(source, format_id, target, library, manner.options)
     return Prepared(planned, planned.source.size_bytes, target.exists(), manner)
 

@@ -26,6 +26,9 @@ class FormatPicker(QWidget):
         for entry in FORMATS.values():
             if entry.id in RECIPES or entry.id in FOLDER_RECIPES:
                 self.list.addItem(f"{entry.label} – {entry.quality.words}", entry.id)
+        for recipe in FOLDER_RECIPES.values():
+            if recipe.id not in FORMATS:  # another maker of a format that is listed
+                self.list.addItem(f"{recipe.level} – {FORMATS[recipe.format_id].quality.words}", recipe.id)
         self.name = label(self.tr("&Format"), "muted", buddy=self.list)
         self.about = label("", "caption", wraps=True)
         layout = row(self.name, column(self.list), self.about)
@@ -36,7 +39,13 @@ class FormatPicker(QWidget):
 
     @property
     def format(self) -> Format:
-        return FORMATS[self.list.currentData()]
+        recipe = FOLDER_RECIPES.get(self.recipe_id)
+        return FORMATS[recipe.format_id if recipe else self.recipe_id]
+
+    @property
+    def recipe_id(self) -> str:
+        """Return the format's id, or that of another way to make it."""
+        return self.list.currentData()
 
     def choose(self, format_id: str) -> None:
         """Choose a format without telling of it."""
@@ -45,5 +54,5 @@ class FormatPicker(QWidget):
 
     @Slot()
     def _on_activated(self) -> None:
-        self.choose(self.format.id)
-        self.chosen.emit(self.format.id)
+        self.choose(self.recipe_id)
+        self.chosen.emit(self.recipe_id)

@@ -17,8 +17,8 @@ from engine.cli import show
 from engine.cli.library import json_option, open_library
 from engine.cli.run import finish
 from engine.convert.extras import Wanted
-from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan
-from engine.convert.folders.recipes import FOLDER_RECIPES
+from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan, target_of
+from engine.convert.folders.recipes import AUTOAWQ, FOLDER_RECIPES
 from engine.convert.folders.run import FolderConversion
 from engine.convert.from_hub import FromHub, obstacles
 from engine.convert.plan import PLAIN, Options, Plan, plan, plan_together
@@ -30,6 +30,7 @@ from engine.quantities import size
 DEFAULT_FORMAT = "gguf-q4_k_m"
 COMPUTED = "auto"
 SHORT = {"nf4": "bnb-nf4", "int8": "bnb-int8", "awq": "awq-int4-g128", "gptq": "gptq-int4-g128"}
+SHORT["awq-autoawq"] = AUTOAWQ.id
 
 
 @click.command("convert")
@@ -41,7 +42,8 @@ SHORT = {"nf4": "bnb-nf4", "int8": "bnb-int8", "awq": "awq-int4-g128", "gptq": "
     multiple=True,
     default=(DEFAULT_FORMAT,),
     show_default=True,
-    help="Format to make: an id (gguf-q4_k_m), a level (q4_k_m), or nf4, int8, gptq, awq. "
+    help="Format to make: an id (gguf-q4_k_m), a level (q4_k_m), or nf4, int8, gptq, awq, "
+    "awq-autoawq (with AutoAWQ, in an environment of its own). "
     "Give it several times to make several in one run.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="File or folder to write. [default: into the library]")
@@ -111,7 +113,7 @@ def convert_command(
             options = _options(imatrix, texts, keep, Wanted(compare, gain))
             of_folders = FolderOptions(texts, samples)
             folder_plans = [
-                folder_plan(source.path, one, output or library.target(source, one), library, of_folders)
+                folder_plan(source.path, one, output or target_of(library, source, one), library, of_folders)
                 for one in dict.fromkeys(folder_ids)
             ]
             plans = _plans(source, gguf_ids, output, library, options) if gguf_ids else ()

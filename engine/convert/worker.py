@@ -188,6 +188,11 @@ def _pack(
 
         weights = tuple(map(Path, files))
         made = bnb.make(Path(source), weights, Path(target), how.format_id, _meter("Packing", emit))
+    elif how.maker == "autoawq":
+        from engine.convert.methods import autoawq
+
+        read = [text for _, text in _texts(texts)]
+        made = autoawq.make(Path(source), Path(target), how, read, _meter("Calibrating layers", emit, "steps"))
     else:
         from engine.convert.methods import gptq
 
@@ -199,7 +204,7 @@ def _pack(
     return {**made, "peak_memory_bytes": peak_resident_bytes(), "peak_gpu_bytes": pytorch.peak_gpu_bytes()}
 
 
-def _fidelity(original: str, result: str, format_id: str) -> Iterator[Event]:
+def _fidelity(original: str, result: str, format_id: str, maker: str) -> Iterator[Event]:
     """Compare a folder with the original; refuse one that answers as another model would."""
 
     def work(emit: Emit) -> dict[str, Any]:
@@ -207,10 +212,14 @@ def _fidelity(original: str, result: str, format_id: str) -> Iterator[Event]:
         from engine.texts import named
 
         load = fidelity.plain
-        if not format_id.startswith("bnb-"):
+        if maker == "gptqmodel":
             from engine.convert.methods import gptq
 
             load = gptq.load
+        elif maker == "autoawq":
+            from engine.convert.methods import autoawq
+
+            load = autoawq.load
         meter = _meter("Comparing with the original", emit, "tokens")
         found = fidelity.fidelity(Path(original), Path(result), named("prose").read(), load, meter)
         if made := format_named(format_id):

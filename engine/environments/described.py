@@ -50,6 +50,16 @@ ENVIRONMENTS: dict[str, Environment] = {
             2_900_000_000,
             5_400_000_000,
         ),
+        # AutoAWQ 0.2.9 is archived: it cannot be imported beside transformers 4.57 and newer.
+        Environment(
+            "autoawq",
+            "AutoAWQ environment",
+            "makes AWQ with AutoAWQ, the program that the format is from",
+            PINS / "autoawq.txt",
+            ("torch", "transformers", "accelerate", "awq", "safetensors", "tokenizers"),
+            2_800_000_000,
+            5_100_000_000,
+        ),
     )
 }
 

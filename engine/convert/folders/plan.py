@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine import settings
+from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.headers.shards import INDEX
 from engine.catalog.library import Library
 from engine.convert.estimates import HASH_BYTES_S, START_S, Needs
@@ -26,6 +27,7 @@ from engine.recommend.weights import group_size, tensors_in
 PACKAGES = {
     "bitsandbytes": ("torch", "transformers", "accelerate", "safetensors", "bitsandbytes"),
     "gptqmodel": ("torch", "transformers", "safetensors", "gptqmodel"),
+    "autoawq": ("torch", "transformers", "safetensors", "autoawq"),
 }
 ALONE = "model.safetensors"  # what transformers reads where there is no index
 PYTORCH_BYTES = 2 << 30  # a process with PyTorch, CUDA and transformers
@@ -70,17 +72,17 @@ class FolderPlan:
 
 def folder_plan(
     source: Path,
-    format_id: str,
+    recipe_id: str,
     target: Path,
     library: Library | None = None,
     options: FolderOptions = FolderOptions(),
 ) -> FolderPlan:
-    """Plan to make ``format_id`` of a model's folder into the folder ``target``.
+    """Plan to carry out ``recipe_id`` on a model's folder into the folder ``target``.
 
     Nothing is raised and nothing written: what is wrong is in :attr:`FolderPlan.problems`.
     """
     looked_at = inspect(source, to_gguf=False)
-    recipe = _with_options(FOLDER_RECIPES[format_id], options, looked_at.facts)
+    recipe = _with_options(FOLDER_RECIPES[recipe_id], options, looked_at.facts)
     target = target.expanduser().absolute()
     has_card = bool(nvidia.read(Live())[0])
     problems = [*looked_at.problems, *_source_problems(looked_at), *_package_problems(recipe)]
@@ -94,6 +96,13 @@ def folder_plan(
     library = library or Library(settings.load().models_folder)
     notes = tuple(_notes(looked_at, recipe, has_card))
     return FolderPlan(looked_at, recipe, target, library, needed, tuple(problems), notes, options)
+
+
+def target_of(library: Library, source: Checkpoint, recipe_id: str) -> Path:
+    """Return where a result belongs; one of another maker of the same format gets a name of its own."""
+    recipe = FOLDER_RECIPES[recipe_id]
+    usual = library.target(source, recipe.format_id)
+    return usual.with_name(usual.name + recipe.id.removeprefix(recipe.format_id))
 
 
 def _with_options(recipe: FolderRecipe, options: FolderOptions, facts: ModelFacts | None) -> FolderRecipe:
@@ -125,11 +134,13 @@ def _source_problems(source: Source) -> Iterator[EngineError]:
 
 
 def _package_problems(recipe: FolderRecipe) -> Iterator[EngineError]:
-    missing = [name for name, version in versions_here("cuda", PACKAGES[recipe.maker]).items() if not version]
+    missing = [
+        name for name, version in versions_here(recipe.environment, PACKAGES[recipe.maker]).items() if not version
+    ]
     if missing:
-        extra = "cuda" if recipe.maker == "bitsandbytes" else "gptq"
+        extra = {"bitsandbytes": "cuda", "gptqmodel": "gptq"}.get(recipe.maker, "")
         them = "them" if len(missing) > 1 else "it"
-        yield PackageMissing(", ".join(missing), extra, f"{recipe.level} is made with {them}")
+        yield PackageMissing(", ".join(missing), extra, f"{recipe.level} is made with {them}", recipe.environment)
 
 
 def _target_problems(target: Path) -> Iterator[EngineError]:
@@ -166,6 +177,11 @@ def _notes(source: Source, recipe: FolderRecipe, has_card: bool) -> Iterator[str
         yield (
             f"{recipe.level} is for NVIDIA cards, and none was found here: it is made and runs on the processor, "
             "slowly. A GGUF file serves better on this computer."
+        )
+    if recipe.maker == "autoawq":
+        yield (
+            "AutoAWQ is no longer looked after since May 2025. “AWQ INT4” makes the same format with GPTQModel, "
+            "which took its place."
         )
     if recipe.group != plain.group:
         yield (

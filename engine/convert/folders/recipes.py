@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from engine.formats import FORMATS
 
-Maker = Literal["bitsandbytes", "gptqmodel"]
+Maker = Literal["bitsandbytes", "gptqmodel", "autoawq"]
 
 # Both papers calibrate with 128 samples (GPTQ, arXiv 2210.17323, section 4; AWQ, arXiv 2306.00978, section 5.1).
 SAMPLES, SAMPLE_TOKENS = 128, 512
@@ -20,7 +20,8 @@ class FolderRecipe:
 
     ``group``: how many weights of a row share a scale; 0 where the format knows no other. ``act_order``: columns are
     quantized by how strongly they are used (GPTQ's activation reordering). Calibrated with at most ``samples`` samples
-    of ``sample_tokens`` tokens each, 0 for a format that needs none.
+    of ``sample_tokens`` tokens each, 0 for a format that needs none. ``environment`` has the packages that make it,
+    where the app's own interpreter has not.
     """
 
     id: str
@@ -31,6 +32,7 @@ class FolderRecipe:
     act_order: bool = False
     samples: int = 0
     sample_tokens: int = 0
+    environment: str = "cuda"
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> FolderRecipe:
@@ -48,6 +50,14 @@ def _recipe(format_id: str, maker: Maker, *, group: int = 0, act_order: bool = F
     return FolderRecipe(format_id, format_id, row.label, maker, group, act_order, *calibrated)
 
 
+AUTOAWQ = replace(
+    _recipe("awq-int4-g128", "autoawq", group=128),
+    id="awq-int4-g128-autoawq",
+    level="AWQ INT4 (AutoAWQ)",
+    environment="autoawq",
+)
+
+
 FOLDER_RECIPES: dict[str, FolderRecipe] = {
     recipe.id: recipe
     for recipe in (
@@ -55,5 +65,6 @@ FOLDER_RECIPES: dict[str, FolderRecipe] = {
         _recipe("bnb-int8", "bitsandbytes"),
         _recipe("gptq-int4-g128", "gptqmodel", group=128, act_order=True),
         _recipe("awq-int4-g128", "gptqmodel", group=128),
+        AUTOAWQ,
     )
 }

@@ -33,7 +33,7 @@ class FolderConversion:
 
     def __init__(self, plan: FolderPlan) -> None:
         self.plan = plan
-        self._steps = Steps(interpreter_for("cuda", PACKAGES[plan.recipe.maker]))
+        self._steps = Steps(interpreter_for(plan.recipe.environment, PACKAGES[plan.recipe.maker]))
         self._results: dict[str, Any] = {}
         self._seconds: dict[str, float] = {}
 
@@ -86,7 +86,8 @@ class FolderConversion:
         )
         self._steps.end_worker()
         shutil.rmtree(layers, ignore_errors=True)  # the folder is written: their room is free again
-        yield from self._step("fidelity", original=source, result=str(folder), format_id=plan.recipe.format_id)
+        compared = {"format_id": plan.recipe.format_id, "maker": plan.recipe.maker}
+        yield from self._step("fidelity", original=source, result=str(folder), **compared)
         self._steps.end_worker()
         weights = sorted(folder.glob("*.safetensors"))
         yield from self._step("hash", files=[str(file) for file in (*plan.source.files, *weights)])
@@ -117,7 +118,7 @@ class FolderConversion:
             "calibration": _calibration(plan, results["pack"]),
             "agreement": results["fidelity"],
             "device": results["pack"]["device"],
-            "versions": {"halfbyte": __version__, **versions_here("cuda", PACKAGES[plan.recipe.maker])},
+            "versions": {"halfbyte": __version__, **_versions(plan)},
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": dict(self._seconds),
             "peak_memory_bytes": results["pack"]["peak_memory_bytes"],
@@ -135,9 +136,13 @@ def identity_of(plan: FolderPlan) -> str:
         "recipe": dataclasses.asdict(plan.recipe),
         "target": plan.target.name,
         "files": [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files],
-        "versions": [__version__, *versions_here("cuda", PACKAGES[plan.recipe.maker]).values()],
+        "versions": [__version__, *_versions(plan).values()],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _versions(plan: FolderPlan) -> dict[str, str]:
+    return versions_here(plan.recipe.environment, PACKAGES[plan.recipe.maker])
 
 
 def _calibration(plan: FolderPlan, made: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
-from transformers import AutoModelForCausalLM, AutoTokenizer  # pyright: ignore
+from transformers import AutoModelForCausalLM, AutoTokenizer, __version__  # pyright: ignore
 from transformers.utils import logging as transformers_logging  # pyright: ignore
 
 from engine.convert.methods import pytorch
 from engine.convert.methods.agreement import LEAST_PLACES, LOGITS_BYTES, PLACES, Agreement, agreement_of
+from engine.convert.methods.older_form import for_transformers_4
 from engine.errors import DamagedFile, UnsupportedModel
 
 Loader = Callable[[Path, Any], Any]
+IS_OLDER = __version__.startswith("4.")  # AutoAWQ's
+AS_STORED = {"torch_dtype" if IS_OLDER else "dtype": "auto"}
 
 
 def fidelity(original: Path, result: Path, text: str, load: Loader, on_tokens: Callable[[int, int], None]) -> Agreement:
@@ -24,6 +27,15 @@ def fidelity(original: Path, result: Path, text: str, load: Loader, on_tokens: C
 
     Raises :class:`DamagedFile` for a model that computes NaN or infinity, and :class:`NotEnoughMemory`.
     """
+    if IS_OLDER:
+        with for_transformers_4(original) as readable, for_transformers_4(result) as result_readable:
+            return _compared(readable, result_readable, text, load, on_tokens)
+    return _compared(original, result, text, load, on_tokens)
+
+
+def _compared(
+    original: Path, result: Path, text: str, load: Loader, on_tokens: Callable[[int, int], None]
+) -> Agreement:
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     device = pytorch.device()
@@ -46,7 +58,7 @@ def plain(folder: Path, device: Any) -> Any:
     """Load a folder through transformers alone. Raises :class:`UnsupportedModel` with its reason why not."""
     try:
         return AutoModelForCausalLM.from_pretrained(
-            folder, dtype="auto", device_map={"": device}, trust_remote_code=False, local_files_only=True
+            folder, device_map={"": device}, trust_remote_code=False, local_files_only=True, **AS_STORED
         ).eval()
     except (OSError, ValueError, KeyError) as error:
         raise UnsupportedModel(folder.name, "transformers", f"{error}"[:300]) from error

@@ -11,9 +11,10 @@ from safetensors.numpy import save_file
 
 from engine.catalog.library import Library
 from engine.convert.folders import plan as planning
-from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan
-from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe
+from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan, target_of
+from engine.convert.folders.recipes import AUTOAWQ, FOLDER_RECIPES, FolderRecipe
 from engine.errors import NotFound, PackageMissing, Refused
+from engine.formats import FORMATS
 
 np = pytest.importorskip("numpy")
 
@@ -60,6 +61,22 @@ def planned(folder: Path, format_id: str, options: FolderOptions = FolderOptions
 def test_lies_beside_its_original(folder: Path) -> None:
     assert planned(folder, "bnb-nf4").target == folder.parent / "tiny-NF4"
     assert planned(folder, "awq-int4-g128").target == folder.parent / "tiny-AWQ-INT4"
+
+
+def test_autoawq_is_another_maker_of_the_same_format(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        planning, "versions_here", lambda name, packages: asked.append(name) or dict.fromkeys(packages, "")
+    )
+    library = Library(folder.parents[1])
+    target = target_of(library, library.entry_at(folder), AUTOAWQ.id)
+    assert target == folder.parent / "tiny-AWQ-INT4-autoawq", "both may lie in the library"
+    plan = folder_plan(folder, AUTOAWQ.id, target, library)
+    assert plan.format is FORMATS["awq-int4-g128"] and plan.recipe.calibrates and plan.recipe.group == 64
+    (missing,) = [one for one in plan.problems if isinstance(one, PackageMissing)]
+    assert asked == ["autoawq"] and missing.details["environment"] == "autoawq"
+    assert "halfbyte environments set-up autoawq" in missing.hint and "pip" not in missing.hint
+    assert FolderRecipe.of_record(dataclasses.asdict(plan.recipe)) == plan.recipe
 
 
 def test_groups_fit_the_widths_and_the_plan_says_so(folder: Path, tmp_path: Path) -> None:
