@@ -18,21 +18,27 @@ from engine.recommend.pools import nvidia_gpus
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """``capability`` is the least compute capability of an NVIDIA card; ``None``: any processor will do."""
+    """``packages`` run a family, ``makers`` make it, besides those.
+
+    ``capability`` is the least compute capability of an NVIDIA card; ``None``: any processor will do.
+    """
 
     packages: tuple[str, ...]
     capability: float | None = None
+    makers: tuple[str, ...] = ()
 
 
+# What the transformers back end imports; it has kernels of its own for packed weights.
+PYTORCH = ("torch", "transformers", "accelerate")
 REQUIREMENTS: dict[Family, Requirement] = {
     # llama.cpp comes with the app, and computes on processors and on Apple's, AMD's, Intel's and NVIDIA's cards.
     Family.GGUF: Requirement(()),
     # The least capabilities: GPTQModel 7.7.0, gptqmodel/nn_modules/qlinear (Triton and ExLlama kernels);
     # bitsandbytes 0.50, README, "System requirements".
-    Family.AWQ: Requirement(("torch", "transformers", "gptqmodel"), 7.5),
-    Family.GPTQ: Requirement(("torch", "transformers", "gptqmodel"), 7.0),
-    Family.BNB: Requirement(("torch", "transformers", "accelerate", "bitsandbytes"), 6.0),
-    Family.PLAIN: Requirement(("torch", "transformers")),
+    Family.AWQ: Requirement(PYTORCH, 7.5, ("gptqmodel",)),
+    Family.GPTQ: Requirement(PYTORCH, 7.0, ("gptqmodel",)),
+    Family.BNB: Requirement(PYTORCH, 6.0, ("bitsandbytes",)),
+    Family.PLAIN: Requirement(PYTORCH),
 }
 UNQUANTIZED = frozenset({"F32", "F16", "BF16"})
 
@@ -103,8 +109,10 @@ def _cache_type_fits(facts: ModelFacts, cache_type: str) -> bool:
 
 
 def obstacles(row: Format, file_bytes: int, facts: ModelFacts, machine: Machine) -> Iterator[str]:
-    """Yield what must be done first, in sentences."""
-    absent = [name for name in REQUIREMENTS[row.family].packages if machine.packages.get(name, "") is None]
+    """Yield what must be done first, in sentences: to run what is there, or to make it and then run it."""
+    need = REQUIREMENTS[row.family]
+    names = need.packages if row.id == facts.format_id else (*need.packages, *need.makers)
+    absent = [name for name in names if machine.packages.get(name, "") is None]
     if absent:
         yield f"Install {_listed(absent)} first: {'it is' if len(absent) == 1 else 'they are'} not part of the app."
     disk = next((disk for disk in machine.disks if disk.purpose == "models"), None)

@@ -18,7 +18,9 @@ def test_formats_for_nvidia_cards_say_what_is_lacking(format_id: str) -> None:
     assert "torch" in why_not_here(format_id, bare)
     assert can_never_run(format_id, bare)
     assert not can_never_run(format_id, machine({"gpu": CARD}))
-    assert "not installed" in why_not_here(format_id, machine({"gpu": CARD}))
+    absent = why_not_here(format_id, machine({"gpu": CARD}))
+    assert "not installed" in absent
+    assert "gptqmodel" not in absent and "bitsandbytes" not in absent, "these only make it"
     assert why_not_here(format_id, machine({"gpu": CARD, "cuda_packages": True})) == ""
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.formats import FORMATS, Family
 from engine.machine.facts import Disk, Machine
 from engine.recommend.fit import Fit
-from engine.recommend.requirements import REQUIREMENTS, offered
+from engine.recommend.requirements import REQUIREMENTS, obstacles, offered
 from engine.recommend.rules import recommend, standing
 from tests.helpers.machines import CUDA_PACKAGES, GIB, machine
 from tests.helpers.models import facts_of
@@ -100,6 +100,18 @@ def test_what_is_missing_is_said_and_counts() -> None:
     ready = fits_of("Llama-3-8B", machine(MACHINES["RTX 4090"]))["bnb-nf4"]
     assert not ready.obstacles
     assert standing(ready) > standing(fit)
+
+
+def test_running_needs_less_than_making() -> None:
+    """The back end has kernels of its own: what is packed already needs neither GPTQModel nor bitsandbytes."""
+    bare = machine({**MACHINES["RTX 4090"], "cuda_packages": False})
+    folder = facts_of("Llama-3-8B")
+    for format_id, maker in (("awq-int4-g128", "gptqmodel"), ("bnb-nf4", "bitsandbytes")):
+        row = FORMATS[format_id]
+        (to_make,) = obstacles(row, 0, folder, bare)
+        (to_run,) = obstacles(row, 0, dataclasses.replace(folder, format_id=format_id), bare)
+        assert maker in to_make and "torch" in to_make
+        assert maker not in to_run and "torch" in to_run
 
 
 def test_a_full_disk_is_an_obstacle_for_what_must_be_made() -> None:
