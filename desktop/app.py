@@ -26,6 +26,7 @@ from desktop.flows.convert import ConvertFlow
 from desktop.flows.discover import DiscoverFlow
 from desktop.flows.downloads import DownloadsFlow
 from desktop.flows.duel import DuelFlow
+from desktop.flows.environments import EnvironmentsFlow
 from desktop.flows.folders import FoldersFlow
 from desktop.flows.hub import HubFlow
 from desktop.flows.keeping import KeepingFlow
@@ -96,6 +97,7 @@ class App(QObject):
         self.servers_flow.start()
         self.steering_flow.start()
         self.machine_flow.look()
+        self.environments_flow.look()
         self.window.offer_tour()
 
     @Slot()
@@ -134,6 +136,9 @@ class App(QObject):
     def _make_flows(self) -> None:
         """Make a flow for each page that needs the engine, and join what leads from one page to another."""
         self.machine_flow = MachineFlow(self.state, self.machine)
+        self.environments_flow = EnvironmentsFlow(self.state, self.machine)
+        self.environments_flow.changed.connect(self.machine_flow.look)
+        self.environments_flow.changed.connect(self.convert.retry)
         self.suggestion_flow = SuggestionFlow(self.state, self.suggestion)
         self.library_flow = LibraryFlow(self.state, self.models)
         self.keeping_flow = KeepingFlow(self.state, self.models)
@@ -193,6 +198,8 @@ class App(QObject):
         """Go where a fault's button leads."""
         if way.do in _PAGE_OF:
             self.window.show_page(_PAGE_OF[way.do])
+        elif way.do is Do.ENVIRONMENTS:
+            self.environments_flow.open(way.target)
         elif way.do is Do.TOKEN:
             self.hub_flow.ask_token()
         elif way.do is Do.OPEN_FOLDER:

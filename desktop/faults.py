@@ -32,6 +32,7 @@ class Do(Enum):
     SUGGESTION = "suggestion"
     LIBRARY = "library"
     MACHINE = "machine"
+    ENVIRONMENTS = "environments"
     NEW_CHAT = "new chat"
     MAKE_ROOM = "make room"
     TOKEN = "token"
@@ -108,7 +109,9 @@ ROWS: Mapping[str, _Row] = {
         QT_TR_NOOP("No connection"), (_RETRY, Button(Do.LIBRARY, QT_TR_NOOP("Open the library"))), "warning"
     ),
     "PackageMissing": _Row(
-        QT_TR_NOOP("Something is not installed"), (Button(Do.COPY, QT_TR_NOOP("Copy details")),), "warning"
+        QT_TR_NOOP("Something is not installed"),
+        (Button(Do.ENVIRONMENTS, QT_TR_NOOP("Set up…"), "environment"), Button(Do.COPY, QT_TR_NOOP("Copy details"))),
+        "warning",
     ),
     "DriverProblem": _Row(
         QT_TR_NOOP("The GPU driver does not fit"), (Button(Do.MACHINE, QT_TR_NOOP("See this machine")),), "warning"
@@ -142,7 +145,8 @@ def fault_of(error: BaseException) -> Fault:
     row = ROWS.get(error.kind) or _Row(QT_TR_NOOP("Something went wrong"))
     log = str(error.details.get(row.log, "")) if row.log else ""
     details = f"{error.kind}: {error.message}\n{error.hint}\n\n{log}".strip()
-    buttons = tuple(_filled(button, error.details, details) for button in row.buttons)
+    filled = (_filled(button, error.details, details) for button in row.buttons)
+    buttons = tuple(button for button in filled if button.target or button.do is not Do.ENVIRONMENTS)
     return Fault(tr(row.title), f"{error.message} {error.hint}".strip(), buttons, row.level, details)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
 
+from desktop.faults import Button, Do, fault_of
 from desktop.models.plan_words import Prepared, fact_words, made_words
 from desktop.widgets.card import Card
 from desktop.widgets.controls import button, clear, column, fill, frame, paragraph, row
@@ -19,6 +20,7 @@ from desktop.widgets.page import Page
 from desktop.widgets.progress_line import ProgressLine
 from desktop.widgets.waiting_list import WaitingList
 from engine.catalog.checkpoint import Checkpoint
+from engine.errors import EngineError
 from engine.events import Notice, Progress
 
 USUAL_FORMAT = "gguf-q4_k_m"
@@ -40,6 +42,7 @@ class ConvertPage(Page):
     def __init__(self) -> None:
         super().__init__(self.tr("Convert"), self.tr("Make the format that fits. The original stays as it is."))
         self._prepared: Prepared | None = None
+        self._way: Button | None = None
         self._running = False
         self._lead_on = False  # whether the plan's button gets the focus: not while the person is choosing
         self.picker = ModelPicker()
@@ -94,6 +97,7 @@ class ConvertPage(Page):
         clear(self._remarks)
         for obstacle in planned.obstacles:
             self._remarks.addWidget(paragraph(obstacle, "bad"))
+        self._show_way(planned.problems)
         for note in planned.notes:
             self._remarks.addWidget(paragraph(note))
         self._show_start(prepared)
@@ -102,6 +106,20 @@ class ConvertPage(Page):
         if self._lead_on:
             self.start.setFocus(Qt.FocusReason.OtherFocusReason)
         self._lead_on = False
+
+    def _show_way(self, problems: Sequence[EngineError]) -> None:
+        """Show where missing packages are set up."""
+        ways = (way for problem in problems for way in fault_of(problem).buttons if way.do is Do.ENVIRONMENTS)
+        self._way = next(ways, None)
+        if self._way:
+            self.set_up = button(self._way.label, "", "download")
+            self.set_up.clicked.connect(self._on_set_up)
+            self._remarks.addLayout(row(self.set_up, None))
+
+    @Slot()
+    def _on_set_up(self) -> None:
+        if self._way:
+            self.way_chosen.emit(self._way)
 
     def show_started(self, title: str, *, by_person: bool = True) -> None:
         """Show a conversion that begins; one whose turn it is takes neither focus nor the plan that is looked at."""
@@ -214,12 +232,12 @@ class ConvertPage(Page):
     @Slot()
     def _ask(self) -> None:
         self.banner.clear()
-        self.manner.show_format(self.formats.format.id)
+        self.manner.show_format(self.formats.recipe_id)
         if self.picker.path:
             self._prepared = None
             self.looking.restart(self.tr("Looking at the model…"))
             self._show_only(self.looking)
-            self.plan_wanted.emit(self.picker.path, self.formats.format.id, self.manner.manner)
+            self.plan_wanted.emit(self.picker.path, self.formats.recipe_id, self.manner.manner)
 
     @Slot()
     def _on_start(self) -> None:

@@ -8,6 +8,7 @@ from PySide6.QtGui import QGuiApplication
 from desktop.models import machine_words
 from desktop.widgets.card import Card, CardGrid
 from desktop.widgets.controls import button, label, paragraph
+from desktop.widgets.environments_section import EnvironmentsSection
 from desktop.widgets.fact_list import FactList
 from desktop.widgets.page import Page
 from desktop.widgets.progress_line import ProgressLine
@@ -16,7 +17,7 @@ from engine.machine.facts import Machine
 
 
 class MachinePage(Page):
-    """Show a :class:`Machine`. ``refresh_wanted`` asks to look again."""
+    """Show a :class:`Machine`. ``refresh_wanted`` asks to look again; :attr:`environments` has signals of its own."""
 
     refresh_wanted = Signal()
 
@@ -36,7 +37,8 @@ class MachinePage(Page):
         self._question = Card("", "info")
         self._question.hide()
         self._grid = CardGrid()
-        for widget in (self.summary, self.progress, self._question, self._grid):
+        self.environments = EnvironmentsSection()
+        for widget in (self.summary, self.progress, self._question, self._grid, self.environments):
             self.column.addWidget(widget)
         self.column.addStretch(1)
 
