@@ -1,8 +1,8 @@
 """What guessing ahead gains: ``python -m tests.benchmarks.guess_ahead MODEL.gguf [DRAFT.gguf]``.
 
 For an answer that repeats its question and one that does not: processor seconds per 100 tokens (other programs disturb
-them less than the clock), without and with guesses in turn, how many guesses came true, and whether the tokens agree. With a
-draft model that one guesses; else what was already said does.
+them less than the clock), without and with guesses in turn, how many guesses came true, and whether the tokens agree.
+With a draft model that one guesses; without one the guesses come from what was already said.
 """
 
 from __future__ import annotations
