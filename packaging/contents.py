@@ -25,6 +25,11 @@ DATA = (
     *((folder, folder) for folder in SOURCE_FOLDERS),
 )
 
+# What a worker in an environment of its own runs: a frozen app's modules are for its own Python only. The converter to
+# GGUF, conversations, the way out to servers and the command line are not run there.
+RUN_ELSEWHERE = "engine-source"  # engine/process/outside.py looks there
+NOT_RUN_ELSEWHERE = (*SOURCE_FOLDERS, "engine/cli", "engine/chat", "engine/handover")
+
 # The CUDA formats' libraries are never frozen in; files of the Hub are read by range requests, without hf_xet.
 NEVER = (
     *("torch", "transformers", "accelerate", "cuda", "triton"),
@@ -89,6 +94,20 @@ QT_LEFT_OUT = (
         )
     ),
 )
+
+
+def engine_source() -> list[tuple[str, str]]:
+    """Return the engine's files for another Python, and where they go: source, kernels, pinned versions and texts."""
+    files = (
+        file
+        for file in (ROOT / "engine").rglob("*")
+        if file.is_file()
+        and "__pycache__" not in file.parts
+        and not file.relative_to(ROOT).as_posix().startswith(tuple(f"{folder}/" for folder in NOT_RUN_ELSEWHERE))
+    )
+    texts = [(ROOT / "resources" / "texts", f"{RUN_ELSEWHERE}/engine/resources/texts")]
+    folders = [(file, f"{RUN_ELSEWHERE}/{file.parent.relative_to(ROOT).as_posix()}") for file in sorted(files)]
+    return [(str(source), target) for source, target in (*folders, *texts)]
 
 
 def workers() -> list[str]:

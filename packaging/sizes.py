@@ -16,7 +16,7 @@ _COMPONENTS = (
     ("tokenizers, sentencepiece", ("tokenizers", "sentencepiece")),
     ("hub client", ("fsspec", "huggingface_hub")),
     ("key store", ("cryptography",)),
-    ("Halfbyte and its converter", ("engine", "desktop")),
+    ("Halfbyte and its converter", ("engine", "engine-source", "desktop")),
     ("licences", ("licences",)),
     ("Python", ("python3", "libpython", "base_library")),
     ("libraries for TLS, fonts, X11 and C++", ("lib",)),

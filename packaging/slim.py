@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +22,15 @@ def slim(app: Path) -> None:
             if not file.is_symlink():
                 subprocess.run(["strip", "--strip-unneeded", file], check=True)
     link_duplicates(inside)
+    link_texts(inside)
+
+
+def link_texts(inside: Path) -> None:
+    """Let the engine's source for another Python share its texts with the app's own."""
+    copy = inside / "engine-source" / "engine" / "resources" / "texts"
+    shutil.rmtree(copy)
+    copy.symlink_to(Path("../../../engine/resources/texts"))
+    assert (copy / "texts.toml").is_file()
 
 
 def link_duplicates(folder: Path) -> int:

@@ -69,8 +69,6 @@ def find(environment: Environment) -> Found:
 
 def usable(name: str) -> Path | None:
     """Return the interpreter of an environment that is set up, an outdated one too; ``None`` without one."""
-    if getattr(sys, "frozen", False):  # the package has no sources that another interpreter could run
-        return None
     found = find(ENVIRONMENTS[name])
     return interpreter_in(found.folder) if found.state in ("ready", "outdated") else None
 

@@ -18,8 +18,9 @@ from engine.environments import uv
 from engine.environments.described import Environment
 from engine.environments.places import Found, cache, find, root
 from engine.environments.running import Running
-from engine.errors import DiskFull, EngineError, Refused
+from engine.errors import DiskFull, EngineError
 from engine.events import Event, Finished, Progress
+from engine.process import outside
 
 UNPACKED = 1.9  # installed bytes a fetched one: 5.4 of 2.9 GB for the CUDA environment on Linux
 RESERVE_BYTES = 500_000_000
@@ -86,11 +87,6 @@ class Planning:
         self._running.cancel()
 
     def __iter__(self) -> Iterator[Event]:
-        if getattr(sys, "frozen", False):
-            raise Refused(
-                "This package of Halfbyte cannot use an environment of its own yet.",
-                "Run Halfbyte from its source, as its README says: that one can.",
-            )
         root().mkdir(parents=True, exist_ok=True)
         yield Progress(ASKING, 0, None, "steps")
         python = self._python()
@@ -117,8 +113,7 @@ class Planning:
     def _python(self) -> str:
         """Return an interpreter to build on: this one where it fits, else what uv finds or fetches (about 35 MB)."""
         own = f"{sys.version_info[0]}.{sys.version_info[1]}"
-        frozen = getattr(sys, "frozen", False)
-        if not frozen and own in ("3.11", "3.12", "3.13"):
+        if not outside.is_frozen() and own in ("3.11", "3.12", "3.13"):
             return getattr(sys, "_base_executable", sys.executable)
         wanted = self._environment.pythons
         try:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from engine.environments.places import cache, root
 from engine.errors import DiskFull, EngineError, NotFound, Offline, Refused
+from engine.process import outside
 
 NAME = "uv.exe" if sys.platform == "win32" else "uv"
 CHOSEN = "HALFBYTE_UV"
@@ -52,7 +53,7 @@ def _candidates() -> Iterator[Path]:
 
 def variables(extra: Mapping[str, str] = {}) -> dict[str, str]:
     """Return the process environment of uv."""
-    mine = dict(os.environ)
+    mine = outside.variables()
     for name, pips in PIP_FOR_UV.items():
         if not mine.get(name) and not mine.get(OLDER_NAMES.get(name, "")) and mine.get(pips):
             mine[name] = mine[pips]
@@ -60,8 +61,6 @@ def variables(extra: Mapping[str, str] = {}) -> dict[str, str]:
     mine.setdefault("UV_PYTHON_INSTALL_DIR", str(root() / "python"))
     for name in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"):  # of whatever started us
         mine.pop(name, None)
-    if "LD_LIBRARY_PATH_ORIG" in mine:  # a frozen app's libraries are not for other programs
-        mine["LD_LIBRARY_PATH"] = mine.pop("LD_LIBRARY_PATH_ORIG")
     return {**mine, "UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_PREVIEW_FEATURES": "pylock", **extra}
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from engine.errors import Cancelled, EngineError, Refused, WorkerCrashed, from_record
 from engine.events import Event, Finished
-from engine.process import death, wire
+from engine.process import death, outside, wire
 from engine.process.child import PARENT
 
 FORCE_AFTER_S = 2.0  # a cancelled request that has not ended by then is ended by killing its process
@@ -291,14 +291,15 @@ class _Process:
 
 def _start(module: str, environment: Mapping[str, str], python: Path | None) -> subprocess.Popen[bytes]:
     try:
-        popen = subprocess.Popen(
-            _command(module, python),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(environment),
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        with outside.libraries_hidden() if python else contextlib.nullcontext():
+            popen = subprocess.Popen(
+                _command(module, python),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=_environment(environment, python),
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
     except OSError as error:
         raise Refused(f"The worker process cannot be started: {error}", "Install Halfbyte again.") from error
     if sys.platform == "win32":
@@ -309,19 +310,19 @@ def _start(module: str, environment: Mapping[str, str], python: Path | None) -> 
 
 
 def _command(module: str, python: Path | None) -> list[str]:
-    if python is not None:
-        return [str(python), "-m", module]
-    if getattr(sys, "frozen", False):
+    if python is not None:  # -P: the folder in which the packaged app was started is not searched for modules
+        return [str(python), *(["-P"] if outside.is_frozen() else []), "-m", module]
+    if outside.is_frozen():
         suffix = ".exe" if sys.platform == "win32" else ""
         return [str(Path(sys.executable).with_name("halfbyte-worker" + suffix)), module]
     return [sys.executable, "-m", module]
 
 
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
-    root = str(Path(__file__).parents[2])
-    search = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+def _environment(extra: Mapping[str, str], python: Path | None) -> dict[str, str]:
+    inherited = outside.variables_for_python(python) if python else dict(os.environ)
+    search = [str(outside.source_folder()), *filter(None, [inherited.get("PYTHONPATH")])]
     return {
-        **os.environ,
+        **inherited,
         "PYTHONPATH": os.pathsep.join(search),
         "PYTHONIOENCODING": "utf-8",
         "GOMP_SPINCOUNT": "1000",  # libgomp's barriers spin: beside one busy process 100 tokens/s fell to 0.3

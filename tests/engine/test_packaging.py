@@ -1,7 +1,10 @@
 """The packages' scripts: what they say is inside is there, and their metadata is well formed."""
 
+import ast
 import configparser
 import importlib.util
+import os
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -39,6 +42,34 @@ def test_what_the_spec_copies_exists():
     for source, _ in contents.DATA:
         assert (ROOT / source).exists() or source.endswith("upstream"), source
     compile((PACKAGING / "halfbyte.spec").read_text("utf-8"), "halfbyte.spec", "exec")
+
+
+def test_a_worker_of_another_python_runs_on_the_engines_source_alone(tmp_path):
+    for source, target in script("contents").engine_source():
+        place = tmp_path / target / Path(source).name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if Path(source).is_file():
+            place.write_bytes(Path(source).read_bytes())
+    root = tmp_path / "engine-source"
+    assert (root / "engine/runtime/backends/hf/cuda/kernels.cu").is_file()
+    modules = [f"engine.{stage}.worker" for stage in ("runtime", "convert", "measure", "machine")]
+    program = f"import {', '.join(modules)} as last\nprint(last.__file__)"
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-P", "-c", program]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).is_relative_to(root)
+    files = [file for file in root.rglob("*.py") if "methods" in file.parts or "backends" in file.parts]
+    for module in {name for file in files for name in engine_modules(file)}:  # what needs torch is not imported here
+        if "standin" in module:  # of the converter to GGUF, which runs in the app's own Python
+            continue
+        assert (root / module.replace(".", "/")).exists() or (root / f"{module.replace('.', '/')}.py").exists(), module
+
+
+def engine_modules(file):
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("engine."):
+            yield node.module
 
 
 def test_no_qt_part_that_the_window_imports_is_left_out():

@@ -7,7 +7,6 @@ import pytest
 from click.testing import CliRunner
 
 from engine.cli.commands import halfbyte
-from engine.environments import plan as planning
 from engine.environments import uv
 from engine.environments.check import Checking
 from engine.environments.described import ENVIRONMENTS, Environment
@@ -16,6 +15,7 @@ from engine.environments.plan import Planning
 from engine.environments.setup import SetUp, remove
 from engine.errors import Cancelled, DamagedFile, DiskFull, NotFound, Offline, Refused
 from engine.events import Finished, Progress
+from engine.process import outside
 from engine.process.host import Worker
 from tests.helpers.wheels import write_wheel
 
@@ -173,10 +173,13 @@ def test_without_uv_it_is_said_how_to_get_it(monkeypatch):
     assert "pip install uv" in error.value.hint
 
 
-def test_the_packaged_app_says_that_it_cannot_use_one(small, monkeypatch):
-    monkeypatch.setattr(planning.sys, "frozen", True, raising=False)
-    with pytest.raises(Refused, match="cannot use"):
-        list(Planning(small))
+@needs_uv
+def test_the_packaged_app_finds_the_one_that_an_older_package_made(small, tmp_path, monkeypatch):
+    value(SetUp(value(Planning(small))))
+    monkeypatch.setattr(outside.sys, "frozen", True, raising=False)
+    monkeypatch.setattr(outside.sys, "_MEIPASS", str(tmp_path / "newer"), raising=False)
+    assert usable("small") == interpreter_for("small", ["smalltorch"])
+    assert value(Checking(small))["smalltorch"] == "2.11.0"
 
 
 @pytest.mark.parametrize(
