@@ -220,6 +220,7 @@ class Conversions:
     def _finish(self, makings: Sequence[_Making]) -> Iterator[Event]:
         """Check each file, give it its name, and write its record and its card beside it."""
         yield from self._step(makings, "hash", files=[*map(str, makings[0].plan.source.files)])
+        _remove(*self._temporary)  # before the first name: whoever is killed behind the last one comes back to nothing
         for making in makings:
             plan = making.plan
             assert plan.recipe is not None
@@ -268,9 +269,9 @@ class Conversions:
             raise Refused(f"{target} has come into being meanwhile.", "Choose another name.")
         yield from self._with_room(target.parent, lambda: records.write(target, record))
         yield from self._with_room(target.parent, lambda: card.write(target, record))
+        _remove(journal_of(making.file))
         making.file.replace(target)
         making.finished = True
-        _remove(journal_of(making.file))
 
     def _step(self, makings: Sequence[_Making], do: str, **arguments: Any) -> Iterator[Event]:
         """Run one step in the worker; its result and its seconds are kept with all files that it made."""
