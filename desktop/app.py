@@ -93,6 +93,7 @@ class App(QObject):
         self.library_flow.start()
         self.moving_flow.start()
         self.downloads_flow.start()
+        self.convert_flow.start()
         self.chat_flow.start()
         self.servers_flow.start()
         self.steering_flow.start()
@@ -104,6 +105,7 @@ class App(QObject):
     def close(self) -> None:
         """End all that runs, and the model's process."""
         self.downloads_flow.close()
+        self.convert_flow.close()
         self.jobs.close()
         self.chat.close_room()
         self.duel_flow.close()

@@ -68,7 +68,12 @@ TABLE: dict[str, Setting] = {
         Setting(
             "download_limit_mb_s", 0.0, "Speed limit", "For all downloads together; 0: no limit.", (), 0.0, 1e5, "MB/s"
         ),
-        Setting("continue_downloads", True, "Continue at the start", "Go on with what was running at the last end."),
+        Setting(
+            "continue_downloads",
+            True,
+            "Continue at the start",
+            "With the downloads and conversions of the last end.",
+        ),
         Setting(
             "context_tokens",
             4096,

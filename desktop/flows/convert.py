@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, Slot
 
 from desktop.flows.state import State
 from desktop.jobs import Call, JobThread, Latest
+from desktop.models import kept_line
+from desktop.models.kept_line import Kept
 from desktop.models.making import Line, Manner, Waiting
 from desktop.models.plan_words import Prepared, prepare
 from desktop.pages.convert import ConvertPage
@@ -25,7 +27,10 @@ from engine.events import Job
 
 
 class ConvertFlow(QObject):
-    """One conversion runs; what is asked for meanwhile stands in a line, and is planned again when its turn comes."""
+    """One conversion runs; what is asked for meanwhile stands in a line, and is planned again when its turn comes.
+
+    The line is kept on the disk from :meth:`start` on, and what was running when the app ended stands at its head.
+    """
 
     def __init__(self, state: State, page: ConvertPage) -> None:
         super().__init__(state)
@@ -35,6 +40,8 @@ class ConvertFlow(QObject):
         self._numbers = itertools.count(1)
         self._current: Waiting | None = None
         self._running: JobThread | None = None
+        self._kept = False  # whether the line is read from the disk, and written there
+        self._held = False  # whether what waits does not go on by itself
         self._planning = Latest(state.jobs)
         self._planning.finished.connect(page.show_plan)
         self._planning.failed.connect(page.show_error)
@@ -46,6 +53,17 @@ class ConvertFlow(QObject):
         page.manner.conversations_wanted.connect(self._count)
         page.waiting.moved.connect(self._move)
         page.waiting.removed.connect(self._take_out)
+        page.waiting.continued.connect(self._continue)
+
+    def start(self) -> None:
+        """Bring back the line of the last time. It goes on, or waits for the person, as downloads do."""
+        thread = self._state.jobs.start(Call(kept_line.restored, kept_line.line_file(), self._state.library))
+        thread.finished.connect(self._on_restored)
+
+    def close(self) -> None:
+        """Leave the line as it stands: what is ended with the app is at its head at the next start."""
+        self._kept = False
+        self._show(Line())
 
     @Slot(Path)
     @Slot(Path, str)
@@ -71,6 +89,7 @@ class ConvertFlow(QObject):
         wanted = Waiting(next(self._numbers), plan, manner)
         if self._current is None:
             self._current = wanted
+            self._keep()
             self._begin(wanted, by_person=True)
         elif self._line.has(plan.target, (self._current.plan.target,)):
             self._page.show_error(Refused(self.tr("{file} is being made already.").format(file=plan.target.name)))
@@ -103,7 +122,8 @@ class ConvertFlow(QObject):
     def _go_on(self) -> None:
         """Plan the next one again: the disk and the library are others than when it was asked for."""
         self._running = self._current = None
-        if self._line.waiting:
+        self._keep()
+        if self._line.waiting and not self._held:
             self._current = wanted = self._line.waiting[0]
             self._show(self._line.without(wanted.number))
             again = Call(prepare, wanted.plan.source.path, wanted.format_id, self._state.library, wanted.manner)
@@ -127,9 +147,35 @@ class ConvertFlow(QObject):
     def _take_out(self, number: int) -> None:
         self._show(self._line.without(number))
 
+    @Slot()
+    def _continue(self) -> None:
+        self._held = False
+        self._show(self._line)
+        if self._current is None:
+            self._go_on()
+
+    @Slot(object)
+    def _on_restored(self, line: tuple[Prepared, ...]) -> None:
+        """Put what was kept before what was asked for since."""
+        current = (self._current.plan.target,) if self._current else ()
+        new = [one for one in line if not self._line.has(one.plan.target, current)]
+        before = tuple(Waiting(next(self._numbers), one.plan, one.manner) for one in new)
+        self._kept = True
+        self._held = bool(before) and not self._state.settings["continue_downloads"]
+        self._show(Line((*before, *self._line.waiting)))
+        if self._current is None:
+            self._go_on()
+
     def _show(self, line: Line) -> None:
         self._line = line
-        self._page.waiting.show_line(line)
+        self._held = self._held and bool(line.waiting)
+        self._keep()
+        self._page.waiting.show_line(line, held=self._held)
+
+    def _keep(self) -> None:
+        if self._kept:
+            line = (self._current, *self._line.waiting) if self._current else self._line.waiting
+            kept_line.write(kept_line.line_file(), [Kept.of(one) for one in line])
 
     @Slot()
     def _cancel(self) -> None:

@@ -10,22 +10,29 @@ from PySide6.QtWidgets import QWidget
 
 from desktop.models.making import Line, Waiting
 from desktop.widgets.card import Card
-from desktop.widgets.controls import clear, column, icon_button, label, row
+from desktop.widgets.controls import button, clear, column, icon_button, label, paragraph, row
 
 
 class WaitingList(Card):
     """Show a :class:`Line`; hidden while nothing waits. ``moved`` tells a number and where to, ``removed`` a number.
 
+    ``continued``: the line of the last time, which is held until the person says so, may go on.
     Alt+Up, Alt+Down and Delete do it by keyboard, from wherever the focus is in a row.
     """
 
     moved = Signal(int, int)
     removed = Signal(int)
+    continued = Signal()
 
     def __init__(self) -> None:
         super().__init__(self.tr("Waiting"), "convert")
         self._rows = column()
+        self.held = paragraph(self.tr("These were waiting when Halfbyte ended. Nothing begins by itself."))
+        self.go_on = button(self.tr("Continue"), "primary", "convert")
+        self.go_on.clicked.connect(self.continued)
+        self.body.addWidget(self.held)
         self.body.addLayout(self._rows)
+        self.body.addLayout(row(self.go_on, None))
         self.show_line(Line())
 
     @property
@@ -34,7 +41,7 @@ class WaitingList(Card):
         items = (self._rows.itemAt(place) for place in range(self._rows.count()))
         return tuple(row for item in items if item and isinstance(row := item.widget(), Row))
 
-    def show_line(self, line: Line) -> None:
+    def show_line(self, line: Line, *, held: bool = False) -> None:
         """Show the line as it stands now; the row that has the focus keeps it."""
         focus = self.focusWidget()
         focused = next((one.number for one in self.rows if focus and one.isAncestorOf(focus)), None)
@@ -46,6 +53,8 @@ class WaitingList(Card):
             self._rows.addWidget(made)
             if waiting.number == focused:
                 made.remove.setFocus()
+        self.held.setVisible(held)
+        self.go_on.setVisible(held)
         self.setVisible(bool(line.waiting))
 
 

@@ -11,6 +11,7 @@ from desktop.flows import convert as convert_flow
 from desktop.flows.convert import ConvertFlow
 from desktop.flows.state import State
 from desktop.jobs import Jobs
+from desktop.models import kept_line
 from desktop.pages.convert import ConvertPage
 from engine.catalog.checkpoint import Checkpoint
 from engine.chat.history.store import History
@@ -55,6 +56,7 @@ def page(qtbot, tmp_path, monkeypatch):
     qtbot.addWidget(page)
     state = State(jobs, DEFAULTS.changed(models_folder=str(tmp_path)))
     page.flow = ConvertFlow(state, page)
+    page.jobs, page.models = jobs, str(tmp_path)
     page.source = write_tiny_model("llama", tmp_path / "acme" / "mini")
     page.resize(1000, 1000)
     page.show()
@@ -131,3 +133,62 @@ def test_a_matrix_is_learnt_from_what_was_said_here(page, qtbot) -> None:
     made.go_on.set()
     qtbot.waitUntil(page.result_card.isVisible)
     assert not file.exists()
+
+
+def restarted(page, qtbot, **changed) -> ConvertPage:
+    """Return the page of the next start, as after a kill: nothing was closed, the file alone is left."""
+    after = ConvertPage()
+    qtbot.addWidget(after)
+    state = State(page.jobs, DEFAULTS.changed(models_folder=page.models, **changed))
+    after.flow = ConvertFlow(state, after)
+    after.show()
+    after.flow.start()
+    return after
+
+
+def kept(page, qtbot) -> None:
+    """Ask for two, and let the first one be killed: it never ends."""
+    page.flow.start()
+    qtbot.waitUntil(lambda: page.flow._kept)
+    for format_id in ("gguf-q4_k_m", "gguf-q8_0"):
+        ask_for(page, qtbot, format_id)
+    assert "Q8_0" in words_on(page.waiting)
+
+
+def test_the_line_goes_on_after_a_kill_with_what_was_running(page, qtbot) -> None:
+    kept(page, qtbot)
+    after = restarted(page, qtbot)
+    assert running(qtbot, 2).plan.recipe.level == "Q4_K_M"
+    qtbot.waitUntil(lambda: "mini → Q8_0" in words_on(after.waiting))
+    assert not after.waiting.go_on.isVisible()
+    page.flow.close()
+    Made.begun[0].cancel()
+    Made.begun[1].go_on.set()
+    assert running(qtbot, 3).plan.recipe.level == "Q8_0"
+    Made.begun[2].go_on.set()
+    qtbot.waitUntil(lambda: not after.running_card.isVisible())
+    assert kept_line.read(kept_line.line_file()) == ()
+
+
+def test_the_line_waits_for_the_person_who_wants_it_so(page, qtbot) -> None:
+    kept(page, qtbot)
+    after = restarted(page, qtbot, continue_downloads=False)
+    qtbot.waitUntil(after.waiting.go_on.isVisible)
+    assert [row.number for row in after.waiting.rows] == [1, 2]
+    assert len(Made.begun) == 1
+    press(after.waiting.go_on)
+    assert running(qtbot, 2).plan.recipe.level == "Q4_K_M"
+    assert not after.waiting.go_on.isVisible()
+    page.flow.close()
+    after.flow.close()
+    Made.begun[0].cancel()
+    Made.begun[1].cancel()
+
+
+def test_what_ends_with_the_app_is_still_in_the_line(page, qtbot) -> None:
+    kept(page, qtbot)
+    page.flow.close()
+    running(qtbot, 1).cancel()
+    qtbot.waitUntil(lambda: not page.running_card.isVisible())
+    assert [one.format_id for one in kept_line.read(kept_line.line_file())] == ["gguf-q4_k_m", "gguf-q8_0"]
+    assert len(Made.begun) == 1
