@@ -103,7 +103,7 @@ def test_another_vocabulary_is_refused_with_what_differs(starter: Checkpoint, tm
 
 def test_what_cannot_be_a_draft_model_is_refused(starter: Checkpoint, tmp_path: Path):
     assert "It is the model itself." in refused(starter, starter.path)
-    assert "gone.gguf" in refused(starter, tmp_path / "gone.gguf")
+    assert refused(starter, tmp_path / "gone.gguf").endswith("Choose another draft model in the settings, or none.")
     torn = tmp_path / "torn.gguf"
     torn.write_bytes(b"GGUF")
     assert "torn.gguf" in refused(starter, torn)

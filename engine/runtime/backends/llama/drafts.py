@@ -9,7 +9,7 @@ from typing import Any
 
 from llama_cpp import llama_cpp as binding
 
-from engine.errors import EngineError, NotEnoughMemory, Refused
+from engine.errors import EngineError, NotEnoughMemory, NotFound, Refused
 from engine.events import Event
 from engine.runtime.backends.llama.ahead import can_guess
 from engine.runtime.backends.llama.draft import Draft, difference
@@ -52,7 +52,9 @@ def why_not(path: str, error: EngineError) -> str:
 
 
 def _check_file(path: Path, request: LoadRequest) -> None:
-    if path.is_file() and path.samefile(request.path):
+    if not path.is_file():
+        raise NotFound(str(path), hint=_HINT)
+    if path.samefile(request.path):
         raise Refused("It is the model itself.", _HINT)
     needed, free = draft_bytes(path), available_bytes()
     if needed > free:
