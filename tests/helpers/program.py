@@ -19,8 +19,10 @@ def program(*arguments: str) -> list[str]:
     return [*([str(executable)] if executable else [sys.executable, "-m", "desktop"]), *arguments]
 
 
-def worker_program(module: str) -> list[str]:
-    """Return the command that starts a worker of the app."""
+def worker_program(module: str, python: Path | None = None) -> list[str]:
+    """Return the command that starts a worker of the app, or of an environment's ``python``, which has the sources."""
+    if python:
+        return [str(python), "-m", module]
     executable = packaged()
     if executable is None or not module.startswith("engine."):
         return [sys.executable, "-m", module]  # tests have workers of their own
