@@ -135,7 +135,8 @@ def _cpu(**tensors: Tensor) -> dict[str, Tensor]:
 
 
 def _others(shape: Shape, device: str) -> dict[str, Tensor]:
-    tensors = {"model.embed_tokens.weight": random(shape.vocabulary, shape.width, device) * 20}
+    loudness = 1 if shape.tied else 20  # an embedding that is the output too would be certain of every next token
+    tensors = {"model.embed_tokens.weight": random(shape.vocabulary, shape.width, device) * loudness}
     if not shape.tied:
         tensors["lm_head.weight"] = random(shape.vocabulary, shape.width, device)
     norms = ["model.norm.weight"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -60,6 +61,7 @@ class Model:
         self.device = next(module.parameters()).device
         layers = module.config.get_text_config(decoder=True).num_hidden_layers
         self.keep = Keep(layers, context_tokens)
+        self._keep_as = keep_name(module)
         self.cache = Kept()
         self.transcript = Transcript()
         self.steps: Steps = EagerSteps(self.compute)
@@ -129,10 +131,10 @@ class Model:
                 input_ids=tokens,
                 position_ids=positions.unsqueeze(0),
                 cache_position=positions,
-                past_key_values=self.keep,
                 use_cache=True,
                 logits_to_keep=rows,
                 place=place,
+                **{self._keep_as: self.keep},
             )
         return answer.logits[0].float()
 
@@ -147,6 +149,12 @@ class Model:
     def cancellable(self, stop: threading.Event) -> Any:
         """Nothing to break off: between two batches the job is asked anyway."""
         return nullcontext()
+
+
+def keep_name(module: Any) -> str:
+    """Return what a model calls its KV cache: ``past_key_values`` in transformers 5.17, ``cache`` in 5.24."""
+    known = inspect.signature(module.forward).parameters
+    return "cache" if "cache" in known else "past_key_values"
 
 
 def _common_length(left: Sequence[int], right: Sequence[int]) -> int:
