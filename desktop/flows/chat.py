@@ -10,11 +10,11 @@ from typing import Any
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QFileDialog
 
-from desktop.jobs import Jobs
+from desktop.jobs import Call, Jobs
 from desktop.language import tr
 from desktop.models.conversation_rows import title_of
 from desktop.models.conversations import Conversations, Opened
-from desktop.models.exporting import ENDINGS, Exporting, Form
+from desktop.models.exporting import ENDINGS, Exporting, Form, ending_of, write
 from desktop.pages.chat import ChatPage
 from engine.chat.history.rows import Entry
 from engine.chat.history.search import Hit
@@ -174,6 +174,23 @@ class ChatFlow(QObject):
     def _on_exported(self, file: Path) -> None:
         self._page.keeping.show_note(self.tr("Exported to {file}.").format(file=file))
 
+    @Slot(str, str)
+    def _on_save_code(self, code: str, language: str) -> None:
+        proposed = Path.home() / (self.tr("code") + ending_of(language))
+        chosen, _ = QFileDialog.getSaveFileName(self._page, self.tr("Save code"), str(proposed))
+        if chosen:
+            self.save_code(Path(chosen), code)
+
+    def save_code(self, file: Path, code: str) -> None:
+        """Write a block of code to a file."""
+        thread = self._jobs.start(Call(write, file, code.rstrip("\n") + "\n"))
+        thread.finished.connect(self._on_saved)
+        thread.failed.connect(self._on_job_failed)
+
+    @Slot(object)
+    def _on_saved(self, file: Path) -> None:
+        self._page.keeping.show_note(self.tr("Saved as {file}.").format(file=file))
+
     @Slot()
     def _on_import(self) -> None:
         files = self.tr("Conversations (*.json *.zip)")
@@ -222,6 +239,7 @@ class ChatFlow(QObject):
         page.room.titled.connect(store.rename)
         page.room.steered.connect(self._on_steered)
         page.undo_wanted.connect(self._on_undo)
+        page.transcript.save_wanted.connect(self._on_save_code)
         panel.opened.connect(self._on_open)
         panel.search_wanted.connect(store.search)
         panel.rename_wanted.connect(store.rename)

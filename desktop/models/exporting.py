@@ -1,7 +1,8 @@
-"""Write conversations to a file, as a job."""
+"""Write conversations, or a block of code, to a file, as a job."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from engine.chat.export.records import as_json
 from engine.chat.history.store import History
 from engine.errors import Cancelled, Refused
 from engine.events import Event, Finished, Progress
+
+_SIMPLE = re.compile(r"\*\.\w+")
 
 Form = Literal["markdown", "html", "json"]
 ENDINGS: dict[Form, str] = {"markdown": ".md", "html": ".html", "json": ".json"}
@@ -44,15 +47,26 @@ class Exporting:
         else:
             ((entry, tree),) = read
             text = as_html(entry, tree) if self._form == "html" else as_markdown(entry, tree)
-        self._write(text)
-        yield Finished(self._file)
+        yield Finished(write(self._file, text))
 
-    def _write(self, text: str) -> None:
-        part = self._file.with_name(f"{self._file.name}.part")
-        try:
-            part.write_text(text, "utf-8")
-            part.replace(self._file)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            reason = tr("{path} cannot be written: {reason}.").format(path=self._file, reason=error.strerror)
-            raise Refused(reason, tr("Choose another place.")) from error
+
+def write(file: Path, text: str) -> Path:
+    """Write a text file, whole or not at all, and return it. Raises :class:`Refused`."""
+    part = file.with_name(f"{file.name}.part")
+    try:
+        part.write_text(text, "utf-8")
+        part.replace(file)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        reason = tr("{path} cannot be written: {reason}.").format(path=file, reason=error.strerror)
+        raise Refused(reason, tr("Choose another place.")) from error
+    return file
+
+
+def ending_of(language: str) -> str:
+    """Return the usual ending of a file in a language, as Pygments knows it: ``.py``; ``.txt`` for an unknown one."""
+    from pygments.lexers import get_all_lexers
+
+    names = (patterns for _, aliases, patterns, _ in get_all_lexers(plugins=False) if language.lower() in aliases)
+    simple = (name for patterns in names for name in patterns if _SIMPLE.fullmatch(name))
+    return next(simple, "*.txt").removeprefix("*")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from desktop.faults import Button, Do, broken_off, fault_of
@@ -17,12 +17,14 @@ from desktop.language import QT_TR_NOOP, tr
 from desktop.models.chat_room import ChatRoom
 from desktop.models.context_words import narrowed_words
 from desktop.models.server_rows import leaving_of
+from desktop.widgets.chat import keys
 from desktop.widgets.chat.answer import Answer
 from desktop.widgets.chat.branch import Branch
 from desktop.widgets.chat.chat_frame import PUT_AWAY, ChatFrame
 from desktop.widgets.chat.finding import Finding
 from desktop.widgets.chat.link_dialog import LinkDialog
 from desktop.widgets.chat.live_rate import LiveRate
+from desktop.widgets.chat.question import Question
 from desktop.widgets.chat.words import rate, reused_words
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.servers.listing import server_of
@@ -118,6 +120,14 @@ class ChatPage(ChatFrame):
             self.progress.restart(self.tr("Opening the model…"))
             self.room.open(self.room.path)
 
+    @Slot()
+    def edit_last(self) -> None:
+        """Write the last question anew, in its place."""
+        questions = [view for view in self.transcript.views if isinstance(view, Question)]
+        if self.room.state == "ready" and questions:
+            questions[-1].begin_edit()
+
+    @Slot()
     def ask_again(self) -> None:
         """Answer the last question anew."""
         if self.room.state == "ready" and self.answer:
@@ -419,7 +429,6 @@ class ChatPage(ChatFrame):
         self.banner.chosen.connect(self._on_way)
         self.cancel.clicked.connect(room.cancel_load)
         self.new.clicked.connect(self.begin_anew)
-        self.toggle.clicked.connect(self.show_panel)
         self.finder.left.connect(self.focus_first)
         self.panel.left.connect(self.leave_panel)
         self.strip.undo_wanted.connect(self.bring_back)
@@ -428,12 +437,10 @@ class ChatPage(ChatFrame):
         self._wire_transcript()
         self.composer.field.paged.connect(self.transcript.turn_page)
         self.composer.stop_wanted.connect(room.stop)
-        inside = Qt.ShortcutContext.WidgetWithChildrenShortcut
-        QShortcut(QKeySequence(QKeySequence.StandardKey.New), self, self.begin_anew, context=inside)
-        for keys in ("Ctrl+K", "Ctrl+Shift+F"):
-            QShortcut(QKeySequence(keys), self, self.search, context=inside)
-        QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self, self.finder.open_it, context=inside)
-        QShortcut(QKeySequence(Qt.Key.Key_Escape), self, room.stop, context=inside)
+        self.composer.field.back_wanted.connect(self.edit_last)
+        self.set_keys(keys.NEW, self.begin_anew)
+        self.set_keys(keys.AGAIN, self.ask_again)
+        self.set_keys(keys.STOP, room.stop)
 
     def _wire_transcript(self) -> None:
         shown = self.transcript

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
@@ -14,6 +13,7 @@ from desktop.theme import scale
 from desktop.theme.fonts import fixed_font
 from desktop.widgets.chat.announcer import Sentences, announce
 from desktop.widgets.chat.disclosure import Disclosure
+from desktop.widgets.chat.footer_line import FooterLine
 from desktop.widgets.chat.markdown_view import MarkdownView
 from desktop.widgets.chat.press import Press
 from desktop.widgets.chat.thinking import Thinking
@@ -33,12 +33,13 @@ _PROGRESS_WIDTH = 360
 class Answer(QWidget):
     """Grow by :meth:`append` until :meth:`end`. ``way_chosen`` tells a fault's button.
 
-    ``again_wanted`` asks for another answer, ``more_wanted`` for the rest of this one, ``about_wanted`` for what is
-    known of it; ``version_wanted``: -1 or 1.
+    ``save_wanted`` carries a block of code and its language. ``again_wanted`` asks for another answer, ``more_wanted``
+    for the rest of this one, ``about_wanted`` for what is known of it; ``version_wanted``: -1 or 1.
     """
 
     way_chosen = Signal(object)
     link_wanted = Signal(str)
+    save_wanted = Signal(str, str)
     again_wanted = Signal()
     more_wanted = Signal()
     about_wanted = Signal()
@@ -53,10 +54,11 @@ class Answer(QWidget):
         self.thinking: Thinking | None = None
         self.view = MarkdownView(press, self.tr("Answer"))
         self.view.link_wanted.connect(self.link_wanted)
+        self.view.save_wanted.connect(self.save_wanted)
         self.view.hide()
         self.fault: FaultBanner | None = None
         self.details: Disclosure | None = None
-        self.words = label("", "caption", wraps=False)
+        self.words = FooterLine()
         self.copy = icon_button("copy", self.tr("Copy answer"))
         self.copy.clicked.connect(self.view.copy_all)
         self.again = icon_button("refresh", self.tr("Answer again"))
@@ -74,10 +76,11 @@ class Answer(QWidget):
 
     def begin(self, message: Message) -> None:
         """Wait for an answer, or for how one that broke off goes on."""
-        parts: list[tuple[str, Literal["thinking", "answer"]]]
-        parts = [(message.thinking, "thinking"), (message.content, "answer")]
-        if begun := [Token(text, part) for text, part in parts if text]:
-            self.append(begun)
+        if message.thinking:
+            self._make_thinking().show_text(message.thinking, message.thinking_s)
+        if message.content:
+            self.append([Token(message.content)])
+        if message.thinking or message.content:
             self.show_note(self.tr("Waiting for the model…"))
         else:
             self.wait()
@@ -130,7 +133,7 @@ class Answer(QWidget):
     def show_message(self, message: Message) -> None:
         """Show an answer of an earlier time."""
         if message.thinking:
-            self._make_thinking().show_text(message.thinking)
+            self._make_thinking().show_text(message.thinking, message.thinking_s)
         if message.content:
             self.view.show_text(message.content)
             self.view.show()
@@ -157,8 +160,8 @@ class Answer(QWidget):
         """Return what the Tab key goes through, from top to bottom."""
         stops: list[QWidget] = []
         if self.thinking:
-            stops += [self.thinking.button, self.thinking.view, *self.thinking.view.copies.buttons]
-        stops += [self.view, *self.view.copies.buttons]
+            stops += [self.thinking.button, self.thinking.view, *self.thinking.view.code_buttons.buttons]
+        stops += [self.view, *self.view.code_buttons.buttons]
         if self.fault:
             stops += self.fault.findChildren(QAbstractButton)
         if self.details:
@@ -200,6 +203,7 @@ class Answer(QWidget):
     def _make_thinking(self) -> Thinking:
         self.thinking = Thinking(self._press)
         self.thinking.view.link_wanted.connect(self.link_wanted)
+        self.thinking.view.save_wanted.connect(self.save_wanted)
         self._body.insertWidget(self._body.indexOf(self.view), self.thinking)
         return self.thinking
 

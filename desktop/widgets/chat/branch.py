@@ -21,7 +21,7 @@ class Branch(Transcript):
 
     ``version_wanted`` (id, -1 or 1): to see the version before or after; ``edited`` (id, the new question);
     ``again_wanted``: another answer; ``more_wanted``: the rest of this one; ``about_wanted``: what is known of it.
-    ``way_chosen`` carries a fault's button.
+    ``way_chosen`` carries a fault's button, ``save_wanted`` a block of code and its language.
     """
 
     edited = Signal(object, str)
@@ -31,6 +31,7 @@ class Branch(Transcript):
     about_wanted = Signal(object)
     way_chosen = Signal(object)
     link_wanted = Signal(str)
+    save_wanted = Signal(str, str)
 
     def __init__(self, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(self._make_view, parent)
@@ -123,6 +124,7 @@ class Branch(Transcript):
         answer = Answer(self.press)
         answer.way_chosen.connect(self.way_chosen)
         answer.link_wanted.connect(self.link_wanted)
+        answer.save_wanted.connect(self.save_wanted)
         answer.again_wanted.connect(self._on_again)
         answer.more_wanted.connect(self._on_more)
         answer.about_wanted.connect(self._on_about)

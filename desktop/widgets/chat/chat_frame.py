@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.language import QT_TR_NOOP, tr
 from desktop.theme import scale
+from desktop.widgets.chat import keys
 from desktop.widgets.chat.branch import Branch
 from desktop.widgets.chat.composer import Composer
 from desktop.widgets.chat.conversation_list import WIDTH as PANEL_WIDTH
@@ -66,6 +69,19 @@ class ChatFrame(QWidget):
     @Slot()
     def want_duel(self) -> None:
         self.duel_wanted.emit()
+
+    @Slot()
+    def copy_answer(self) -> None:
+        """Copy the newest answer."""
+        if self.transcript.answer:
+            self.transcript.answer.view.copy_all()
+
+    @Slot()
+    def show_keys(self) -> None:
+        """Show what the keyboard can do here."""
+        dialog = keys.KeysDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
 
     @Slot()
     def focus_first(self) -> None:
@@ -141,7 +157,7 @@ class ChatFrame(QWidget):
         self.strip = UndoStrip(tr(PUT_AWAY))
         self.keeping = NoteStrip()
         self.panel = ConversationList()
-        self.toggle = icon_button("panel", self.tr("Conversations"))
+        self.toggle = icon_button("panel", self.tr("Conversations (Ctrl+B)"))
         self.leaving = LeavingMark()
         self.composer = Composer()
         self.setFocusProxy(self.composer.field)
@@ -151,10 +167,21 @@ class ChatFrame(QWidget):
         self.composer.gauge.clicked.connect(self.want_context)
         self.composer.settings_wanted.connect(self.want_settings)
         self.two.clicked.connect(self.want_duel)
-        inside = Qt.ShortcutContext.WidgetWithChildrenShortcut
-        QShortcut(QKeySequence("Ctrl+Shift+M"), self, self.want_settings, context=inside)
-        QShortcut(QKeySequence("Ctrl+Shift+P"), self, self.want_prompt, context=inside)
-        QShortcut(QKeySequence("Ctrl+Shift+D"), self, self.want_duel, context=inside)
+        self.toggle.clicked.connect(self.show_panel)
+        self.panel.keys_wanted.connect(self.show_keys)
+        self.set_keys(keys.STEER, self.want_settings)
+        self.set_keys(keys.PROMPT, self.want_prompt)
+        self.set_keys(keys.TWO, self.want_duel)
+        self.set_keys(keys.SEARCH, self.search)
+        self.set_keys(keys.FIND, self.finder.open_it)
+        self.set_keys(keys.PANEL, self.show_panel)
+        self.set_keys(keys.COPY, self.copy_answer)
+        self.set_keys(keys.HELP, self.show_keys)
+
+    def set_keys(self, wanted: str, does: Callable[[], object]) -> None:
+        """Let keys of :mod:`desktop.widgets.chat.keys` do something while the page is shown, and no dialog over it."""
+        for each in filter(None, (wanted, keys.ALSO.get(wanted))):
+            QShortcut(QKeySequence(each), self, does)
 
     def _lay_out(self) -> None:
         head = row(self.toggle, self.picker, self.two, self.new, spacing=scale.M)

@@ -21,12 +21,13 @@ _PAGES: dict[int, int] = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
 class QuestionField(QPlainTextEdit):
     """A field that grows with its lines up to a limit, and then scrolls.
 
-    ``paged`` is for the conversation: -1 is a page up.
+    ``paged`` is for the conversation: -1 is a page up. ``back_wanted``: Up was pressed in the empty field.
     """
 
     sent = Signal()
     focused = Signal(bool)
     paged = Signal(int)
+    back_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,6 +46,8 @@ class QuestionField(QPlainTextEdit):
             self.sent.emit()
         elif event.key() in _PAGES:
             self.paged.emit(_PAGES[event.key()])
+        elif event.key() == Qt.Key.Key_Up and self.document().isEmpty():
+            self.back_wanted.emit()
         else:
             super().keyPressEvent(event)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QLineEdit, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import QFrame, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.language import QT_TR_NOOP, tr
 from desktop.models.conversation_rows import ROW, ConversationRows
@@ -18,6 +17,7 @@ from desktop.widgets.chat.conversation_view import ConversationView
 from desktop.widgets.chat.folder_choice import FolderChoice
 from desktop.widgets.chat.folder_dialog import FolderDialog
 from desktop.widgets.controls import icon_button, label, row
+from desktop.widgets.search_field import SearchField
 from engine.chat.history.rows import Entry
 from engine.chat.history.search import Hit
 
@@ -50,6 +50,7 @@ class ConversationList(QFrame):
     dissolve_wanted = Signal(list, str)
     export_wanted = Signal(object, str)
     import_wanted = Signal()
+    keys_wanted = Signal()
     left = Signal()
 
     def __init__(self) -> None:
@@ -58,7 +59,8 @@ class ConversationList(QFrame):
         self.setFixedWidth(WIDTH)
         self.rows = ConversationRows()
         self.view = ConversationView(self.rows)
-        self.field = _SearchField()
+        self.field = SearchField(self.tr("Search"), self.tr("Search conversations"))
+        self.field.setToolTip(self.tr("Search everything that was said (Ctrl+K)"))
         self.more = icon_button("more", self.tr("More about conversations"))
         self.shut = icon_button("close", self.tr("Hide the conversations"))
         self.folders = FolderChoice()
@@ -253,6 +255,8 @@ class ConversationList(QFrame):
         menu.addAction(self.tr("Import conversations…"), self.import_wanted.emit).setEnabled(self.rows.editable)
         every = menu.addAction(self.tr("Export all as JSON…"), partial(self.export_wanted.emit, None, "json"))
         every.setEnabled(bool(self._entries))
+        menu.addSeparator()
+        menu.addAction(self.tr("Keyboard shortcuts\tF1"), self.keys_wanted.emit)
         return menu
 
     @Slot()
@@ -285,31 +289,3 @@ class ConversationList(QFrame):
         self.view.customContextMenuRequested.connect(self._on_menu)
         self.more.clicked.connect(self._on_more)
         self.shut.clicked.connect(self.left)
-
-
-class _SearchField(QLineEdit):
-    """``down`` leads into the list, ``left`` back to where one came from."""
-
-    down = Signal()
-    left = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setPlaceholderText(self.tr("Search"))
-        self.setAccessibleName(self.tr("Search conversations"))
-        self.setToolTip(self.tr("Search everything that was said (Ctrl+K)"))
-        self.setClearButtonEnabled(True)
-        self.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and event.key() == Qt.Key.Key_Escape:  # type: ignore[attr-defined]
-            event.accept()  # else it would stop the answer
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Down:
-            self.down.emit()
-        elif event.key() == Qt.Key.Key_Escape:
-            self.left.emit()
-        else:
-            super().keyPressEvent(event)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout
 
 from desktop.theme import scale
-from desktop.theme.icons import icon
 from desktop.widgets.controls import icon_button, label
+from desktop.widgets.search_field import SearchField
 
 
 class FindBar(QFrame):
@@ -20,7 +19,7 @@ class FindBar(QFrame):
 
     def __init__(self) -> None:
         super().__init__()
-        self.field = _Field()
+        self.field = SearchField(self.tr("Find in this conversation"), self.tr("Find in this conversation"))
         self.words = label("", "muted")
         self.before = icon_button("chevron-up", self.tr("Find the one before"))
         self.after = icon_button("chevron-down", self.tr("Find the next"))
@@ -64,28 +63,3 @@ class FindBar(QFrame):
     @Slot()
     def _on_after(self) -> None:
         self.stepped.emit(1)
-
-
-class _Field(QLineEdit):
-    back = Signal()
-    left = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setPlaceholderText(self.tr("Find in this conversation"))
-        self.setAccessibleName(self.tr("Find in this conversation"))
-        self.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and event.key() == Qt.Key.Key_Escape:  # type: ignore[attr-defined]
-            event.accept()  # else it would stop the answer
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if event.key() == Qt.Key.Key_Escape:
-            self.left.emit()
-        elif enter and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self.back.emit()
-        else:
-            super().keyPressEvent(event)

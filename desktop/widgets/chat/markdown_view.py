@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from time import perf_counter
 
-from PySide6.QtCore import QEvent, QMimeData, QRectF, QTimer, Slot
+from PySide6.QtCore import QEvent, QMimeData, QRectF, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from desktop.theme.colours import current
 from desktop.theme.fonts import fixed_font
-from desktop.widgets.chat.code_copies import CodeCopies
+from desktop.widgets.chat.code_buttons import CodeButtons
 from desktop.widgets.chat.look import Look
 from desktop.widgets.chat.press import Press
 from desktop.widgets.chat.stream import Change, MarkdownStream
@@ -24,7 +24,9 @@ _BAR = 3
 
 
 class MarkdownView(TextView):
-    """Show Markdown, all at once or piece by piece."""
+    """Show Markdown, all at once or piece by piece. ``save_wanted`` carries a block of code and its language."""
+
+    save_wanted = Signal(str, str)
 
     def __init__(self, press: Press, name: str, parent: QWidget | None = None) -> None:
         super().__init__(name, parent)
@@ -34,7 +36,8 @@ class MarkdownView(TextView):
         self._stream = MarkdownStream(press.highlighter)
         self._look = self._current_look()
         self._writer = LineWriter(self.document(), self._look)
-        self.copies = CodeCopies(self, self._writer)
+        self.code_buttons = CodeButtons(self, self._writer)
+        self.code_buttons.save_wanted.connect(self.save_wanted)
         self._waiting: list[str] = []
         self._ending = False
         self._timer = QTimer(self, singleShot=True)
@@ -81,7 +84,7 @@ class MarkdownView(TextView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.copies.place()
+        self.code_buttons.place()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -109,7 +112,7 @@ class MarkdownView(TextView):
     @Slot()
     def _on_formulas(self) -> None:
         self._writer.draw_formulas()
-        self.copies.place()
+        self.code_buttons.place()
 
     @Slot()
     def _restyle_if_seen(self) -> None:
@@ -117,7 +120,7 @@ class MarkdownView(TextView):
         if self._is_stale and not self.visibleRegion().isEmpty():
             self._look = self._current_look()
             self._writer.restyle(self._look)
-            self.copies.place()
+            self.code_buttons.place()
 
     @Slot()
     def _update(self) -> None:
@@ -136,7 +139,7 @@ class MarkdownView(TextView):
 
     def _apply(self, change: Change) -> None:
         self._writer.change(change.start, change.lines)
-        self.copies.place()
+        self.code_buttons.place()
         self._press.fetch()
 
     def _paint_bars(self) -> None:

@@ -73,6 +73,9 @@ class Question(QWidget):
     @Slot()
     def begin_edit(self) -> None:
         """Write the question anew in its place."""
+        if self.editor:
+            self.editor.field.setFocus(Qt.FocusReason.OtherFocusReason)
+            return
         self.editor = QuestionEditor(self.view.toPlainText())
         self.editor.sent.connect(self.edited)
         self.editor.left.connect(self.end_edit)

@@ -27,6 +27,7 @@ class Thinking(Disclosure):
         super().__init__(thinking_words(0, True), well, parent)
         self._text: list[str] = []
         self._began_s = monotonic()
+        self._before_s = 0.0  # what was thought before the present thoughts
         self._shown = 0
         self._tick = QTimer(self, interval=_TICK_MS)
         self._tick.timeout.connect(self._on_tick)
@@ -37,8 +38,8 @@ class Thinking(Disclosure):
         return "".join(self._text)
 
     def append(self, text: str) -> None:
-        if not self._text:
-            self._began_s = monotonic()
+        if not self._tick.isActive():
+            self._began_s = monotonic() - self._before_s
             self._tick.start()
         self._text.append(text)
         if self.is_open:
@@ -48,14 +49,15 @@ class Thinking(Disclosure):
         """Say that the answer proper begins, or nothing more comes."""
         if self._tick.isActive():
             self._tick.stop()
-            self.set_title(thinking_words(monotonic() - self._began_s, False))
+            self._before_s = monotonic() - self._began_s
+            self.set_title(thinking_words(self._before_s, False))
             if self.is_open:
                 self.view.finish()
 
-    def show_text(self, text: str) -> None:
-        """Show thoughts of which nobody knows any more how long they took."""
-        self._text = [text]
-        self.set_title(thinking_words(None, False))
+    def show_text(self, text: str, thought_s: float | None = None) -> None:
+        """Show thoughts of an earlier time; ``None``: nobody knows how long they took."""
+        self._text, self._before_s = [text], thought_s or 0.0
+        self.set_title(thinking_words(thought_s, False))
 
     @Slot()
     def _draw(self) -> None:

@@ -6,12 +6,17 @@ import time
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
 from desktop.faults import Do
 from desktop.theme.colours import DARK
+from desktop.widgets.chat.keys import ALSO, KEYS, KeysDialog
+from desktop.widgets.chat.question import Question
+from desktop.widgets.chat.question_editor import QuestionEditor
 from engine.catalog.library import Library
 from engine.settings import DEFAULTS
+from tests.helpers.hands import words_on
 from tests.helpers.scripts import recorded
 
 MARKDOWN = "# Title\n\nSome **bold** text.\n\n```python\nx = 1\n```\n\n- one\n- two\n"
@@ -152,10 +157,15 @@ def test_messages_and_code_can_be_copied(talk, clipboard):
     assert clipboard.text() == MARKDOWN
     talk.click(talk.page.transcript.views[0].copy)
     assert clipboard.text() == "hello"
-    (copy,) = talk.page.answer.view.copies.buttons
+    copy, save = talk.page.answer.view.code_buttons.buttons
     talk.click(copy)
     assert clipboard.text() == "x = 1"
-    assert copy.accessibleName() == "Copy python code"
+    assert [copy.accessibleName(), save.accessibleName()] == ["Copy python code", "Save python code…"]
+    assert save.geometry().right() < copy.geometry().left()
+    wanted = []
+    talk.page.transcript.save_wanted.connect(lambda *told: wanted.append(told))
+    talk.click(save)
+    assert wanted == [("x = 1", "python")]
 
 
 def test_code_gets_its_colours(talk):
@@ -320,7 +330,15 @@ def test_the_tab_key_goes_from_top_to_bottom(talk, qtbot):
     answer = talk.page.answer
     talk.ask("second")
     wanted = ["New conversation", "Search conversations", "More about", "No system prompt"]
-    wanted += ["Edit question", "Copy question", "Your question", "Thought for", "Answer", "Copy python code"]
+    wanted += [
+        "Edit question",
+        "Copy question",
+        "Your question",
+        "Thought for",
+        "Answer",
+        "Copy python code",
+        "Save python code",
+    ]
     wanted += [
         "Copy answer",
         "Answer again",
@@ -362,7 +380,7 @@ def test_every_control_has_a_name_and_takes_the_keyboard(talk):
         reached.add(widget)
         widget = widget.nextInFocusChain()
     controls = [page.picker.list, page.new, page.composer.field, page.answer.copy, page.answer.view]
-    controls += [page.answer.thinking.button, *page.answer.view.copies.buttons]
+    controls += [page.answer.thinking.button, *page.answer.view.code_buttons.buttons]
     for control in controls:
         assert control in reached
         assert control.focusPolicy() & Qt.FocusPolicy.TabFocus
@@ -370,3 +388,50 @@ def test_every_control_has_a_name_and_takes_the_keyboard(talk):
     for control in reached:
         if isinstance(control, QWidget) and control.isVisible() and control.focusPolicy() & Qt.FocusPolicy.TabFocus:
             assert control.accessibleName(), control
+
+
+def test_the_help_tells_every_key_of_the_page(page):
+    told = {sequence for keys, _ in KEYS for sequence in (keys, ALSO.get(keys, keys))}
+    made = {shortcut.key().toString() for shortcut in page.findChildren(QShortcut)}
+    assert len(made) >= 12
+    assert made <= {QKeySequence(keys).toString() for keys in told}
+    page.show_keys()
+    (dialog,) = page.findChildren(KeysDialog)
+    assert "Copy the latest answer" in words_on(dialog)
+    dialog.accept()
+
+
+def test_the_last_question_is_edited_copied_and_answered_again_by_keys(talk, clipboard):
+    talk.load(turns=[{"chunks": ["One."]}, {"chunks": ["Two."]}, {"chunks": ["Three."]}])
+    talk.ask("first")
+    talk.press(Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert clipboard.text() == "One."
+    talk.press(Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
+    talk.until(lambda: talk.answer == "Two.")
+    talk.until_ended()
+    talk.page.composer.field.setPlainText("x")
+    talk.press(Qt.Key.Key_Up)
+    (question,) = [view for view in talk.page.transcript.views if isinstance(view, Question)]
+    assert question.editor is None, "Up moves the cursor where something is written"
+    talk.page.composer.field.clear()
+    talk.press(Qt.Key.Key_Up)
+    assert question.editor.field.toPlainText() == "first"
+    talk.page.edit_last()
+    assert len(question.findChildren(QuestionEditor)) == 1
+    question.editor.field.setPlainText("second")
+    question.editor.send.click()
+    talk.until(lambda: talk.answer == "Three.")
+    talk.until_ended()
+    assert recorded(talk.model)[2]["messages"][-1]["content"] == "second"
+
+
+def test_the_words_below_an_answer_are_cut_off_with_dots_and_read_whole(talk):
+    talk.load(chunks=["Yes."])
+    talk.ask("question")
+    words = talk.page.answer.words
+    whole = words.text()
+    assert words.toolTip() == ""
+    talk.page.resize(420, 600)
+    talk.until(lambda: words.toolTip() == whole)
+    assert words.width() < words.fontMetrics().horizontalAdvance(whole)
+    assert words.mapTo(talk.page, words.rect().topRight()).x() < talk.page.width()

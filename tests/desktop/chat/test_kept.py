@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLineEdit
 from desktop.flows.chat import ChatFlow
 from desktop.jobs import Jobs
 from desktop.models.conversation_rows import title_of
+from desktop.models.exporting import ending_of
 from desktop.pages.chat import ChatPage
 from engine.chat.asking import cache_key
 from engine.chat.history.rows import Entry
@@ -19,6 +20,7 @@ from engine.runtime.session import Session
 from engine.settings import DEFAULTS
 from tests.desktop.chat.conftest import Talk
 from tests.helpers.chats import say, texts
+from tests.helpers.hands import words_on
 
 
 class Kept(Talk):
@@ -93,6 +95,44 @@ def test_what_was_said_is_there_after_a_restart(kept):
     kept.load("next", turns=[{"chunks": ["three"]}])
     kept.ask("third")
     assert kept.said()[-2:] == ["third", "three"]
+
+
+def test_how_long_was_thought_is_known_after_a_restart_and_goes_on(kept):
+    thinks = [{"thinking": "I "}, {"thinking": "wonder."}]
+    told = [{"chunks": [*thinks, "Begun. ", "never"], "tokens_per_s": 2, "fail": "stall", "after": 3}]
+    kept.load(turns=[*told, {"chunks": ["Ended."]}])
+    kept.ask("first", ended=False)
+    kept.until(lambda: "Begun" in kept.answer)
+    kept.restart()
+    kept.open("first")
+    words = kept.page.answer.thinking.button.text()
+    assert words.startswith("Thought for 0.5"), words
+    kept.load("next", chunks=["Ended."])
+    kept.click(kept.page.answer.more)
+    kept.until_ended()
+    assert kept.answer == "Begun. Ended."
+    assert kept.page.answer.thinking.button.text() == words
+    kept.click(kept.page.answer.thinking.button)
+    kept.until(lambda: kept.page.answer.thinking.view.toPlainText() == "I wonder.")
+
+
+def test_a_block_of_code_is_saved(kept, tmp_path):
+    file = tmp_path / f"code{ending_of('Python')}"
+    kept.flow.save_code(file, "x = 1\n\n")
+    kept.until(lambda: kept.page.keeping.isVisible())
+    assert (file.name, file.read_text("utf-8")) == ("code.py", "x = 1\n")
+    assert str(file) in words_on(kept.page.keeping)
+    kept.flow.save_code(tmp_path / "no" / "code.py", "x")
+    kept.until(lambda: kept.page.banner.isVisible())
+    assert "cannot be written" in words_on(kept.page.banner)
+
+
+@pytest.mark.parametrize(
+    ("language", "ending"),
+    [("python", ".py"), ("C++", ".cpp"), ("js", ".js"), ("bash", ".sh"), ("", ".txt"), ("x", ".txt")],
+)
+def test_code_is_saved_with_the_usual_ending(language, ending):
+    assert ending_of(language) == ending
 
 
 def test_a_conversation_is_named_after_its_first_words_at_once(kept):
