@@ -182,4 +182,14 @@ class Composer(QFrame):
             else self.tr("Enter sends · Shift+Enter starts a new line")
         )
         patience = self.tr("Sent as soon as the model is loaded") if self._waiting else self._obstacle
-        self.hint.setText(patience or usual)
+        self.hint.setText(patience or (usual if self._has_room_for(usual) else ""))
+
+    def _has_room_for(self, words: str) -> bool:
+        """Tell whether what is only good to know has room on its one line."""
+        others = (part for part in (self.gauge, self.steer, self.deed) if part.isVisibleTo(self))
+        taken = sum(part.sizeHint().width() + scale.M for part in others) + scale.M + scale.S
+        return self.hint.fontMetrics().horizontalAdvance(words) <= self.width() - taken
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_state()

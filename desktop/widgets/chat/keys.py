@@ -57,4 +57,5 @@ class KeysDialog(QDialog):
         layout.setSpacing(scale.M)
         facts = FactList((words_of(keys), tr(words)) for keys, words in KEYS)
         add(layout, [label(self.tr("Keyboard"), "heading"), facts, None, row(None, shut)])
+        self.resize(_WIDTH, layout.heightForWidth(_WIDTH))
         shut.setFocus()

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from engine.chat.history.schema import GAP, spaced
 
+_MARKDOWN = re.compile(r"\*{2,3}|`+|^#{1,6} +", re.MULTILINE)  # of what stands out, code and headings
 _OPEN, _CLOSE = "\x02", "\x03"
 _SNIPPET_WORDS = 24
 _TERM = re.compile(r'"([^"]*)"?|(\S+)')
@@ -76,7 +77,7 @@ def _titles(connection: sqlite3.Connection, wanted: str, limit: int) -> Iterator
     )
     for row in rows:
         hit = _hit(row, "title")
-        yield hit if hit.snippet.text == hit.title else _hit(row, "system")
+        yield hit if hit.snippet.text == _MARKDOWN.sub("", hit.title) else _hit(row, "system")
 
 
 def _messages(connection: sqlite3.Connection, wanted: str, limit: int) -> Iterator[Hit]:
@@ -101,7 +102,7 @@ def _hit(row: tuple[Any, ...], role: Literal["title", "system", "user", "assista
 
 
 def snippet(marked: str) -> Snippet:
-    """Return a text without the marks that FTS5 set, and where they were."""
+    """Return a text without the marks that FTS5 set and those of Markdown, and where the former were."""
     pieces: list[str] = []
     marks: list[tuple[int, int]] = []
     length = start = 0
@@ -111,6 +112,6 @@ def snippet(marked: str) -> Snippet:
         elif piece == _CLOSE:
             marks.append((start, length))
         else:
-            pieces.append(piece)
-            length += len(piece)
+            pieces.append(_MARKDOWN.sub("", piece))
+            length += len(pieces[-1])
     return Snippet("".join(pieces), tuple(marks))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.chat.conversation import Message
-from engine.chat.history.search import Hit, query
+from engine.chat.history.search import Hit, query, snippet
 from engine.chat.history.store import History
 from engine.chat.history.tree import Node
 from tests.helpers.chats import say, texts
@@ -28,6 +28,13 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
 
 def found(hits: list[Hit]) -> list[str]:
     return [hit.snippet.text for hit in hits]
+
+
+def test_a_snippet_has_no_signs_of_markdown_and_its_marks_are_right() -> None:
+    marked = "# A **\2bold\3** `word` of \0022 * 3\3 #1"
+    cleaned = snippet(marked)
+    assert cleaned.text == "A bold word of 2 * 3 #1"
+    assert [cleaned.text[start:end] for start, end in cleaned.marks] == ["bold", "2 * 3"]
 
 
 @pytest.mark.parametrize(
@@ -106,3 +113,10 @@ def test_nothing_that_is_typed_is_an_error(history: History, text: str) -> None:
 def test_nothing_to_look_for(history: History, text: str) -> None:
     assert query(text) == ""
     assert history.search(text) == []
+
+
+def test_a_title_with_markdown_in_it_is_found_as_a_title(tmp_path: Path) -> None:
+    with History(tmp_path / "c.sqlite3") as history:
+        entry = say(history, "How?", "So.")
+        history.rename(entry.id, "What `ls` does", "person").result()
+        assert [(hit.role, hit.snippet.text) for hit in history.search("ls")] == [("title", "What ls does")]
