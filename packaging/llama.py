@@ -28,10 +28,10 @@ OPTIONS = (
 
 def portable_wheel(python: Path, pin: str, folder: Path) -> Path:
     """Return the wheel of ``llama-cpp-python==<pin>``; 18 CPU-minutes the first time. Raises ``CalledProcessError``."""
-    cache = Path(os.environ.get(CACHE) or folder).absolute()
+    cache = cache_folder(folder)
     wheels = cache / "wheels"
     if not (found := _wheel(wheels, pin)):
-        source = _source(python, pin, cache)
+        source = unpacked_source(python, pin, cache)
         # pip's cache knows a wheel by its name only, and may hold one that was compiled for this very processor
         command = [python, "-m", "pip", "wheel", "--no-cache-dir", "--no-deps", "--wheel-dir", wheels]
         command += ["--config-settings", f"build-dir={cache / f'objects-{pin}'}", source]
@@ -43,11 +43,16 @@ def portable_wheel(python: Path, pin: str, folder: Path) -> Path:
     return found
 
 
+def cache_folder(folder: Path) -> Path:
+    """Return where sources and objects are kept: ``folder``, or what ``HALFBYTE_BUILD_CACHE`` names."""
+    return Path(os.environ.get(CACHE) or folder).absolute()
+
+
 def _wheel(wheels: Path, pin: str) -> Path | None:
     return next(wheels.glob(f"{PACKAGE.replace('-', '_')}-{pin}-*.whl"), None)
 
 
-def _source(python: Path, pin: str, cache: Path) -> Path:
+def unpacked_source(python: Path, pin: str, cache: Path) -> Path:
     """Return the unpacked source, at the same place each time: compiled objects know where they came from."""
     source = cache / f"{PACKAGE.replace('-', '_')}-{pin}"
     if not (source / "PKG-INFO").is_file():

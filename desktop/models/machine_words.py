@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from desktop.language import QT_TR_NOOP, tr
 from desktop.quantities import number, size
-from engine.machine import gpu_use
-from engine.machine.facts import Cpu, Device, Disk, Gpu, LlamaBuild, Machine, Memory
+from engine.machine import gpu_parts, gpu_use
+from engine.machine.facts import Cpu, Device, Disk, Gpu, GpuPart, LlamaBuild, Machine, Memory
 
 _PURPOSES = {"models": QT_TR_NOOP("Models folder"), "temporary": QT_TR_NOOP("Temporary files")}
 
@@ -29,6 +29,7 @@ def sections(machine: Machine) -> tuple[Section, ...]:
         *(Section(gpu.name, "gpu", tuple(_gpu(gpu))) for gpu in machine.gpus),
         Section(tr("Disk"), "disk", tuple(_disk(disk) for disk in machine.disks)),
         Section(tr("Engine"), "engine", tuple(_engine(machine.llama))),
+        *_gpu_parts(machine.llama),
         Section(tr("Optional packages"), "plus", tuple(_packages(machine))),
     )
 
@@ -136,6 +137,18 @@ def _engine(llama: LlamaBuild | None) -> Iterator[tuple[str, str]]:
     yield "llama.cpp", llama.version
     yield tr("Runs on"), ", ".join(device.description or device.name for device in llama.devices) or tr("nothing")
     yield tr("Back ends"), ", ".join(llama.backends) or tr("none")
+
+
+def _gpu_parts(llama: LlamaBuild | None) -> Iterator[Section]:
+    if llama and llama.parts:
+        yield Section(tr("Optional GPU parts"), "gpu", tuple(_gpu_part(part) for part in llama.parts))
+
+
+def _gpu_part(part: GpuPart) -> tuple[str, str]:
+    name = gpu_parts.KINDS[part.kind]
+    if part.state == "loaded":
+        return name, "\n".join((tr("loaded"), part.file))
+    return name, "\n".join(filter(None, (part.reason, part.hint)))
 
 
 def _packages(machine: Machine) -> Iterator[tuple[str, str]]:

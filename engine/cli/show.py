@@ -18,7 +18,8 @@ from engine.catalog.offers import Offer
 from engine.convert.card import agreement_words, gain_words
 from engine.errors import EngineError
 from engine.events import Notice, Progress
-from engine.machine.facts import Machine
+from engine.machine import gpu_parts
+from engine.machine.facts import GpuPart, Machine
 from engine.quantities import duration, size
 from engine.recommend.corrections import Quantity
 from engine.recommend.fit import Fit
@@ -104,8 +105,16 @@ def _machine_rows(found: Machine) -> Iterable[tuple[str, str]]:
     if found.llama:
         devices = ", ".join(f"{device.name} ({device.description})" for device in found.llama.devices)
         yield "llama.cpp", f"{found.llama.version}; computes on {devices or 'nothing'}"
+        for part in found.llama.parts:
+            yield f"{gpu_parts.KINDS[part.kind]} part", " ".join((*_part_words(part), part.hint)).strip()
     packages = [f"{name} {version}" for name, version in found.packages.items() if version]
     yield "Optional packages", ", ".join(packages) or "none installed"
+
+
+def _part_words(part: GpuPart) -> tuple[str, ...]:
+    if part.state == "loaded":
+        return ("in use:", part.file)
+    return (part.reason,) if part.state == "absent" else (part.reason, f"({part.file})")
 
 
 def fits(rows: Sequence[Fit]) -> None:

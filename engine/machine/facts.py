@@ -81,11 +81,26 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuPart:
+    """A back end of llama.cpp that a person may add as a file. ``state``: loaded, absent, failed.
+
+    ``file`` is where it lies, or where it would be found; ``reason`` and ``hint`` say why it is not in use.
+    """
+
+    kind: str  # cuda, vulkan
+    state: str
+    file: str
+    reason: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LlamaBuild:
     """What the installed llama.cpp says of itself.
 
     ``features`` are the instruction sets that its loaded CPU kernels use, in the names of :class:`Cpu`.
     ``shipped`` are the back ends whose library files the build has, loaded or not (``cpu``, ``cuda``).
+    ``packaged``: it is that of the packaged app, which nobody can install anew.
     """
 
     version: str
@@ -95,6 +110,8 @@ class LlamaBuild:
     system_info: str = ""
     features: tuple[str, ...] = ()
     shipped: tuple[str, ...] = ()
+    parts: tuple[GpuPart, ...] = ()
+    packaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

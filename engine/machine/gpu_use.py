@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from engine.machine import features
-from engine.machine.facts import Device, Gpu, LlamaBuild, Machine, Missing
+from engine.machine.facts import Device, Gpu, GpuPart, LlamaBuild, Machine, Missing
 from engine.machine.gpus import vendor_of
 
 # llama.cpp's back ends that compute on a vendor's cards, the best one first, with the switch of its build.
@@ -130,6 +130,8 @@ def _without_device(machine: Machine, llama: LlamaBuild, card: Gpu) -> Missing |
                 f"llama.cpp has its {words} part, but that finds no card it can use.",
                 "Update the graphics driver; see that CUDA_VISIBLE_DEVICES or GGML_VK_VISIBLE_DEVICES hides no card.",
             )
+        if (part := _part(llama, backend)) and part.state == "failed":
+            return Missing(card.name, f"llama.cpp's {words} part is there and not used. {part.reason}", part.hint)
         if _SHIPPED[backend] in llama.shipped:
             return Missing(
                 card.name,
@@ -150,8 +152,14 @@ def _without_backend(machine: Machine, llama: LlamaBuild, card: Gpu) -> Missing:
     )
 
 
+def _part(llama: LlamaBuild, backend: str) -> GpuPart | None:
+    return next((part for part in llama.parts if part.kind == _SHIPPED[backend]), None)
+
+
 def _rebuild(machine: Machine, llama: LlamaBuild, backend: str) -> str:
-    """Return the command that makes the binding again with a back end."""
+    """Return how a back end comes in: the package takes a part, the source tree makes its binding again."""
+    if llama.packaged and (part := _part(llama, backend)):
+        return part.hint
     switch = next(switches[backend] for switches in _BACKENDS.values() if backend in switches)
     install = f"pip install --force-reinstall --no-deps --no-binary :all: llama-cpp-python=={llama.version}"
     shell = f'$env:CMAKE_ARGS="{switch}"; {install}'

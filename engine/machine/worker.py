@@ -16,11 +16,16 @@ from typing import Any
 
 from engine.errors import PackageMissing
 from engine.events import Finished
+from engine.machine import native
 from engine.machine.facts import Device, LlamaBuild
+from engine.machine.native import function
 from engine.process.child import Handlers, serve
+from engine.process.outside import is_frozen
 
 MIB = 1024**2
 KINDS = ("cpu", "gpu", "igpu", "accel", "meta")  # ggml-backend.h, enum ggml_backend_dev_type
+
+_POINTER = ctypes.c_void_p
 
 MEASURE_S = 0.25
 _LEAST_ROUNDS, _MOST_ROUNDS = 5, 40
@@ -59,50 +64,35 @@ def _describe_llama() -> Iterator[Finished]:
         from llama_cpp import llama_cpp as binding
     except (ImportError, OSError, RuntimeError) as error:  # the last two: its library cannot be loaded
         raise PackageMissing("llama-cpp-python", reason=str(error)) from error
-    folder = Path(llama_cpp.__file__).parent / "lib"
-    library = _declared(binding._lib)
-    library.ggml_backend_load_all_from_path(str(folder).encode())  # else dynamic back ends are never loaded
-    registrations = [library.ggml_backend_reg_get(index) for index in range(library.ggml_backend_reg_count())]
+    parts = native.load()
+    get = function("ggml_backend_reg_get", _POINTER, ctypes.c_size_t)
+    registrations = [get(index) for index in range(function("ggml_backend_reg_count", ctypes.c_size_t)())]
+    device = function("ggml_backend_dev_get", _POINTER, ctypes.c_size_t)
+    devices = function("ggml_backend_dev_count", ctypes.c_size_t)()
     yield Finished(
         LlamaBuild(
             version=llama_cpp.__version__,
-            backends=tuple(_text(library.ggml_backend_reg_name(registration)) for registration in registrations),
-            devices=tuple(_device(library, index) for index in range(library.ggml_backend_dev_count())),
+            backends=native.backends(),
+            devices=tuple(_device(device(index)) for index in range(devices)),
             offload=binding.llama_supports_gpu_offload(),
             system_info=_text(binding.llama_print_system_info()),
-            features=tuple(name for registration in registrations for name in _features(library, registration)),
-            shipped=_shipped(folder),
+            features=tuple(name for registration in registrations for name in _features(registration)),
+            shipped=_shipped(Path(llama_cpp.__file__).parent / "lib"),
+            parts=parts,
+            packaged=is_frozen(),
         )
     )
 
 
-def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
-    """Give the functions of ggml-backend.h their types; the binding declares none of them."""
-    pointer, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
-    for name, result, arguments in (
-        ("ggml_backend_load_all_from_path", None, [text]),
-        ("ggml_backend_reg_count", size, []),
-        ("ggml_backend_reg_get", pointer, [size]),
-        ("ggml_backend_reg_name", text, [pointer]),
-        ("ggml_backend_reg_get_proc_address", pointer, [pointer, text]),
-        ("ggml_backend_dev_count", size, []),
-        ("ggml_backend_dev_get", pointer, [size]),
-        ("ggml_backend_dev_get_props", None, [pointer, ctypes.POINTER(_Properties)]),
-        ("ggml_backend_dev_backend_reg", pointer, [pointer]),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library
-
-
-def _device(library: ctypes.CDLL, index: int) -> Device:
-    handle = library.ggml_backend_dev_get(index)
+def _device(handle: int) -> Device:
     properties = _Properties()
-    library.ggml_backend_dev_get_props(handle, ctypes.byref(properties))
+    read = function("ggml_backend_dev_get_props", None, _POINTER, ctypes.POINTER(_Properties))
+    read(handle, ctypes.byref(properties))
+    registration = function("ggml_backend_dev_backend_reg", _POINTER, _POINTER)(handle)
     return Device(
         name=_text(properties.name),
         description=_text(properties.description).strip(),
-        backend=_text(library.ggml_backend_reg_name(library.ggml_backend_dev_backend_reg(handle))),
+        backend=_name(registration),
         kind=KINDS[properties.type] if properties.type < len(KINDS) else "accel",
         total_bytes=properties.memory_total,
         free_bytes=properties.memory_free,
@@ -110,11 +100,16 @@ def _device(library: ctypes.CDLL, index: int) -> Device:
     )
 
 
-def _features(library: ctypes.CDLL, registration: int) -> Iterator[str]:
+def _name(registration: int) -> str:
+    return _text(function("ggml_backend_reg_name", ctypes.c_char_p, _POINTER)(registration))
+
+
+def _features(registration: int) -> Iterator[str]:
     """Yield the instruction sets of the CPU back end (``ggml_backend_get_features``), those that are compiled in."""
-    if _text(library.ggml_backend_reg_name(registration)) != "CPU":
+    if _name(registration) != "CPU":
         return
-    address = library.ggml_backend_reg_get_proc_address(registration, b"ggml_backend_get_features")
+    ask = function("ggml_backend_reg_get_proc_address", _POINTER, _POINTER, ctypes.c_char_p)
+    address = ask(registration, b"ggml_backend_get_features")
     if not address:
         return
     rows = ctypes.CFUNCTYPE(ctypes.POINTER(_Feature), ctypes.c_void_p)(address)(registration)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 
 from engine.events import Finished
 from engine.machine import bandwidth, features, llama
-from engine.machine.facts import Machine, Missing
+from engine.machine.facts import GpuPart, LlamaBuild, Machine, Missing
 from engine.machine.job import ProbeJob
 from engine.machine.look import LLAMA
 from engine.machine.parts import Part, run
@@ -186,3 +187,45 @@ def test_a_real_control_group_limits_what_is_found(box: dict[str, Path]) -> None
     assert limit == total == 2**30
     assert 2**29 < available < 2**30
     assert cores == "1"
+
+
+def _part(home: Path, build: LlamaBuild, content: bytes) -> Path:
+    file = home / "data" / "parts" / f"llama-{build.version}" / "libggml-vulkan.so"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    return file
+
+
+def _vulkan(build: LlamaBuild) -> GpuPart:
+    return next(part for part in build.parts if part.kind == "vulkan")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the files of parts are named so on Linux")
+def test_an_optional_gpu_part_that_is_none_says_why_and_costs_nothing_else(machine: Machine, home: Path) -> None:
+    assert machine.llama is not None
+    part = _vulkan(machine.llama)
+    if part.state == "absent":
+        assert part.hint.startswith("Unpack the part into ")
+    file = _part(home, machine.llama, b"no library")
+    found = probe(measure_bandwidth=False).llama
+    assert found is not None
+    assert (_vulkan(found).state, _vulkan(found).file) == ("failed", str(file))
+    assert "file too short" in _vulkan(found).reason
+    assert "CPU" in found.backends
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("cc"), reason="no C compiler to make a spoilt part")
+def test_a_gpu_part_that_ends_the_worker_is_left_out_from_then_on(machine: Machine, home: Path, tmp_path: Path) -> None:
+    assert machine.llama is not None
+    spoilt = tmp_path / "spoilt.so"
+    source = "#include <stdlib.h>\n__attribute__((constructor)) static void start(void) { abort(); }\n"
+    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-o", spoilt, "-"], input=source, text=True, check=True)
+    file = _part(home, machine.llama, spoilt.read_bytes())
+    found = probe(measure_bandwidth=False).llama
+    assert found is not None
+    assert _vulkan(found).reason == "It ended the process that loaded it."
+    assert "CPU" in found.backends
+    file.write_bytes(b"another one")
+    again = probe(measure_bandwidth=False).llama
+    assert again is not None
+    assert "cannot be loaded" in _vulkan(again).reason

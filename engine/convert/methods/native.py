@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from engine.errors import DamagedFile, DiskFull, EngineError, Refused, UnsupportedModel
+from engine.machine.native import load
 
 DEBUG, ERROR, CONTINUED = 1, 4, 5  # ggml.h, enum ggml_log_level
 
@@ -44,11 +45,8 @@ def library() -> ModuleType:
     """Load llama.cpp with its dynamic back ends. Raises ``ImportError`` where it is not installed."""
     import llama_cpp
 
-    binding = llama_cpp.llama_cpp
-    load = binding._lib.ggml_backend_load_all_from_path  # else a build with dynamic back ends computes on nothing
-    load.restype, load.argtypes = None, [ctypes.c_char_p]
-    load(str(Path(llama_cpp.__file__).parent / "lib").encode())
-    return binding
+    load()
+    return llama_cpp.llama_cpp
 
 
 # What the library says, and what it means. Source: llama.cpp 0c1e57098, src/llama-quant.cpp, llama-model-loader.cpp and

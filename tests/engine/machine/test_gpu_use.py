@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 from engine.machine import gpu_use
-from engine.machine.facts import Cpu, Device, Gpu, LlamaBuild, Machine, Memory, Missing
+from engine.machine.facts import Cpu, Device, Gpu, GpuPart, LlamaBuild, Machine, Memory, Missing
 
 RTX = Gpu("nvidia", "NVIDIA GeForce RTX 4090", 24, 20, compute_capability="8.9", driver="550.1", cuda="12.4")
 CPU = Cpu("Some CPU", "x86_64", 4, 8, 4, 8, ("AVX", "AVX2", "FMA", "F16C"))
@@ -120,3 +120,23 @@ def test_a_full_disk_is_no_answer_to_the_question() -> None:
 
 def test_without_llama_cpp_nothing_is_said_about_it() -> None:
     assert gpu_use.why_not(machine(RTX, llama=None)) == ()
+
+
+def test_the_package_takes_a_part_instead_of_a_new_build() -> None:
+    absent = GpuPart("cuda", "absent", "/parts/libggml-cuda.so", "It is not installed.", "Unpack the part.")
+    row = only(machine(RTX, llama=dataclasses.replace(ONLY_CPU, parts=(absent,), packaged=True)))
+    assert "built without CUDA" in row.reason
+    assert row.hint == "Unpack the part."
+    from_source = only(machine(RTX, llama=dataclasses.replace(ONLY_CPU, parts=(absent,))))
+    assert "pip install" in from_source.hint
+
+
+def test_a_part_that_does_not_load_is_the_reason() -> None:
+    failed = GpuPart(
+        "vulkan", "failed", "/parts/libggml-vulkan.so", "It cannot be loaded: no libvulkan.so.1.", "Install it."
+    )
+    row = only(
+        machine(Gpu("amd", "AMD Radeon RX 7900 XTX", 24, 20), llama=dataclasses.replace(ONLY_CPU, parts=(failed,)))
+    )
+    assert row.reason == "llama.cpp's Vulkan part is there and not used. It cannot be loaded: no libvulkan.so.1."
+    assert row.hint == "Install it."

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import llama_cpp
-from llama_cpp import _ggml
 from llama_cpp import llama_cpp as binding
+
+from engine.machine.native import function, load
 
 _LINES = 2000  # a load says about 200
 _DISCRETE, _INTEGRATED = 1, 2  # ggml-backend.h, enum ggml_backend_dev_type
@@ -65,23 +63,19 @@ class GpuDevice:
 
 @cache
 def start() -> NativeLog:
-    """Load the library's back ends and take its log, once for the process.
-
-    A build with dynamic back ends never looks into its own folder: without this it has not even a CPU.
-    """
+    """Load the library's back ends and take its log, once for the process."""
     log = NativeLog()
     binding.llama_log_set(log.callback, ctypes.c_void_p())
-    folder = Path(llama_cpp.__file__).parent / "lib"
-    _ggml_function("ggml_backend_load_all_from_path", None, ctypes.c_char_p)(os.fsencode(folder))
+    load()
     binding.llama_backend_init()
     return log
 
 
 def gpus() -> tuple[GpuDevice, ...]:
     """Return the devices that llama.cpp would offload to: discrete GPUs, or integrated ones where there are none."""
-    get = _ggml_function("ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)
-    kind_of = _ggml_function("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)
-    count = _ggml_function("ggml_backend_dev_count", ctypes.c_size_t)()
+    get = function("ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)
+    kind_of = function("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)
+    count = function("ggml_backend_dev_count", ctypes.c_size_t)()
     kinds = [(kind_of(device), device) for device in map(get, range(count))]
     for wanted in (_DISCRETE, _INTEGRATED):
         if found := tuple(_gpu(device, kind) for kind, device in kinds if kind == wanted):
@@ -90,23 +84,12 @@ def gpus() -> tuple[GpuDevice, ...]:
 
 
 def _gpu(device: int, kind: int) -> GpuDevice:
-    name = _ggml_function("ggml_backend_dev_name", ctypes.c_char_p, ctypes.c_void_p)
-    description = _ggml_function("ggml_backend_dev_description", ctypes.c_char_p, ctypes.c_void_p)
+    name = function("ggml_backend_dev_name", ctypes.c_char_p, ctypes.c_void_p)
+    description = function("ggml_backend_dev_description", ctypes.c_char_p, ctypes.c_void_p)
     size = ctypes.POINTER(ctypes.c_size_t)
-    memory = _ggml_function("ggml_backend_dev_memory", None, ctypes.c_void_p, size, size)
+    memory = function("ggml_backend_dev_memory", None, ctypes.c_void_p, size, size)
     free, total = ctypes.c_size_t(), ctypes.c_size_t()
     memory(device, ctypes.byref(free), ctypes.byref(total))
     told = name(device).decode()
     unified = kind == _INTEGRATED or told.startswith(("MTL", "Metal"))
     return GpuDevice(told, description(device).decode().strip(), total.value, free.value, unified)
-
-
-def _ggml_function(name: str, result: Any, *arguments: Any) -> Any:
-    """Return a function of ggml through libllama, which shares its registry of back ends.
-
-    On Linux ``_ggml`` may be a second copy with a registry of its own; on Windows only it has the symbols.
-    """
-    library = binding._lib if hasattr(binding._lib, name) else _ggml.libggml
-    function = getattr(library, name)
-    function.restype, function.argtypes = result, arguments
-    return function
