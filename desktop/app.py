@@ -54,7 +54,9 @@ from desktop.pages.servers import ServersPage
 from desktop.pages.settings import SettingsPage
 from desktop.pages.suggestion import SuggestionPage
 from desktop.quantities import use_system_form
+from desktop.theme.motion import Motion
 from desktop.theme.theme import Theme
+from desktop.theme.wishes import Wishes
 from desktop.window import Window
 from engine import settings as settings_file
 from engine.catalog.checkpoint import Checkpoint
@@ -75,7 +77,9 @@ class App(QObject):
         self.state = State(self.jobs, settings)
         self._chatting: list[Checkpoint] = []
         self.erases = False
-        self.theme = Theme(qt, settings["theme"])
+        self.wishes = Wishes(self)
+        self.theme = Theme(qt, settings["theme"], settings["contrast"], self.wishes)
+        self.motion = Motion(qt, self.wishes, settings["motion"])
         self._make_pages(settings)
         self.store = QSettings(str(folders().config / "window.ini"), QSettings.Format.IniFormat)
         self.window = Window(self.pages, self.jobs, self.store)
@@ -100,6 +104,7 @@ class App(QObject):
         self.machine_flow.look()
         self.environments_flow.look()
         self.window.offer_tour()
+        self.wishes.ask()
 
     @Slot()
     def close(self) -> None:
@@ -285,7 +290,8 @@ class App(QObject):
 
     @Slot(object)
     def _on_settings(self, settings: Settings) -> None:
-        self.theme.choose(settings["theme"])
+        self.theme.choose(settings["theme"], settings["contrast"])
+        self.motion.choose(settings["motion"])
         self.chat.show_settings(settings)
         self.state.set_settings(settings)
         self.downloads_flow.show_settings(settings)

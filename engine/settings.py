@@ -64,6 +64,20 @@ TABLE: dict[str, Setting] = {
     setting.name: setting
     for setting in (
         Setting("theme", "system", "Theme", "Follow the system, or stay light or dark.", ("system", "light", "dark")),
+        Setting(
+            "contrast",
+            "system",
+            "Contrast",
+            "Follow the system, or stay normal, or high: pure colours, and an edge around everything.",
+            ("system", "normal", "high"),
+        ),
+        Setting(
+            "motion",
+            "system",
+            "Motion",
+            "Follow the system, or show it all, or as little as can be: nothing moves or blinks by itself.",
+            ("system", "all", "reduced"),
+        ),
         Setting("models_folder", "", "Models folder", "Where models are kept. Empty: the app's own data folder."),
         Setting(
             "download_limit_mb_s", 0.0, "Speed limit", "For all downloads together; 0: no limit.", (), 0.0, 1e5, "MB/s"

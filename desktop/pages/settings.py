@@ -19,7 +19,7 @@ from engine.settings import DEFAULTS, TABLE, Settings
 
 # The cards and what stands in them; rows of the table that are not named here stand in the last one.
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    QT_TR_NOOP("Halfbyte"): ("theme", "models_folder"),
+    QT_TR_NOOP("Halfbyte"): ("theme", "contrast", "motion", "models_folder"),
     QT_TR_NOOP("Downloads"): ("download_limit_mb_s", "continue_downloads"),
     QT_TR_NOOP("Running models"): (
         "context_tokens",

@@ -1,4 +1,7 @@
-"""The two palettes. Text on its ground keeps a contrast of 4.5:1, borders of controls and marks 3:1 (WCAG 2.2)."""
+"""The palettes. Text on its ground keeps a contrast of 4.5:1, borders of controls and marks 3:1 (WCAG 2.2, AA).
+
+Those of high contrast keep 7:1 (AAA) and 4.5:1, and every ground has an edge.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,7 @@ class Colours:
     kv_cache: str
     compute: str
     runtime: str
+    high_contrast: bool = False
 
     @property
     def dark(self) -> bool:
@@ -104,10 +108,79 @@ DARK = Colours(
     runtime="#8b948e",
 )
 
+CONTRAST_LIGHT = Colours(
+    name="light",
+    window="#ffffff",
+    surface="#ffffff",
+    sunken="#f0f0f0",
+    hover="#e6e6e6",
+    border="#000000",
+    border_strong="#000000",
+    text="#000000",
+    text_muted="#1f1f1f",
+    text_disabled="#595959",
+    accent="#00429d",
+    accent_hover="#003379",
+    accent_pressed="#002455",
+    on_accent="#ffffff",
+    accent_soft="#dbe7ff",
+    on_accent_soft="#00265c",
+    good="#004d1d",
+    good_soft="#e3f5e8",
+    warning="#5c3300",
+    warning_soft="#fff0d6",
+    bad="#8c0009",
+    bad_soft="#ffe7e5",
+    weights="#00429d",
+    kv_cache="#7a4100",
+    compute="#4a2a9c",
+    runtime="#4d4d4d",
+    high_contrast=True,
+)
+
+CONTRAST_DARK = Colours(
+    name="dark",
+    window="#000000",
+    surface="#000000",
+    sunken="#1a1a1a",
+    hover="#262626",
+    border="#ffffff",
+    border_strong="#ffffff",
+    text="#ffffff",
+    text_muted="#f0f0f0",
+    text_disabled="#a6a6a6",
+    accent="#ffe14d",
+    accent_hover="#fff0a0",
+    accent_pressed="#e6c200",
+    on_accent="#000000",
+    accent_soft="#33300a",
+    on_accent_soft="#ffe14d",
+    good="#7dff9c",
+    good_soft="#002b0d",
+    warning="#ffd27a",
+    warning_soft="#2e1f00",
+    bad="#ffb3ad",
+    bad_soft="#3d0400",
+    weights="#ffe14d",
+    kv_cache="#ff9d5c",
+    compute="#c7b8ff",
+    runtime="#c8c8c8",
+    high_contrast=True,
+)
+
+PALETTES = (LIGHT, DARK, CONTRAST_LIGHT, CONTRAST_DARK)
+
+
+def chosen(*, dark: bool, high_contrast: bool) -> Colours:
+    """Return the palette of two choices."""
+    return next(one for one in PALETTES if one.dark == dark and one.high_contrast == high_contrast)
+
 
 def current() -> Colours:
     """Return the palette that the application is drawn in now."""
-    return DARK if QGuiApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128 else LIGHT
+    window = QGuiApplication.palette().color(QPalette.ColorRole.Window)
+    known = next((one for one in PALETTES if one.window == window.name()), None)
+    return known or chosen(dark=window.lightness() < 128, high_contrast=False)
 
 
 def palette_of(colours: Colours) -> QPalette:

@@ -1,4 +1,4 @@
-"""Fill the one stylesheet, ``halfbyte.qss``, with a palette and the scale."""
+"""Fill the one stylesheet, ``halfbyte.qss``, with a palette and the scale; high contrast has a second one for edges."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from desktop.theme.icons import folder as icon_folder
 
 def stylesheet(colours: Colours, base_points: float) -> str:
     """Return the stylesheet. Raises ``KeyError`` for a name that the palette and the scale do not have."""
-    text = Path(__file__).with_name("halfbyte.qss").read_text("utf-8")
+    names = ("halfbyte.qss", *(("contrast.qss",) if colours.high_contrast else ()))
+    text = "".join(Path(__file__).with_name(name).read_text("utf-8") for name in names)
     return Template(text).substitute(
         dataclasses.asdict(colours),
         icons=icon_folder().as_posix(),

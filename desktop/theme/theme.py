@@ -5,32 +5,38 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
-from desktop.theme.colours import DARK, LIGHT, Colours, palette_of
+from desktop.theme.colours import Colours, chosen, palette_of
 from desktop.theme.fonts import text_font
 from desktop.theme.stylesheet import stylesheet
+from desktop.theme.wishes import Wishes
 
 
 class Theme(QObject):
-    """The look in force. ``choice`` is the setting: ``system``, ``light`` or ``dark``.
+    """The look in force. The settings: ``choice`` is system, light or dark, ``contrast`` system, normal or high.
 
     Where the system does not say (``ColorScheme.Unknown``), ``system`` is light.
     """
 
     changed = Signal(Colours)
 
-    def __init__(self, app: QApplication, choice: str = "system") -> None:
+    def __init__(
+        self, app: QApplication, choice: str = "system", contrast: str = "system", wishes: Wishes | None = None
+    ) -> None:
         super().__init__(app)
+        self._wishes = wishes or Wishes(self)
         self._app = app
         self._choice = choice
+        self._contrast = contrast
         self.colours = self._wanted()
         app.setStyle("Fusion")
         app.setFont(text_font(app.font()))
         app.styleHints().colorSchemeChanged.connect(self._follow)
+        self._wishes.changed.connect(self._follow)
         self._apply()
 
-    def choose(self, choice: str) -> None:
-        """Switch now, to ``system``, ``light`` or ``dark``."""
-        self._choice = choice
+    def choose(self, choice: str, contrast: str = "system") -> None:
+        """Switch now."""
+        self._choice, self._contrast = choice, contrast
         self._follow()
 
     @Slot()
@@ -41,9 +47,11 @@ class Theme(QObject):
             self.changed.emit(self.colours)
 
     def _wanted(self) -> Colours:
-        if self._choice != "system":
-            return DARK if self._choice == "dark" else LIGHT
-        return DARK if self._app.styleHints().colorScheme() == Qt.ColorScheme.Dark else LIGHT
+        dark = self._choice == "dark"
+        if self._choice == "system":
+            dark = self._app.styleHints().colorScheme() == Qt.ColorScheme.Dark
+        high = self._wishes.high_contrast if self._contrast == "system" else self._contrast == "high"
+        return chosen(dark=dark, high_contrast=high)
 
     def _apply(self) -> None:
         self._app.setPalette(palette_of(self.colours))

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 from desktop.language import tr
 from desktop.quantities import duration, number, size
 from desktop.theme import scale
+from desktop.theme.motion import is_reduced
 from desktop.widgets.controls import add, label
 from engine.events import Progress
 
@@ -15,7 +16,7 @@ _STEPS = 1000
 
 
 class ProgressLine(QWidget):
-    """Show the newest :class:`Progress`. The bar moves by itself while the total is not known."""
+    """Show the newest :class:`Progress`. The bar moves by itself while the total is not known, if motion is wanted."""
 
     def __init__(self, name: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -33,14 +34,15 @@ class ProgressLine(QWidget):
 
     @Slot(Progress)
     def show_progress(self, progress: Progress) -> None:
-        self.bar.setRange(0, _STEPS if progress.total else 0)
+        self.bar.setRange(0, _STEPS if progress.total or is_reduced() else 0)
         if progress.total:
             self.bar.setValue(round(_STEPS * progress.done / progress.total))
         self.words.setText(progress_words(progress))
         self.words.setAccessibleDescription(self.words.text())
 
     def restart(self, words: str = "") -> None:
-        self.bar.setRange(0, 0)
+        self.bar.setRange(0, _STEPS if is_reduced() else 0)
+        self.bar.setValue(0)
         self.words.setText(words or self.tr("Starting…"))
 
 

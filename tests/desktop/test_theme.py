@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon, QPalette
 
-from desktop.theme.colours import DARK, LIGHT, contrast, current
+from desktop.theme.colours import CONTRAST_DARK, CONTRAST_LIGHT, DARK, LIGHT, PALETTES, contrast, current
 from desktop.theme.icons import app_icon, folder, icon, pixmap
 from desktop.theme.stylesheet import stylesheet
 from desktop.theme.theme import Theme
@@ -32,6 +32,10 @@ MARKS = [
     *((term, ground) for term in ("weights", "kv_cache", "compute", "runtime") for ground in ("surface", "sunken")),
 ]
 
+every_palette = pytest.mark.parametrize(
+    "colours", PALETTES, ids=lambda colours: f"{colours.name}{'-contrast' if colours.high_contrast else ''}"
+)
+
 
 @pytest.fixture
 def theme(qapp):
@@ -48,19 +52,19 @@ def test_the_formula_is_wcags():
     assert contrast("#336699", "#336699") == 1
 
 
-@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=lambda colours: colours.name)
+@every_palette
 @pytest.mark.parametrize(("text", "ground"), TEXT)
 def test_text_can_be_read(colours, text, ground):
-    assert contrast(getattr(colours, text), getattr(colours, ground)) >= 4.5
+    assert contrast(getattr(colours, text), getattr(colours, ground)) >= (7 if colours.high_contrast else 4.5)
 
 
-@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=lambda colours: colours.name)
+@every_palette
 @pytest.mark.parametrize(("mark", "ground"), MARKS)
 def test_marks_can_be_seen(colours, mark, ground):
-    assert contrast(getattr(colours, mark), getattr(colours, ground)) >= 3
+    assert contrast(getattr(colours, mark), getattr(colours, ground)) >= (4.5 if colours.high_contrast else 3)
 
 
-@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=lambda colours: colours.name)
+@every_palette
 def test_the_stylesheet_is_filled_in_and_its_pictures_exist(colours):
     text = stylesheet(colours, 10)
     assert "$" not in text
@@ -79,6 +83,16 @@ def test_the_theme_switches_live(theme, qapp):
     theme.choose("dark")
     theme.choose("light")
     assert heard == [DARK, LIGHT]
+
+
+def test_high_contrast_is_a_choice_of_its_own(theme, qapp):
+    theme.choose("light", "high")
+    assert current() is CONTRAST_LIGHT is theme.colours
+    theme.choose("dark", "high")
+    assert current() is CONTRAST_DARK is theme.colours
+    assert "border: 3px solid" in qapp.styleSheet()
+    theme.choose("dark", "normal")
+    assert current() is DARK
 
 
 def test_the_theme_follows_the_system(theme, qapp, monkeypatch):
