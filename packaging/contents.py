@@ -20,7 +20,7 @@ SOURCE_FOLDERS = ("engine/convert/upstream", "engine/convert/standin")
 DATA = (
     ("resources/icons", "desktop/resources/icons"),
     ("resources/texts", "engine/resources/texts"),
-    ("desktop/theme/halfbyte.qss", "desktop/theme"),
+    *((f"desktop/theme/{name}.qss", "desktop/theme") for name in ("halfbyte", "contrast")),
     ("engine/environments/pins", "engine/environments/pins"),
     *((folder, folder) for folder in SOURCE_FOLDERS),
 )
