@@ -1,19 +1,24 @@
 """ChatGPT's data export, ``conversations.json``: a tree of nodes in ``mapping``, the shown leaf in ``current_node``.
 
 Form: as described by the readers mitkury/chatgpt-export-parser 08e6ae59 (docs/chatgpt-data-export-format.md) and Open
-WebUI 5ffcc7c4 (src/lib/utils/index.ts), and as exports of 2023 to 2025 have it. What tools were told and said is not
-ours to show; pictures are not in the file.
+WebUI 5ffcc7c4 (src/lib/utils/index.ts), and as exports of 2023 to 2026 have it; citations as pionxzh/chatgpt-exporter
+15368f96 reads them (src/utils/citations.ts). What tools were told and said is not ours to show, but for a document that
+was written into a canvas; pictures and attached files are not in the file.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engine.chat.conversation import Message, Origin
 from engine.chat.history.rows import Entry
 from engine.chat.history.tree import Tree
-from engine.chat.importing.drafts import ForeignNode, Record, parents_first, tree_of
+from engine.chat.importing.drafts import ForeignNode, Record, attached, parents_first, tree_of
+
+_CITE_BEGIN, _CITE_END = "\ue200", "\ue201"
 
 
 def is_one(record: Record) -> bool:
@@ -31,6 +36,7 @@ def conversation(record: Record) -> tuple[Entry, Tree]:
         str(record.get("title") or ""),
         "model" if record.get("title") else "",
         system_prompt,
+        pinned=bool(record.get("is_starred") or record.get("pinned_time")),
         archived=bool(record.get("is_archived")),
         created_s=created_s,
         changed_s=float(record.get("update_time") or created_s),
@@ -57,9 +63,14 @@ def _message(said: Record, thinking: str) -> Message | None:
     metadata = said.get("metadata") or {}
     if role not in ("user", "assistant") or metadata.get("is_visually_hidden_from_conversation"):
         return None
-    if said.get("recipient", "all") != "all":  # what the model told a tool
-        return None
-    text = _text(said.get("content") or {})
+    content = said.get("content") or {}
+    if (recipient := said.get("recipient") or "all") != "all":  # what the model told a tool
+        text = _document(content) if str(recipient).startswith("canmore.") else ""
+    else:
+        text = _cited(_text(content), metadata.get("content_references"))
+    if role == "user":
+        files = [file.get("name") for file in metadata.get("attachments") or [] if isinstance(file, Mapping)]
+        text = "\n\n".join(filter(None, [text, "" if _has_picture(content) else attached(files)]))
     if not text:
         return None
     if role == "user":
@@ -78,6 +89,41 @@ def _text(content: Record) -> str:
         return ""
     parts = content.get("parts") or [content.get("text") or ""]
     return "\n\n".join(filter(None, map(_part, parts)))
+
+
+def _document(content: Record) -> str:
+    """Return what was written into a canvas: a new document, or one written anew as a whole."""
+    try:
+        told = json.loads(content.get("text") or "".join(part for part in content.get("parts") or []))
+    except (ValueError, TypeError):
+        return ""
+    updates = told.get("updates") or [{}]
+    whole = updates[0].get("replacement") if updates[0].get("pattern") == ".*" else ""
+    text = str(told.get("content") or whole or "")
+    kind, _, language = str(told.get("type") or "").partition("/")
+    body = f"```{language}\n{text}\n```" if text and kind == "code" else text
+    return "\n\n".join(filter(None, [f"**{told['name']}**" if told.get("name") and text else "", body]))
+
+
+def _cited(text: str, references: Any) -> str:
+    """Return a text with links in place of the marks that ChatGPT sets where it cites; unknown ones are left out."""
+    if _CITE_BEGIN not in text:
+        return text
+    for reference in references or []:
+        if isinstance(reference, Mapping) and (mark := reference.get("matched_text")) and _CITE_BEGIN in mark:
+            text = text.replace(mark, _linked(reference))
+    return re.sub(rf" ?{_CITE_BEGIN}[^{_CITE_END}]*{_CITE_END}", "", text)
+
+
+def _linked(reference: Record) -> str:
+    sources = [item for item in reference.get("items") or [] if isinstance(item, Mapping) and item.get("url")]
+    links = [f"[{item.get('attribution') or item.get('title') or item['url']}]({item['url']})" for item in sources]
+    return f"({', '.join(links)})" if links else str(reference.get("alt") or "")
+
+
+def _has_picture(content: Record) -> bool:
+    parts = content.get("parts") or []
+    return any("asset_pointer" in str(part.get("content_type")) for part in parts if isinstance(part, Mapping))
 
 
 def _part(part: Any) -> str:

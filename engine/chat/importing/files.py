@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from engine.chat.history.rows import Entry
 from engine.chat.history.store import History
 from engine.chat.history.tree import Tree
 from engine.chat.importing import chatgpt, openwebui
+from engine.chat.importing.pieces import Pieces
 from engine.errors import Cancelled, DamagedFile, NotFound, Refused
 from engine.events import Event, Finished, Notice, Progress
 
@@ -23,7 +23,10 @@ _KNOWN = "a file exported by Halfbyte, ChatGPT (conversations.json or the .zip) 
 
 def read_file(file: Path) -> list[tuple[Entry, Tree]]:
     """Return the conversations of a file. Raises ``NotFound``, ``DamagedFile`` or ``Refused``."""
-    return [conversation for record in _records(file) if (conversation := _read(record)) is not None]
+    reading = _Reading(file)
+    for _ in reading:
+        pass
+    return [conversation for record in reading.records if (conversation := _read(record)) is not None]
 
 
 class Importing:
@@ -38,12 +41,15 @@ class Importing:
         self._stop.set()
 
     def __iter__(self) -> Iterator[Event]:
-        found = _records(self._file)
+        reading = _Reading(self._file)
+        for progress in reading:
+            self._check_stop()
+            yield progress
+        found = reading.records
         added: list[Entry] = []
         unreadable = 0
         for number, record in enumerate(found):
-            if self._stop.is_set():
-                raise Cancelled("The import")
+            self._check_stop()
             yield Progress("import", number, len(found), "steps")
             if (conversation := _read(record)) is None:
                 unreadable += 1
@@ -54,6 +60,10 @@ class Importing:
         if unreadable:
             yield Notice(f"{unreadable} of {len(found)} conversations could not be read and were left out.", "warning")
         yield Finished(added)
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise Cancelled("The import")
 
 
 def renumbered(history: History, entry: Entry, tree: Tree) -> tuple[Entry, Tree]:
@@ -68,31 +78,46 @@ def renumbered(history: History, entry: Entry, tree: Tree) -> tuple[Entry, Tree]
     return entry, Tree(entry.id, entry.system_prompt, tuple(nodes), odds)
 
 
-def _records(file: Path) -> list[Any]:
-    data = _parsed(file)
-    if isinstance(data, Mapping) and data.get("format") == records.FORMAT:
-        if data.get("version") not in records.VERSIONS:
-            raise Refused(f"{file.name} was exported by a newer Halfbyte.", "Import it with that version.")
-        return list(data.get("conversations") or [])
-    found = data if isinstance(data, list) else [data]
-    if not any(isinstance(record, Mapping) and _reader(record) for record in found):
-        raise DamagedFile(str(file), _KNOWN, "something else")
-    return found
+class _Reading:
+    """Read a file: iterate for the progress, and take ``records``. Raises as :func:`read_file` does."""
+
+    def __init__(self, file: Path) -> None:
+        self.records: list[Any] = []
+        self._file = file
+        self._is_foreign = True
+
+    def __iter__(self) -> Iterator[Progress]:
+        try:
+            for text in _texts(self._file):
+                pieces = Pieces(text)
+                for characters in pieces:
+                    yield Progress("read", characters, len(text))
+                self._take(pieces)
+        except FileNotFoundError as error:
+            raise NotFound(str(self._file)) from error
+        except OSError as error:
+            raise Refused(f"{self._file} cannot be read: {error.strerror}.", "Check who may read the file.") from error
+        except (ValueError, RecursionError, zipfile.BadZipFile) as error:
+            raise DamagedFile(str(self._file), _KNOWN, str(error)) from error
+        ours = any(isinstance(record, Mapping) and _reader(record) for record in self.records)
+        if not ours and self._is_foreign:
+            raise DamagedFile(str(self._file), _KNOWN, "something else")
+
+    def _take(self, pieces: Pieces) -> None:
+        self._is_foreign = pieces.head.get("format") != records.FORMAT
+        if not self._is_foreign and pieces.head.get("version") not in records.VERSIONS:
+            raise Refused(f"{self._file.name} was exported by a newer Halfbyte.", "Import it with that version.")
+        self.records += pieces.records
 
 
-def _parsed(file: Path) -> Any:
-    try:
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as archive:
-                names = [name for name in archive.namelist() if _is_conversations(name)]
-                return [record for name in sorted(names) for record in json.loads(archive.read(name))]
-        return json.loads(file.read_text("utf-8-sig"))
-    except FileNotFoundError as error:
-        raise NotFound(str(file)) from error
-    except OSError as error:
-        raise Refused(f"{file} cannot be read: {error.strerror}.", "Check who may read the file.") from error
-    except (ValueError, RecursionError, zipfile.BadZipFile, TypeError) as error:
-        raise DamagedFile(str(file), _KNOWN, str(error)) from error
+def _texts(file: Path) -> Iterator[str]:
+    """Yield the text of a file, or of those in an archive that hold conversations."""
+    if not zipfile.is_zipfile(file):
+        yield file.read_text("utf-8-sig")
+        return
+    with zipfile.ZipFile(file) as archive:
+        for name in sorted(filter(_is_conversations, archive.namelist())):
+            yield archive.read(name).decode("utf-8-sig")
 
 
 def _is_conversations(name: str) -> bool:

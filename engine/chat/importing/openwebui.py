@@ -1,8 +1,9 @@
 """Open WebUI's export (“Export chats”): a list of chats, each with a tree in ``chat.history``.
 
 Form: Open WebUI 5ffcc7c4, backend/open_webui/models/chats.py (``ChatResponse``) and src/lib/components/chat/Chat.svelte
-(the messages); reasoning stands in the content as ``<details type="reasoning" done="true" duration="5">``
-(backend/open_webui/utils/middleware.py, ``serialize_content_blocks``).
+(the messages); what is more than an answer's text stands in the content as ``<details type="reasoning" done="true"
+duration="5">`` (backend/open_webui/utils/middleware.py, ``serialize_content_blocks``; since 2026 ``serialize_output``,
+with the same as items in ``output``). What tools were told and said is not ours to show.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from html import unescape
+from typing import Any
 
 from engine.chat.conversation import Message, Origin
 from engine.chat.history.rows import Entry
 from engine.chat.history.tree import Tree
-from engine.chat.importing.drafts import ForeignNode, Record, parents_first, tree_of
+from engine.chat.importing.drafts import ForeignNode, Record, attached, parents_first, tree_of
 
 _REASONING = re.compile(
     r'<details type="reasoning"(?P<attributes>[^>]*)>\s*(?:<summary>.*?</summary>)?(?P<text>.*?)</details>\n?',
     re.DOTALL,
+)
+_TOOL = re.compile(r'<details type="tool_calls"[^>]*>.*?</details>\n?', re.DOTALL)
+_CODE = re.compile(
+    r'<details type="code_interpreter"[^>]*>\s*(?:<summary>.*?</summary>)?(?P<text>.*?)</details>\n?', re.DOTALL
 )
 _DURATION = re.compile(r'duration="(\d+(?:\.\d+)?)"')
 
@@ -62,9 +68,10 @@ def _nodes(messages: Mapping[str, Record]) -> Iterator[ForeignNode]:
 
 
 def _message(said: Record) -> Message | None:
-    content = str(said.get("content") or "")
+    content = str(said.get("content") or "") or _output_text(said.get("output"))
     if said.get("role") == "user":
-        return Message("user", content)
+        files = [file.get("name") for file in said.get("files") or [] if isinstance(file, Mapping)]
+        return Message("user", "\n\n".join(filter(None, [content, attached(files)])))
     if said.get("role") != "assistant":
         return None
     found = list(_REASONING.finditer(content))
@@ -72,12 +79,27 @@ def _message(said: Record) -> Message | None:
     model = said.get("model")
     return Message(
         "assistant",
-        _REASONING.sub("", content).strip("\n") if found else content,
+        _text(content),
         "\n\n".join(_unquoted(block["text"]) for block in found),
         "interrupted" if said.get("done") is False else "stop",
         thinking_s=sum(durations) if durations else None,
         origin=Origin(str(model)) if model else None,
     )
+
+
+def _text(content: str) -> str:
+    """Return an answer's text without what was thought and what tools did; code that was run stays."""
+    if "<details type=" not in content:
+        return content
+    without = _TOOL.sub("", _REASONING.sub("", content))
+    return _CODE.sub(lambda block: block["text"].strip() + "\n", without).strip("\n")
+
+
+def _output_text(output: Any) -> str:
+    """Return the text of an answer that only its items hold."""
+    messages = [item for item in output or [] if isinstance(item, Mapping) and item.get("type") == "message"]
+    parts = [part for item in messages for part in item.get("content") or [] if isinstance(part, Mapping)]
+    return "\n\n".join(str(part["text"]) for part in parts if part.get("text"))
 
 
 def _unquoted(text: str) -> str:

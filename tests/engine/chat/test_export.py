@@ -20,9 +20,11 @@ from engine.chat.export.records import as_json
 from engine.chat.history.rows import Entry
 from engine.chat.history.store import History
 from engine.chat.history.tree import Node, Tree
+from engine.chat.importing.drafts import ForeignNode, tree_of
 from engine.chat.importing.files import Importing, read_file, renumbered
-from engine.errors import DamagedFile, NotFound, Refused
-from engine.events import Finished, Notice, Odds
+from engine.chat.importing.pieces import Pieces
+from engine.errors import Cancelled, DamagedFile, NotFound, Refused
+from engine.events import Finished, Notice, Odds, Progress
 from engine.runtime.results import Usage
 from tests.helpers.chats import RICH, grown, line, texts
 
@@ -128,6 +130,88 @@ def test_open_webuis_export() -> None:
     assert (answer.content, answer.thinking, answer.thinking_s) == ("Canberra.", "Not Sydney.\nIt's inland.", 5.0)
     other = tree.siblings(tree.branch[1].id)[1].message
     assert (other.content, other.ending) == ("Perhaps Sy", "interrupted")
+
+
+def test_chatgpts_export_of_2026() -> None:
+    ((entry, tree),) = read_file(CASES / "chatgpt-2026.json")
+    assert entry.pinned
+    question, note, _, done = [node.message for node in tree.branch]
+    assert question.content.endswith("not in the exported file: queues.pdf]")
+    assert note.content == (
+        "**Queues**\n\nQueues wait.\n\nQueues are reliable ([example.com](https://example.com/queues)). More"
+    )
+    assert done.content == "Queues wait long.\n\nDone.\n\nAnd checked."
+    assert done.origin == Origin("gpt-5-thinking")
+
+
+def test_open_webuis_export_of_2026() -> None:
+    ((_, tree),) = read_file(CASES / "openwebui-2026.json")
+    question, answer, _, last = [node.message for node in tree.branch]
+    assert question.content == "How late is it?\n\n[attached, but not in the exported file: clock.txt]"
+    assert answer.content == "It is noon.\n```python\nprint(12)\n```\nReally."
+    assert (answer.thinking, answer.thinking_s) == ("A tool.", 2.0)
+    assert last.content == "Yes."
+
+
+def test_versions_of_an_answer_in_several_messages_stay_apart() -> None:
+    """The same question was answered in one message and, by tools, in two; the second of these also twice."""
+    said = [("q", None, "user"), ("a", "q", "assistant"), ("b", "q", "assistant")]
+    said += [("c", "b", "assistant"), ("d", "b", "assistant"), ("e", "d", "assistant")]
+    foreign = [ForeignNode(key, parent, Message(role, key)) for key, parent, role in said]  # type: ignore[arg-type]
+    tree = tree_of(foreign, "e", "")
+    assert [node.message.content for node in tree.nodes] == ["q", "a", "b", "c", "d\n\ne"]
+    assert texts(tree) == ["q", "b", "d\n\ne"]
+
+
+def test_importing_a_large_file_tells_how_far_it_is_and_can_be_given_up(history: History, tmp_path: Path) -> None:
+    (good,) = json.loads((CASES / "chatgpt.json").read_text("utf-8"))
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps([{**good, "title": f"Number {number}"} for number in range(300)], indent=1))
+    job = Importing(history, file)
+    told: list[Progress] = []
+    with pytest.raises(Cancelled):
+        for event in job:
+            assert isinstance(event, Progress)
+            told.append(event)
+            if event.step == "import" and event.done == 100:
+                job.cancel()
+    for step, whole in (("read", len(file.read_text("utf-8"))), ("import", 300)):
+        steps = [event for event in told if event.step == step]
+        assert [event.done for event in steps] == sorted(event.done for event in steps)
+        assert steps[0].done < 0.1 * whole == 0.1 * steps[0].total  # type: ignore[operator]
+    assert len(history.entries()) == 101
+    *_, last = Importing(history, file)
+    assert isinstance(last, Finished) and len(last.value) == 300
+    early = Importing(history, file)
+    early.cancel()
+    with pytest.raises(Cancelled):
+        next(iter(early))
+
+
+@given(st.recursive(st.none() | st.integers() | TEXT, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner)))
+def test_text_is_parsed_piece_by_piece_as_in_one(value: object) -> None:
+    for whole in (value, {"conversations": value}, {"a": 1, "conversations": [value], "b": [2]}):
+        text = json.dumps(whole, indent=1)
+        pieces = Pieces(f" {text}\n")
+        places = list(pieces)
+        assert places == sorted(places)
+        if isinstance(whole, dict) and isinstance(listed := whole.get("conversations"), list):
+            rest = {key: whole[key] for key in whole if key != "conversations"}
+            assert (pieces.records, pieces.head) == (listed, rest)
+        else:
+            assert pieces.records == (whole if isinstance(whole, list) else [whole])
+        for broken in (text[:-1], f"{text}]", f"{text} 1"):
+            if _is_broken(broken):
+                with pytest.raises(ValueError):
+                    list(Pieces(broken))
+
+
+def _is_broken(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize("name", ["chatgpt.json", "openwebui.json"])
