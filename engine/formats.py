@@ -5,6 +5,7 @@ Values only. Ids go to disk and never change.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -17,6 +18,27 @@ class Family(StrEnum):
     GPTQ = "gptq"
     BNB = "bnb"
     PLAIN = "plain"  # safetensors as published
+
+
+# What a format id begins with → who reads it, where that is no family's name.
+_READ_AS = {"compressed": Family.GPTQ}  # compressed-tensors runs through the same kernels
+# What the PyTorch back end reads of each family (engine/runtime/backends/hf/checkpoints.py).
+_READABLE = re.compile(
+    r"gguf-.*|(awq|gptq)-int4(-.*)?|bnb-(nf4|int8)|compressed-tensors-int(4|8)|plain-(bf16|f16|f32)|[a-z]*"
+)
+
+
+def family_named(format_id: str) -> Family | None:
+    """Return who reads a format, also one without a row; ``None`` for one that nobody here reads."""
+    head = format_id.partition("-")[0]
+    return _READ_AS.get(head) or (Family(head) if head in set(Family) else None)
+
+
+def why_unread(format_id: str) -> str:
+    """Return why weights of a format cannot be run as they are, in a sentence; empty where they can."""
+    if _READABLE.fullmatch(format_id):
+        return ""
+    return f"Halfbyte does not read weights that are stored as {format_id}; vLLM may (“Serve for many”)."
 
 
 class Quality(IntEnum):

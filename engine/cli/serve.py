@@ -9,9 +9,8 @@ import click
 from engine.catalog.facts import read_facts
 from engine.cli import show
 from engine.cli.library import named, open_library
-from engine.errors import Refused
 from engine.handover.batch import write_batch
-from engine.handover.cards import CARDS, card_of
+from engine.handover.cards import card_named, card_of
 from engine.handover.deployment import Deployment, plan
 from engine.handover.forms import FORMS
 from engine.handover.llama_server import llama_command
@@ -74,11 +73,7 @@ def _site(gpus: int, nodes: int, gpu: str | None, memory_gb: float | None, bandw
         return card_of(memory_gb, bandwidth_gb_s).site(gpus, nodes)
     if gpu is None:
         return site_here(probe(), gpus, nodes)
-    fitting = [card for card in CARDS if gpu.lower() in card.name.lower()]
-    if len(fitting) != 1:
-        names = ", ".join(card.name for card in fitting or CARDS)
-        raise Refused(f"“{gpu}” is {'several cards' if fitting else 'no card that is known'}.", f"There are: {names}.")
-    return fitting[0].site(gpus, nodes)
+    return card_named(gpu).site(gpus, nodes)
 
 
 def _write_batch(way: Deployment, prompts: Path, max_tokens: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.errors import Refused
 from engine.handover.site import Site
 
 GB = 10**9
@@ -50,6 +51,18 @@ CARDS = (
     Card("A10 24 GB", 24 * GB, 600e9, 8.6),
     Card("T4 16 GB", 16 * GB, 320e9, 7.5),
 )
+
+
+def card_named(words: str) -> Card:
+    """Return the card whose name has these words, “L4” or “A100 SXM”. Raises :class:`Refused` with those there are."""
+    asked = set(words.lower().split())
+    fitting = [card for card in CARDS if asked <= set(card.name.lower().split())]
+    fitting = fitting or [card for card in CARDS if words.lower() in card.name.lower()]
+    if len(fitting) != 1:
+        names = ", ".join(card.name for card in fitting or CARDS)
+        told = "several cards" if fitting else "no card that is known"
+        raise Refused(f"“{words}” is {told}.", f"There are: {names}.")
+    return fitting[0]
 
 
 def card_of(memory_gb: float, bandwidth_gb_s: float | None) -> Card:

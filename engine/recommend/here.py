@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from engine.formats import Family
+from engine.formats import family_named, why_unread
 from engine.machine.facts import Machine
 from engine.recommend.requirements import REQUIREMENTS, without_card
-
-FAMILIES = {"gguf": Family.GGUF, "awq": Family.AWQ, "gptq": Family.GPTQ, "bnb": Family.BNB, "plain": Family.PLAIN}
-FAMILIES["compressed"] = Family.GPTQ  # runs through the same kernels
 
 
 def why_not_here(format_id: str, machine: Machine) -> str:
     """Return why a machine does not run a format now, in a sentence or two; empty if it does."""
+    if unread := why_unread(format_id):
+        return unread
     return " ".join(filter(None, (_no_card(format_id, machine), _not_installed(format_id, machine))))
 
 
@@ -21,13 +20,13 @@ def can_never_run(format_id: str, machine: Machine) -> bool:
 
 
 def _no_card(format_id: str, machine: Machine) -> str:
-    family = FAMILIES.get(format_id.partition("-")[0])
+    family = family_named(format_id)
     capability = REQUIREMENTS[family].capability if family else None
     return (without_card(capability, machine) or "") if capability is not None else ""
 
 
 def _not_installed(format_id: str, machine: Machine) -> str:
-    family = FAMILIES.get(format_id.partition("-")[0])
+    family = family_named(format_id)
     needed = REQUIREMENTS[family].packages if family else ()
     absent = [name for name in needed if machine.packages.get(name, "") is None]
     return f"It runs on packages that are not installed: {', '.join(absent)}." if absent else ""

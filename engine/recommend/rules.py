@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.formats import Family, Format, ModelFacts, Quality
+from engine.formats import Family, Format, ModelFacts, Quality, why_unread
 from engine.machine.facts import Machine
 from engine.recommend.context import Context
 from engine.recommend.corrections import NO_CORRECTIONS, Corrections
@@ -53,7 +53,7 @@ def recommend(
     refusals = {family: refusal(family, facts, machine, cache_type) for family in Family}
     ready = arranged(facts)
     learned = [(row, Learned(sizes_of(facts, row.id, ready), machine, context, corrections)) for row in offered(facts)]
-    rows = [_fit(row, known, refusals[row.family]) for row, known in learned]
+    rows = [_fit(row, known, why_unread(row.id) or refusals[row.family]) for row, known in learned]
 
     def merit(fit: Fit) -> tuple[float, ...]:
         return (*standing(fit), refusals[fit.format.family] is None, -_lacking_bytes(fit))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.formats import FORMATS, Family, Format, ModelFacts, TensorFacts
+from engine.formats import FORMATS, Family, Format, ModelFacts, TensorFacts, family_named
 from engine.recommend.tensor_types import Arranged, arranged
 
 GROUPS = (128, 64, 32)  # input values that share a scale: the widest that divides every layer's width
@@ -17,9 +17,9 @@ HALF_BYTES = 2
 
 
 def family_of(format_id: str) -> Family:
-    """Return the family that an id belongs to, also one without a row. Raises ``ValueError`` for an unknown family."""
+    """Return the family that an id belongs to, also one without a row: plain weights, for all that is known."""
     row = FORMATS.get(format_id)
-    return row.family if row else Family(format_id.partition("-")[0])
+    return row.family if row else family_named(format_id) or Family.PLAIN
 
 
 def weights_bytes(facts: ModelFacts, format_id: str) -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from engine.catalog.headers.configuration import Config, read_config
 from engine.catalog.headers.families import architecture, metadata
 from engine.catalog.headers.file_types import prevailing_type
 from engine.catalog.headers.model import model_facts
+from engine.catalog.headers.packed_tensors import bits_of, is_floating
 from engine.catalog.headers.safetensors_header import StoredTensor
 from engine.catalog.headers.shards import read_json, read_tensors
 from engine.catalog.headers.tensor_layout import lay_out
@@ -35,19 +35,17 @@ def config_facts(config: Config, stored: Iterable[StoredTensor], name: str, card
 def _format_id(config: Config, tensors: Sequence[TensorFacts]) -> str:
     """Return the format that a folder has: its quantization, or the type that most of it is stored in."""
     quantization = config.table("quantization_config")
-    method, bits = str(quantization.get("quant_method", "")), _bits(quantization)
+    method, bits = str(quantization.get("quant_method", "")), bits_of(quantization)
     if method in ("awq", "gptq"):
         return f"{method}-int{bits}-g{quantization.get('group_size', 128)}"
     if method == "bitsandbytes":
-        return "bnb-nf4" if quantization.get("load_in_4bit") else "bnb-int8"
+        kind = quantization.get("bnb_4bit_quant_type", "fp4")  # bitsandbytes' own default
+        return f"bnb-{kind}" if quantization.get("load_in_4bit") else "bnb-int8"
+    if method == "compressed-tensors":
+        return f"{method}-{'fp' if is_floating(quantization) else 'int'}{bits_of(quantization)}"
     if method and method not in ("fp8", "mxfp4"):
         return f"{method}-int{bits}"
     return f"plain-{prevailing_type(tensors).lower()}"
-
-
-def _bits(quantization: Mapping[str, Any]) -> int:
-    bits = quantization.get("bits", quantization.get("w_bit", 4))
-    return bits if isinstance(bits, int) else 4
 
 
 def _has_chat_template(folder: Path) -> bool:

@@ -1,30 +1,52 @@
 """Sees weights that are packed into integers as what they stand for: their true shape, with all that belongs to them.
 
 Sources: AutoAWQ 0.2.9, awq/modules/linear/gemm.py (``qweight``: in × out/8); GPTQModel 7.7.0, nn_modules/qlinear
-(in/8 × out); bitsandbytes 0.50.2, functional.py, ``QuantState.as_dict`` (two weights a byte, the state beside them).
+(in/8 × out); bitsandbytes 0.50.2, functional.py, ``QuantState.as_dict`` (two weights a byte, the state beside them);
+compressed-tensors 0.19.0, compressors/pack_quantized and nvfp4 (``weight_packed``: out × in/8 words, or in/2 bytes).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from engine.catalog.headers.configuration import Config
 from engine.catalog.headers.safetensors_header import StoredTensor
 
-WORD_BITS = 32
+WORD_BITS, BYTE_BITS = 32, 8
 COMPANION = re.compile(
     r"^(?P<stem>.+)\.(?:qzeros|scales|g_idx|SCB|weight_format"
-    r"|weight\.(?:absmax|quant_map|nested_absmax|nested_quant_map|quant_state\..+))$"
+    r"|weight\.(?:absmax|quant_map|nested_absmax|nested_quant_map|quant_state\..+)"
+    r"|weight_(?:scale|zero_point|shape|g_idx|global_scale)|(?:input|output)_(?:scale|zero_point|global_scale))$"
 )
+
+
+def bits_of(quantization: Mapping[str, Any]) -> int:
+    """Return how many bits a weight has, as a ``quantization_config`` says; 4 where it does not."""
+    told = quantization.get("bits", quantization.get("w_bit", _scheme(quantization).get("num_bits", 4)))
+    return told if isinstance(told, int) else 4
+
+
+def is_floating(quantization: Mapping[str, Any]) -> bool:
+    """Tell whether compressed-tensors' weights are small floating point numbers (FP8, NVFP4, MXFP4)."""
+    return _scheme(quantization).get("type") == "float"
+
+
+def _scheme(quantization: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return how compressed-tensors' first group of layers has its weights."""
+    groups = quantization.get("config_groups")
+    first = next(iter(groups.values()), {}) if isinstance(groups, dict) else {}
+    weights = first.get("weights") if isinstance(first, dict) else {}
+    return weights if isinstance(weights, dict) else {}
 
 
 def unpacked(tensors: Iterable[StoredTensor], config: Config) -> Iterator[StoredTensor]:
     """Yield the tensors with packed ones under the name and shape of their weights; scales and such add their bytes."""
     method = str(config.table("quantization_config").get("quant_method", ""))
-    bits = config.table("quantization_config").get("bits")
-    values = WORD_BITS // bits if isinstance(bits, int) and 0 < bits <= WORD_BITS else 8
+    bits = bits_of(config.table("quantization_config"))
+    values = WORD_BITS // bits if 0 < bits <= WORD_BITS else 8
     weights: dict[str, StoredTensor] = {}
     extra_bytes: dict[str, int] = {}
     for tensor in tensors:
@@ -32,13 +54,18 @@ def unpacked(tensors: Iterable[StoredTensor], config: Config) -> Iterator[Stored
             name = f"{companion['stem']}.weight"
             extra_bytes[name] = extra_bytes.get(name, 0) + tensor.bytes
         else:
-            weight = _weight(tensor, method, values)
+            weight = _weight(tensor, method, values, bits)
             weights[weight.name] = weight
     for name, weight in weights.items():
         yield replace(weight, bytes=weight.bytes + extra_bytes.get(name, 0))
 
 
-def _weight(tensor: StoredTensor, method: str, values: int) -> StoredTensor:
+def _weight(tensor: StoredTensor, method: str, values: int, bits: int) -> StoredTensor:
+    if tensor.name.endswith(".weight_packed") and len(tensor.shape) == 2:
+        rows, columns = tensor.shape
+        per_element = values if tensor.type == "I32" else BYTE_BITS // bits
+        name = tensor.name.replace(".weight_packed", ".weight")
+        return StoredTensor(name, f"INT{bits}", (rows, columns * per_element), tensor.bytes)
     if tensor.name.endswith(".qweight") and len(tensor.shape) == 2:
         rows, columns = tensor.shape
         shape = (columns * values, rows) if method == "awq" else (columns, rows * values)

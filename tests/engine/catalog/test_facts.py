@@ -262,6 +262,11 @@ def test_without_an_architecture_a_file_is_damaged() -> None:
         gguf_facts(_Source(headers.gguf({"general.name": "?"})), "m")
 
 
+def compressed(**weights: Any) -> dict[str, Any]:
+    """Return a ``quantization_config`` as llm-compressor writes it."""
+    return {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": weights}}}
+
+
 @pytest.mark.parametrize(
     ("method", "stored"),
     [
@@ -283,8 +288,23 @@ def test_packed_weights_show_their_true_shape(method: str, stored: dict[str, Any
     assert facts.parameters == 256 * 128
 
 
+@pytest.mark.parametrize(
+    ("bits", "packed"), [(4, ("I32", 128, 32)), (8, ("I32", 128, 64)), (4, ("U8", 128, 128))], ids=str
+)
+def test_weights_of_llm_compressor_show_their_true_shape(bits: int, packed: tuple[str, int, int]) -> None:
+    """The last is NVFP4: two numbers a byte."""
+    config = Config({**CONFIG, "quantization_config": compressed(num_bits=bits, type="int")}, "config.json")
+    stem, (kind, *shape) = "model.layers.0.self_attn.q_proj", packed
+    parts = ("weight_scale", "weight_zero_point", "weight_shape", "weight_g_idx", "weight_global_scale")
+    tensors = [StoredTensor(f"{stem}.weight_packed", kind, tuple(shape), 100)]
+    tensors += [StoredTensor(f"{stem}.{part}", "I32", (2,), 10) for part in parts]
+    (weight,) = config_facts(config, tensors, "m", {}).tensors
+    assert (weight.name, weight.shape, weight.bytes) == ("blk.0.attn_q.weight", (256, 128), 150)
+
+
 def test_four_bit_weights_of_bitsandbytes_are_counted() -> None:
-    config = Config({**CONFIG, "quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}, "c")
+    quantization = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
+    config = Config({**CONFIG, "quantization_config": quantization}, "c")
     stem = "model.layers.0.mlp.up_proj.weight"
     state = f"{stem}.quant_state.bitsandbytes__nf4"
     tensors = [
@@ -301,7 +321,10 @@ def test_four_bit_weights_of_bitsandbytes_are_counted() -> None:
     [
         ({"quant_method": "awq", "bits": 4, "group_size": 128}, "awq-int4-g128"),
         ({"quant_method": "gptq", "bits": 4, "group_size": 64}, "gptq-int4-g64"),
-        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "bnb-nf4"),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}, "bnb-nf4"),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "bnb-fp4"),
+        (compressed(num_bits=4, type="int"), "compressed-tensors-int4"),
+        (compressed(num_bits=8, type="float"), "compressed-tensors-fp8"),
         ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "bnb-int8"),
         ({"quant_method": "fp8"}, "plain-bf16"),
         (["not a table"], "plain-bf16"),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from engine.errors import EngineError, NotEnoughMemory, Refused, UnsupportedModel
 from engine.formats import ModelFacts
 from engine.handover.batch import batch_arguments, requests
+from engine.handover.cards import card_named
 from engine.handover.commands import command, serve_arguments
 from engine.handover.deployment import Deployment, plan
 from engine.handover.estimate import RUNTIME_BYTES
@@ -257,3 +258,17 @@ def test_the_card_here_is_counted_as_free_as_it_is() -> None:
     assert site_here(here, 4, 1).memory_share == 0.92  # cards that are elsewhere
     with pytest.raises(Refused, match="no NVIDIA card"):
         site_here(machine({}), 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [("L4", "L4 24 GB"), ("l40s", "L40S 48 GB"), ("A100 SXM", "A100 SXM 80 GB"), ("4090", "RTX 4090 24 GB")],
+)
+def test_a_card_is_found_by_words_of_its_name(words: str, name: str) -> None:
+    assert card_named(words).name == name
+
+
+@pytest.mark.parametrize(("words", "told"), [("H100", "several cards"), ("Voodoo", "no card")])
+def test_a_card_that_is_not_one_is_refused_with_those_there_are(words: str, told: str) -> None:
+    with pytest.raises(Refused, match=told):
+        card_named(words)

@@ -7,7 +7,7 @@ import pytest
 from engine.recommend.here import can_never_run, why_not_here
 from tests.helpers.machines import machine
 
-CUDA = ["awq-int4-g128", "gptq-int4-g128", "bnb-nf4", "bnb-int8", "compressed-int4"]
+CUDA = ["awq-int4-g128", "gptq-int4-g128", "bnb-nf4", "bnb-int8", "compressed-tensors-int4"]
 CARD = {"vendor": "nvidia", "total_gib": 24, "free_gib": 24, "bandwidth_bytes_s": 1e12}
 
 

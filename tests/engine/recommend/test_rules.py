@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from engine.formats import FORMATS, Family
 from engine.machine.facts import Disk, Machine
 from engine.recommend.fit import Fit
+from engine.recommend.here import why_not_here
 from engine.recommend.requirements import REQUIREMENTS, obstacles, offered
 from engine.recommend.rules import recommend, standing
 from tests.helpers.machines import CUDA_PACKAGES, GIB, machine
@@ -225,3 +226,23 @@ def test_a_machine_of_which_nothing_is_known_gets_an_answer() -> None:
     bare = dataclasses.replace(machine({"free_gib": 0}), llama=None, packages={}, bandwidth_bytes_s=None)
     assert not any(fit.fits for fit in recommend(facts_of("Llama-3-8B"), bare))
     assert bare.memory.total_bytes < GIB
+
+
+@pytest.mark.parametrize(
+    ("format_id", "words"),
+    [
+        ("compressed-tensors-int4", ""),
+        ("compressed-tensors-int8", ""),
+        ("compressed-tensors-fp8", "compressed-tensors-fp8"),
+        ("bnb-fp4", "bnb-fp4"),
+        ("gptq-int8-g128", "gptq-int8"),
+        ("hqq-int4", "hqq"),
+    ],
+)
+def test_a_model_of_a_foreign_program_gets_a_row_that_says_whether_it_runs(format_id: str, words: str) -> None:
+    facts = dataclasses.replace(facts_of("Qwen2.5-0.5B"), format_id=format_id)
+    rows = recommend(facts, machine(MACHINES["RTX 4090"]))
+    own = next(fit for fit in rows if fit.format.id == format_id)
+    assert own.fits is not bool(words)
+    assert words in own.reason
+    assert bool(why_not_here(format_id, machine(MACHINES["RTX 4090"]))) is bool(words)

@@ -16,6 +16,7 @@ pytest.importorskip("accelerate", reason="the optional group cuda is not install
 from engine.errors import Cancelled, ContextTooLong, DamagedFile, NotEnoughMemory, Refused, UnsupportedModel  # noqa: E402
 from engine.events import Finished, Progress, PromptRead, Token  # noqa: E402
 from engine.runtime.backends.hf import attention, faults, loading, nf4, packed, weights  # noqa: E402
+from engine.runtime.backends.hf.checkpoints import packing_of  # noqa: E402
 from engine.runtime.backends.hf.folder import open_folder  # noqa: E402
 from engine.runtime.backends.hf.sampler import Chooser  # noqa: E402
 from engine.runtime.backends.transformers import Transformers  # noqa: E402
@@ -212,6 +213,24 @@ def test_an_answer_ends_where_the_context_is_full(folders: dict[str, Path]):
     assert usage.prompt_tokens + usage.answer_tokens <= 181
 
 
+def compressed(form: str, bits: int, strategy: str = "channel") -> dict[str, Any]:
+    """Return a ``quantization_config`` as llm-compressor writes it."""
+    weights = {"num_bits": bits, "type": "int", "symmetric": True, "strategy": strategy}
+    return {"quant_method": "compressed-tensors", "format": form, "config_groups": {"group_0": {"weights": weights}}}
+
+
+@pytest.mark.parametrize("form", ["pack-quantized", "int-quantized"])
+def test_eight_bits_of_llm_compressor_are_read(form: str):
+    """As it packs them: four numbers a word, 128 more than they are, or one a byte."""
+    numbers, scales = torch.randint(-127, 128, (6, 16)), torch.rand(6, 1)
+    parts = {"weight": numbers.to(torch.int8), "weight_scale": scales}
+    if form == "pack-quantized":
+        words = sum((numbers[:, place::4] + 128) << (8 * place) for place in range(4))
+        parts = {"weight_packed": words.to(torch.int32), "weight_scale": scales}
+    layer = packing_of(compressed(form, 8), "llama").read(parts)
+    torch.testing.assert_close(layer.widened(torch.float32), numbers * scales)
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
@@ -219,7 +238,12 @@ def test_an_answer_ends_where_the_context_is_full(folders: dict[str, Path]):
         ({"model_type": "never-heard-of"}, UnsupportedModel, "no class"),
         ({"quantization_config": {"quant_method": "hqq"}}, UnsupportedModel, "hqq"),
         ({"quantization_config": {"quant_method": "gptq", "bits": 3}}, UnsupportedModel, "3 bits"),
+        ({"quantization_config": {"quant_method": "gptq", "checkpoint_format": "marlin"}}, UnsupportedModel, "marlin"),
         ({"quantization_config": {"quant_method": "awq", "version": "gemv"}}, UnsupportedModel, "gemv"),
+        ({"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}, UnsupportedModel, "fp4"),
+        ({"quantization_config": compressed("float-quantized", 8)}, UnsupportedModel, "float-quantized.*vLLM"),
+        ({"quantization_config": compressed("int-quantized", 4)}, UnsupportedModel, "4 bits"),
+        ({"quantization_config": compressed("pack-quantized", 8, "group")}, UnsupportedModel, "8 bits in groups"),
     ],
 )
 def test_what_cannot_be_run_says_why(folders: dict[str, Path], tmp_path: Path, changes: Any, error: Any, words: str):

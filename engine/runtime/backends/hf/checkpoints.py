@@ -15,7 +15,7 @@ from typing import Any
 import torch  # pyright: ignore[reportMissingImports]
 
 from engine.errors import UnsupportedModel
-from engine.runtime.backends.hf.nf4 import BLOCK, NF4_VALUES, Nf4, nested_nf4
+from engine.runtime.backends.hf.nf4 import BLOCK, INT8_LARGEST, NF4_VALUES, Nf4, nested_nf4
 from engine.runtime.backends.hf.packed import Grouped4Linear, Int8Linear, Nf4Linear, Packed, packed
 
 Tensor = Any
@@ -39,11 +39,14 @@ def packing_of(quantization: Mapping[str, Any], architecture: str) -> Packing:
     method = str(quantization.get("quant_method", ""))
     maker = {"gptq": _gptq, "awq": _awq, "compressed-tensors": _compressed, "bitsandbytes": _bitsandbytes}.get(method)
     if maker is None:
-        raise UnsupportedModel(architecture, BACKEND, f"its weights are stored as “{method}”, which is not known here")
+        raise UnsupportedModel(architecture, BACKEND, f"its weights are stored as “{method}”, {_ELSEWHERE}")
     try:
         return maker(quantization)
     except _Unknown as error:
-        raise UnsupportedModel(architecture, BACKEND, f"{method} {error} is not known here") from error
+        raise UnsupportedModel(architecture, BACKEND, f"its weights are {method} {error}, {_ELSEWHERE}") from error
+
+
+_ELSEWHERE = "which is not read here; vLLM may read it (halfbyte serve)"
 
 
 class _Unknown(Exception):
@@ -52,7 +55,9 @@ class _Unknown(Exception):
 
 def _gptq(quantization: Mapping[str, Any]) -> Packing:
     _expect(quantization.get("bits", 4) == 4, f"with {quantization.get('bits')} bits")
-    stored_less_one = quantization.get("checkpoint_format", "gptq") == "gptq"
+    form = quantization.get("checkpoint_format") or "gptq"
+    _expect(form in ("gptq", "gptq_v2") and not quantization.get("is_marlin_format"), f"in the form {form}")
+    stored_less_one = form == "gptq"
 
     def read(parts: Parts) -> Packed:
         numbers = _nibbles(parts["qweight"].T)  # (outputs, inputs)
@@ -82,9 +87,12 @@ def _awq(quantization: Mapping[str, Any]) -> Packing:
 
 def _compressed(quantization: Mapping[str, Any]) -> Packing:
     form = quantization.get("format", "")
-    _expect(form == "pack-quantized", f"in the form {form}")
+    _expect(form in ("pack-quantized", "int-quantized"), f"in the form {form}")
     schemes = [group.get("weights") or {} for group in (quantization.get("config_groups") or {}).values()]
-    _expect(bool(schemes) and all(scheme.get("num_bits") == 4 for scheme in schemes), "with other than 4 bits")
+    bits = {scheme.get("num_bits") for scheme in schemes}
+    if bits == {8}:
+        return _compressed8(form, schemes)
+    _expect(bits == {4} and form == "pack-quantized", f"with {_listed(bits)} bits in the form {form}")
 
     def read(parts: Parts) -> Packed:
         numbers, scales = _nibbles(parts["weight_packed"]), parts["weight_scale"]
@@ -97,6 +105,27 @@ def _compressed(quantization: Mapping[str, Any]) -> Packing:
 
     names = {"weight_packed", "weight_scale", "weight_shape", "weight_zero_point", "weight_g_idx", "bias"}
     return Packing("weight_packed", frozenset(names), read)
+
+
+def _compressed8(form: str, schemes: list[Mapping[str, Any]]) -> Packing:
+    """Read eight bits with a scale a row. What enters stays at 16 bits, also where its maker rounds it to eight."""
+    plain = all(scheme.get("strategy") == "channel" and scheme.get("symmetric", True) for scheme in schemes)
+    _expect(plain, "with 8 bits in groups or with zero points")
+    stored = "weight_packed" if form == "pack-quantized" else "weight"
+
+    def read(parts: Parts) -> Packed:
+        codes = parts[stored]
+        if stored == "weight_packed":
+            rows = codes.shape[0]
+            codes = (codes.contiguous().view(torch.uint8).view(rows, -1).to(torch.int16) - 128).to(torch.int8)
+        return Int8Linear(codes, parts["weight_scale"].float().view(-1) * INT8_LARGEST, parts.get("bias"))
+
+    names = {stored, "weight_scale", "weight_shape", "input_scale", "input_zero_point", "bias"}
+    return Packing("weight_scale", frozenset(names), read)
+
+
+def _listed(numbers: set[Any]) -> str:
+    return " and ".join(sorted(map(str, numbers))) or "unknown"
 
 
 def _bitsandbytes(quantization: Mapping[str, Any]) -> Packing:

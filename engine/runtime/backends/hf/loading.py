@@ -13,7 +13,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from engine.catalog.facts import read_facts
 from engine.errors import EngineError, NotEnoughMemory, NotFound, Refused
 from engine.events import Event, Notice
-from engine.formats import Family, ModelFacts
+from engine.formats import ModelFacts, family_named
 from engine.recommend.footprint import footprint
 from engine.runtime.backends.hf import faults
 from engine.runtime.backends.hf.checkpoints import BACKEND
@@ -120,7 +120,7 @@ class _Fitting:
     def _needed(self, context_tokens: int) -> int:
         if self._facts is None:
             return 0
-        if self._format_id.partition("-")[0] not in set(Family):
+        if family_named(self._format_id) is None:
             return self._facts.weights_bytes
         expected = footprint(self._facts, self._format_id, context_tokens)
         return expected.total_bytes - expected.runtime_bytes  # PyTorch has started: its own part is taken already

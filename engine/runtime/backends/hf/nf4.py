@@ -16,7 +16,7 @@ Tensor = Any
 
 BLOCK, NESTED_BLOCK = 64, 256
 _TINY = 1e-38  # stands for the maximum of a block of zeros
-_INT8_LARGEST = 127.0
+INT8_LARGEST = 127.0
 
 # The quantiles of a normal distribution that the four bits number.
 NF4_VALUES = (
@@ -81,7 +81,7 @@ def nested_nf4(codes: Tensor, absmax: Tensor) -> Nf4:
 def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Return a matrix as int8, and the largest absolute value of each row (float32)."""
     absmax = weight.abs().amax(dim=1).float()
-    codes = torch.round(weight.float() * (_INT8_LARGEST / absmax.clamp(min=_TINY)).unsqueeze(1)).to(torch.int8)
+    codes = torch.round(weight.float() * (INT8_LARGEST / absmax.clamp(min=_TINY)).unsqueeze(1)).to(torch.int8)
     return codes, absmax
 
 
