@@ -8,7 +8,7 @@ Sources, read and not copied: AutoGPTQ and GPTQModel 7.7.0 (``qlinear/__init__.p
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,7 +107,7 @@ def _compressed(quantization: Mapping[str, Any]) -> Packing:
     return Packing("weight_packed", frozenset(names), read)
 
 
-def _compressed8(form: str, schemes: list[Mapping[str, Any]]) -> Packing:
+def _compressed8(form: str, schemes: Sequence[Mapping[str, Any]]) -> Packing:
     """Read eight bits with a scale a row. What enters stays at 16 bits, also where its maker rounds it to eight."""
     plain = all(scheme.get("strategy") == "channel" and scheme.get("symmetric", True) for scheme in schemes)
     _expect(plain, "with 8 bits in groups or with zero points")
