@@ -35,6 +35,7 @@ class ChatFlow(QObject):
         self._notice = ""
         self._panel = page.panel
         self._undo: Callable[[], None] | None = None  # of what was told last
+        self._sought: Hit | None = None  # whose conversation is being opened
         self._wire()
 
     def start(self) -> None:
@@ -66,6 +67,7 @@ class ChatFlow(QObject):
     @Slot(object, object, object)
     def _on_loaded(self, entry: Entry, tree: Tree, message_id: int | None) -> None:
         self._page.show_conversation(entry, tree, message_id)
+        self._mark_sought()
 
     # The room tells
 
@@ -93,11 +95,19 @@ class ChatFlow(QObject):
             (row.id, None) if isinstance(row, Entry) else (row.conversation_id, row.message_id)
         )
         room = self._page.room
+        self._sought = row if isinstance(row, Hit) else None
         if room.entry and room.entry.id == conversation_id:
             self._page.show_message(message_id)
+            self._mark_sought()
         else:
             self._page.leave()
             self.store.load(conversation_id, message_id, after=room.left)
+
+    def _mark_sought(self) -> None:
+        """Mark in the message that is shown what the search found there."""
+        hit, self._sought = self._sought, None
+        if hit and hit.message_id is not None and (view := self._page.transcript.view_of(hit.message_id)):
+            self._page.finding.show_hit(view, hit.words)
 
     @Slot(object, bool)
     def _on_pin(self, conversation_id: int, pinned: bool) -> None:

@@ -78,6 +78,10 @@ class Branch(Transcript):
         if message_id in self._ids:
             self.bring(self._ids.index(message_id)).view.setFocus(Qt.FocusReason.OtherFocusReason)
 
+    def view_of(self, message_id: int) -> MessageView | None:
+        """Return the widget of a message, if it is on this branch and has one now."""
+        return self.view(self._ids.index(message_id)) if message_id in self._ids else None
+
     def focus_version(self, message_id: int, step: int) -> None:
         """Leave another version of a message where the eye is, its buttons under the fingers."""
         before, after = self.bring(self._ids.index(message_id)).versions.stops

@@ -29,10 +29,11 @@ from desktop.theme import scale
 from desktop.theme.colours import current
 from desktop.widgets.row_table import small, strong
 from engine.chat.history.rows import Entry
-from engine.chat.history.search import Hit
+from engine.chat.history.search import Hit, Snippet
 
 _ROW, _HIT = 34, 66
 _SNIPPET_LINES = 2
+_BEFORE_FOUND = 30  # characters of a snippet before what was found
 
 
 class ConversationView(QListView):
@@ -158,17 +159,28 @@ def _title_and_time(painter: QPainter, area: QRectF, title: str, when: str, ink:
     _line(painter, area.adjusted(0, 0, -width, 0), " ".join(title.split()), ink, Qt.AlignmentFlag.AlignVCenter)
 
 
+def nearby(snippet: Snippet) -> tuple[str, list[tuple[int, int]]]:
+    """Return a snippet as one line that begins near what was found, so that it is seen, and the marks in it."""
+    text, first = snippet.text.replace("\n", " "), snippet.marks[0][0] if snippet.marks else 0
+    if first <= _BEFORE_FOUND:
+        return text, list(snippet.marks)
+    begin = text.find(" ", first - _BEFORE_FOUND, first) + 1 or first
+    return f"…{text[begin:]}", [(start - begin + 1, end - begin + 1) for start, end in snippet.marks]
+
+
 def _snippet(painter: QPainter, area: QRectF, hit: Hit, muted: QColor, ink: QColor) -> None:
     """Draw the words around a hit in at most two lines, those that were found strong."""
     found = QTextCharFormat()
     found.setForeground(ink)
     found.setFontWeight(700)
     formats = []
-    for start, end in hit.snippet.marks:
+    text, marks = nearby(hit.snippet)
+    for start, end in marks:
         piece = QTextLayout.FormatRange()
-        piece.start, piece.length, piece.format = start, end - start, found  # type: ignore[attr-defined]
+        before, inside = (len(part.encode("utf-16-le")) // 2 for part in (text[:start], text[start:end]))
+        piece.start, piece.length, piece.format = before, inside, found  # type: ignore[attr-defined]
         formats.append(piece)
-    layout = QTextLayout(hit.snippet.text.replace("\n", " "), small(painter.font()))
+    layout = QTextLayout(text, small(painter.font()))
     layout.setTextOption(QTextOption(Qt.AlignmentFlag.AlignLeft))
     layout.setFormats(formats)
     layout.beginLayout()

@@ -9,10 +9,13 @@ from PySide6.QtGui import QColor, QTextCharFormat, QTextCursor, QTextDocument
 from PySide6.QtWidgets import QTextEdit
 
 from desktop.theme.colours import current
+from desktop.widgets.chat.answer import Answer
 from desktop.widgets.chat.find_bar import FindBar
 from desktop.widgets.chat.text_view import TextView
-from desktop.widgets.chat.transcript import Transcript
+from desktop.widgets.chat.transcript import MessageView, Transcript
 from engine.chat.conversation import Message
+
+_MOST_MARKS = 500  # in one message: more of them say nothing
 
 
 class Finding(QObject):
@@ -31,6 +34,18 @@ class Finding(QObject):
         bar.stepped.connect(self._on_stepped)
         bar.left.connect(self._unmark)
         transcript.views_changed.connect(self._mark)
+
+    def show_hit(self, view: MessageView, words: Sequence[str]) -> None:
+        """Mark words that a search found in a message, and scroll to the first; in its thoughts if they are there."""
+        self._unmark()
+        text: TextView = view.view
+        if not _marks(text, *words) and isinstance(view, Answer) and view.thinking:
+            view.thinking.button.setChecked(True)
+            text = view.thinking.view
+        marks = _marks(text, *words)
+        text.setExtraSelections(marks)
+        if marks:
+            self._transcript.ensure_seen(text, text.cursorRect(marks[0].cursor).top())  # type: ignore[attr-defined]
 
     @Slot()
     def _on_changed(self) -> None:
@@ -74,16 +89,24 @@ class Finding(QObject):
         self._found = []
         for _, view in self._transcript.shown:
             view.view.setExtraSelections([])
+            if isinstance(view, Answer) and view.thinking:
+                view.thinking.view.setExtraSelections([])
 
 
-def _marks(view: TextView, words: str) -> list[QTextEdit.ExtraSelection]:
+def _marks(view: TextView, *words: str) -> list[QTextEdit.ExtraSelection]:
+    """Return marks for each place of each of the words, in the order of the text."""
+    marks = [mark for each in words for mark in _marks_of(view, each)]
+    return sorted(marks, key=lambda mark: mark.cursor.position())  # type: ignore[attr-defined]
+
+
+def _marks_of(view: TextView, words: str) -> list[QTextEdit.ExtraSelection]:
     colour = QTextCharFormat()
     colour.setBackground(QColor(current().warning_soft))
     colour.setForeground(QColor(current().warning))
     marks: list[QTextEdit.ExtraSelection] = []
     document: QTextDocument = view.document()
     cursor = document.find(words) if words else QTextCursor()
-    while not cursor.isNull():
+    while not cursor.isNull() and len(marks) < _MOST_MARKS:
         mark = QTextEdit.ExtraSelection()
         mark.cursor, mark.format = cursor, colour  # type: ignore[attr-defined]
         marks.append(mark)

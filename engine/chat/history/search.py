@@ -43,6 +43,11 @@ class Hit:
     created_s: float
     archived: bool = False
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What was found, as it is written there."""
+        return tuple(dict.fromkeys(self.snippet.text[start:end] for start, end in self.snippet.marks))
+
 
 def search(connection: sqlite3.Connection, text: str, limit: int) -> list[Hit]:
     """Return at most ``limit`` hits in conversations that are not deleted."""

@@ -209,7 +209,9 @@ def test_a_search_leads_to_the_message(stored, kept, qtbot):
     qtbot.keyClick(panel.field, Qt.Key.Key_Down)
     qtbot.keyClick(panel.view, Qt.Key.Key_Return)
     kept.until(lambda: len(kept.page.transcript) == 4)
-    assert kept.page.transcript.view(1).view.whole_text == "Eight bits, as everybody knows."
+    answer = kept.page.transcript.view(1).view
+    assert answer.whole_text == "Eight bits, as everybody knows."
+    assert [mark.cursor.selectedText() for mark in answer.extraSelections()] == ["everybody"]
     qtbot.keyClick(panel.field, Qt.Key.Key_Escape)
     assert kept.titles == ["Bytes", "Nibbles"]
 
