@@ -27,6 +27,7 @@ KEYS: tuple[tuple[str, str], ...] = (
     (SEARCH, QT_TR_NOOP("Search all conversations")),
     (FIND, QT_TR_NOOP("Find in this conversation")),
     (PANEL, QT_TR_NOOP("Show or hide the conversations")),
+    ("Menu", QT_TR_NOOP("In the list of conversations: all that can be done with one")),
     ("F2", QT_TR_NOOP("In the list of conversations: rename")),
     ("Delete", QT_TR_NOOP("In the list of conversations: delete")),
     ("Alt+M", QT_TR_NOOP("Choose a model")),
