@@ -1,6 +1,6 @@
 """Writes tiny models of random weights with transformers itself. Runs in an environment with torch and transformers.
 
-``python tests/campaigns/write_architectures.py FOLDER TOKENIZERS [ARCHITECTURE…]``
+``python tests/campaigns/write_architectures.py FOLDER TOKENIZERS [ARCHITECTURE…]``, or a JSON file of cases in their place.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def small(kind: type, sizes: dict[str, Any], special: dict[str, Any], vocabulary
     values = {name: value for name, value in sizes.items() if name in names}
     if "vocab_size" in names and sizes is SMALL:
         values["vocab_size"] = vocabulary
-    return {**values, **{name: value for name, value in TOKENS.items() if sizes is SMALL}, **special}
+    return {**values, **(TOKENS if sizes is SMALL else {}), **special}
 
 
 def configuration(name: str, case: dict[str, Any]) -> Any:
-    model = getattr(transformers, name)
-    kind, vocabulary = model.config_class, VOCABULARY[case.get("tokenizer", BYTES)]
+    model = getattr(transformers, case.get("class", name))
+    kind, vocabulary = model.config_class, case.get("vocabulary") or VOCABULARY[case.get("tokenizer", BYTES)]
     parts = getattr(kind, "sub_configs", {})
     text = case.get("text", {})
     if "text_config" not in parts:
@@ -65,7 +65,7 @@ def configuration(name: str, case: dict[str, Any]) -> Any:
 def write(name: str, case: dict[str, Any], folder: Path, tokenizers: Path) -> None:
     torch.manual_seed(0)
     config = configuration(name, case)
-    model = getattr(transformers, name)(config).to(torch.bfloat16)
+    model = getattr(transformers, case.get("class", name))(config).to(torch.bfloat16)
     with torch.no_grad():
         for tensor in model.state_dict().values():  # nothing stays at a value that would hide a mistake
             if tensor.is_floating_point():
@@ -79,12 +79,15 @@ def write(name: str, case: dict[str, Any], folder: Path, tokenizers: Path) -> No
 
 def main() -> None:
     folder, tokenizers, *names = sys.argv[1:]
-    for name in names or ARCHITECTURES:
+    cases = ARCHITECTURES
+    if names and names[0].endswith(".json"):
+        cases, names = json.loads(Path(names[0]).read_text("utf-8")), []
+    for name in names or cases:
         target = Path(folder) / name
         if target.exists():
             continue
         try:
-            write(name, ARCHITECTURES[name], target, Path(tokenizers))
+            write(name, cases[name], target, Path(tokenizers))
             size = sum(file.stat().st_size for file in target.iterdir())
             print(json.dumps({"name": name, "bytes": size}), flush=True)
         except Exception as error:
