@@ -15,6 +15,7 @@ from engine.catalog.library import Library
 from engine.convert import estimates, extras, toolchain
 from engine.convert.estimates import Needs
 from engine.convert.extras import Wanted
+from engine.convert.packed import refused_levels
 from engine.convert.places import room_problems, write_problems
 from engine.convert.recipes import FOR_FEW_VALUES, NEED_IMATRIX, Recipe, recipe_for
 from engine.convert.source import Source, inspect
@@ -119,7 +120,7 @@ def plan(source: Path, format_id: str, target: Path, library: Library | None = N
     problems += _option_problems(recipe, options, looked_at)
     if recipe and looked_at.facts:
         chosen = extras.choose(looked_at, looked_at.facts, recipe, options.wanted, threads, target)
-        problems += _same_level(looked_at, recipe)
+        problems += [*_same_level(looked_at, recipe), *refused_levels(looked_at.is_mxfp4, recipe.level)]
         problems += room_problems(chosen.needs, target) if chosen.needs else ()
     return Plan(
         looked_at,
@@ -230,6 +231,7 @@ def _notes(source: Source, recipe: Recipe | None) -> Iterator[str]:
     facts = source.facts
     if facts is None or recipe is None:
         return
+    yield from source.notes
     if estimates.widened(facts, recipe.level):
         yield (
             f"Rows of this model are no multiple of 256, so parts of it take a wider type than {recipe.level}: "

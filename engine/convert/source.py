@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,11 @@ from engine.catalog.headers.safetensors_header import StoredTensor, read_safeten
 from engine.catalog.headers.shards import INDEX, is_shard_name, read_json
 from engine.catalog.headers.source import FileSource
 from engine.convert import toolchain
+from engine.convert.packed import EXTRA, STANDIN, is_mxfp4, packed_notes, packed_problems
 from engine.errors import DamagedFile, EngineError, NotFound, Refused, UnsupportedModel
 from engine.formats import ModelFacts
 
 CONVERTER = "llama.cpp's converter"
-STANDIN = "Halfbyte's built-in torch"
-EXTRA = "The real one takes over where it is installed: pip install 'halfbyte[convert]'"
 # GGUF files at these levels still hold enough to be quantized.
 GGUF_SOURCES = ("gguf-f32", "gguf-f16", "gguf-bf16", "gguf-q8_0")
 # Their converters read nothing but tokenizer.model (conversion/gemma.py, nemotron.py, phi.py).
@@ -30,7 +29,7 @@ LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_d
 SMALL_VOCABULARY = 1 << 20
 # Layers of the part of a model that reads pictures or sound, as published models name them.
 SENSES = re.compile(r"(?:vision|visual|audio|encoder)\S*\.\d+\.")
-NUMBERS = frozenset({"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"})
+NUMBERS = frozenset({"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL", "F8_E4M3"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,7 @@ class Source:
 
     ``files`` hold the weights; ``problems`` say all that is wrong, each with its next step. ``projector_bytes`` is the
     size at 16 bits of the part that reads pictures or sound; 0 where there is none, or none that can be converted.
+    ``notes`` are sentences about the weights that stop nothing; ``is_mxfp4``: its experts are stored in MXFP4.
     """
 
     path: Path
@@ -48,6 +48,8 @@ class Source:
     family: str
     problems: tuple[EngineError, ...]
     projector_bytes: int = 0
+    notes: tuple[str, ...] = ()
+    is_mxfp4: bool = False
 
     @property
     def is_gguf(self) -> bool:
@@ -96,8 +98,8 @@ def _folder(folder: Path, to_gguf: bool) -> Source:
     tensors = _tensors(files, problems)
     problems += _architecture_problems(config) if config and to_gguf else ()
     problems += _tokenizer_problems(folder, _architecture(config))
-    if to_gguf and toolchain.real_torch() is None and config:
-        problems += _standin_problems(config, tensors)
+    if to_gguf and config:
+        problems += _packing_problems(config, tensors)
     facts = None
     try:
         facts = read_facts(folder)
@@ -107,7 +109,9 @@ def _folder(folder: Path, to_gguf: bool) -> Source:
     if facts and config:
         problems += _size_problems(folder, config, facts)
     senses_bytes = _projector_bytes(config, tensors) if to_gguf else 0
-    return Source(folder, files, facts, _stored_type(tensors), _family(config), tuple(problems), senses_bytes)
+    notes = () if problems or not to_gguf else tuple(packed_notes(config))
+    found = Source(folder, files, facts, _stored_type(tensors), _family(config), tuple(problems), senses_bytes)
+    return replace(found, notes=notes, is_mxfp4=is_mxfp4(config))
 
 
 def _config(folder: Path, problems: list[EngineError]) -> dict[str, Any]:
@@ -230,15 +234,18 @@ def _tokenizer_problems(folder: Path, architecture: str) -> Iterator[EngineError
             yield error
 
 
+def _packing_problems(config: dict[str, Any], tensors: list[StoredTensor]) -> list[EngineError]:
+    """Return what keeps weights from being read: how they are quantized, and what only the real torch can do."""
+    has_torch = toolchain.real_torch() is not None
+    packed = list(packed_problems(config, _architecture(config), has_torch=has_torch))
+    return [*packed, *([] if has_torch else _standin_problems(config, [] if packed else tensors))]
+
+
 def _standin_problems(config: dict[str, Any], tensors: list[StoredTensor]) -> Iterator[EngineError]:
     """Say what only the real torch can do."""
     family, name = _family(config), _architecture(config) or "not named"
     if not toolchain.standin_knows(family):
         yield UnsupportedModel(name, STANDIN, f"it was not tried with the model type “{family}”. {EXTRA}")
-    quantization = config.get("quantization_config")
-    if isinstance(quantization, dict):
-        method = quantization.get("quant_method", "unknown")
-        yield UnsupportedModel(name, STANDIN, f"the weights are already quantized ({method}). {EXTRA}")
     strange = sorted({tensor.type for tensor in tensors} - NUMBERS)
     if strange:
         yield UnsupportedModel(name, STANDIN, f"it cannot read weights stored as {', '.join(strange)}. {EXTRA}")

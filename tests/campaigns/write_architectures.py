@@ -1,6 +1,6 @@
 """Writes tiny models of random weights with transformers itself. Runs in an environment with torch and transformers.
 
-``python tests/campaigns/write_architectures.py FOLDER TOKENIZERS [ARCHITECTURE…]``, or a JSON file of cases in their place.
+``python tests/campaigns/write_architectures.py FOLDER TOKENIZERS [ARCHITECTURE…]``, or a JSON file of cases.
 """
 
 from __future__ import annotations

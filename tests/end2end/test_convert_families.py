@@ -10,16 +10,30 @@ import json
 import subprocess
 import sys
 
+from tests.helpers.quantized_folders import FORMS
 from tests.helpers.tiny_models import CASES, families
 
 
 def test_each_family_is_converted_as_with_torch() -> None:
+    recorded = recorded_answers("files")
+    assert {name.partition(" ")[0] for name in recorded} == set(families())
+    assert answers("files") == recorded
+
+
+def test_quantized_weights_are_widened_as_with_torch() -> None:
+    recorded = recorded_answers("packed")
+    assert set(recorded) == set(FORMS) - {"awq", "nf4"}
+    assert answers("packed") == recorded
+
+
+def answers(section: str) -> dict[str, str]:
     run = subprocess.run(
-        [sys.executable, "-m", "tests.helpers.torch_answers", "files"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.helpers.torch_answers", section], capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
     assert run.stderr.startswith("numpy"), "the recorded answers are torch's: here the stand-in must answer"
-    answers = json.loads(run.stdout)["files"]
-    recorded = json.loads((CASES / "torch_answers.json").read_text("utf-8"))["files"]
-    assert {name.partition(" ")[0] for name in recorded} == set(families())
-    assert answers == recorded
+    return json.loads(run.stdout)[section]
+
+
+def recorded_answers(section: str) -> dict[str, str]:
+    return json.loads((CASES / "torch_answers.json").read_text("utf-8"))[section]

@@ -25,12 +25,12 @@ BLOCK = [16, 16]  # 128 in published models: here so that several are in a tenso
 GROUP = 32
 
 
-def write_quantized(form: str, folder: Path) -> Path:
-    """Write a folder of one of the ``FORMS``."""
+def write_quantized(form: str, folder: Path, **changes: Any) -> Path:
+    """Write a folder of one of the ``FORMS``; ``changes`` replace values of its ``quantization_config``."""
     family, settings, pack = FORMS[form]
     write_tiny_model(family, folder)
     config = json.loads((folder / "config.json").read_text("utf-8"))
-    write_json(folder / "config.json", {**config, "quantization_config": settings})
+    write_json(folder / "config.json", {**config, "quantization_config": {**settings, **changes}})
     tensors = [made for name, values in tiny_weights(family).items() for made in _made(name, values, pack)]
     _write_file(folder / "model.safetensors", tensors)
     return folder
@@ -120,7 +120,8 @@ def _nf4(name: str, values: Array) -> Iterator[Stored]:
 def _mxfp4(name: str, values: Array) -> Iterator[Stored]:
     experts, columns, rows = values.shape  # the plain form has them the other way round
     yield _integers(f"{name}_blocks", "U8", experts, rows, columns // 32, 16)
-    yield _integers(f"{name}_scales", "U8", experts, rows, columns // 32)
+    exponents = _random(name).randint(116, 124, (experts, rows, columns // 32)).astype(np.uint8)  # 127 stands for 1
+    yield f"{name}_scales", "U8", exponents.shape, exponents.tobytes()
 
 
 def _only_experts(pack: Callable[[str, Array], Iterator[Stored]]) -> Callable[[str, Array], Iterator[Stored]]:

@@ -24,6 +24,7 @@ import numpy as np
 
 from engine.convert.methods import arrange, gguf
 from engine.convert.standin.transformers.config import table
+from tests.helpers.quantized_folders import FORMS, write_quantized
 from tests.helpers.tiny_models import CASES, families, write_tiny_model
 
 Answers = Iterator[tuple[str, str]]
@@ -168,6 +169,15 @@ def files() -> Answers:
             yield f"{name} {kind} {output_type}", digest(made.read_bytes())
 
 
+def packed() -> Answers:
+    """What tiny models of already quantized weights are converted to, byte for byte."""
+    with tempfile.TemporaryDirectory() as place:
+        for form in sorted(FORMS.keys() - {"awq", "nf4"}):
+            folder, made = Path(place) / form, Path(place) / "made.gguf"
+            gguf.convert(write_quantized(form, folder), made, "f16", lambda done, total: None)
+            yield form, digest(made.read_bytes())
+
+
 @contextlib.contextmanager
 def _folder(tables: dict[str, Any]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as place:
@@ -177,7 +187,7 @@ def _folder(tables: dict[str, Any]) -> Iterator[Path]:
 
 
 def main() -> None:
-    sections = {section.__name__: section for section in (values, configurations, tokenizers, files)}
+    sections = {section.__name__: section for section in (values, configurations, tokenizers, files, packed)}
     print(arrange.arrange(), file=sys.stderr)
     logging.disable(logging.WARNING)
     wanted = sys.argv[1:] or list(sections)

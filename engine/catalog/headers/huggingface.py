@@ -44,7 +44,7 @@ def _format_id(config: Config, tensors: Sequence[TensorFacts]) -> str:
     if method == "compressed-tensors":
         return f"{method}-{'fp' if is_floating(quantization) else 'int'}{bits_of(quantization)}"
     if method and method not in ("fp8", "mxfp4"):
-        return f"{method}-int{bits}"
+        return f"{method}-fp8" if any(tensor.type == "F8_E4M3" for tensor in tensors) else f"{method}-int{bits}"
     return f"plain-{prevailing_type(tensors).lower()}"
 
 

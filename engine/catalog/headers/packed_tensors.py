@@ -19,7 +19,7 @@ WORD_BITS, BYTE_BITS = 32, 8
 COMPANION = re.compile(
     r"^(?P<stem>.+)\.(?:qzeros|scales|g_idx|SCB|weight_format"
     r"|weight\.(?:absmax|quant_map|nested_absmax|nested_quant_map|quant_state\..+)"
-    r"|weight_(?:scale|zero_point|shape|g_idx|global_scale)|(?:input|output)_(?:scale|zero_point|global_scale))$"
+    r"|weight_(?:scale|scale_inv|scale_2|zero_point|shape|g_idx|global_scale)|(?:input|output)_(?:scale|zero_point|global_scale))$"
 )
 
 

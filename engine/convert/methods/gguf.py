@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.convert.methods import weights
+from engine.convert.methods import merges, weights
 from engine.convert.standin.lacking import Lacking
 from engine.errors import DiskFull, EngineError, NotFound, UnsupportedModel
 
@@ -58,7 +58,7 @@ def convert(
             # transformers itself does not know, and for nothing else.
             with contextlib.suppress(ValueError):
                 AutoConfig.from_pretrained(folder)
-            with _meter(on_bytes), _forgiving_model_card(on_notice), _taken(take):
+            with _meter(on_bytes), _forgiving_model_card(on_notice), merges.kept(on_notice), _taken(take):
                 converter.main()
     except SystemExit as error:
         if error.code:

@@ -60,9 +60,9 @@ BREAKAGES: dict[str, tuple[Callable[[Path], object], type[EngineError], str]] = 
     "no architecture": (lambda folder: changed(folder, architectures=None), UnsupportedModel, "does not say"),
     "untried family": (lambda folder: changed(folder, model_type="dbrx"), UnsupportedModel, "halfbyte[convert]"),
     "already quantized": (
-        lambda folder: changed(folder, quantization_config={"quant_method": "gptq", "bits": 4}),
-        UnsupportedModel,
-        "gptq",
+        lambda folder: changed(folder, quantization_config={"quant_method": "awq", "bits": 4}),
+        Refused,
+        "AWQ",
     ),
     "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), NotFound, "tokenizer"),
     "tokenizer cut off": (lambda folder: _cut(folder / "tokenizer.json", 500), DamagedFile, "tokenizer.json"),

@@ -1,4 +1,4 @@
-"""The part of torch that llama.cpp's converter needs for dense models, on numpy, with the same bits."""
+"""The part of torch that llama.cpp's converter needs for plain and for packed weights, on numpy, with the same bits."""
 
 from engine.convert.standin.lacking import attribute_of
 
@@ -20,6 +20,8 @@ from .dtypes import uint8 as uint8
 from .functions import all_ as all  # noqa: F401
 from .functions import any_ as any  # noqa: F401
 from .functions import arange as arange
+from .functions import bitwise_and as bitwise_and
+from .functions import bitwise_right_shift as bitwise_right_shift
 from .functions import cat as cat
 from .functions import concat as concat
 from .functions import empty as empty

@@ -41,11 +41,25 @@ int16 = dtype("int16", np.int16)
 int8 = dtype("int8", np.int8)
 uint8 = dtype("uint8", np.uint8)
 bool_ = dtype("bool", np.bool_)
+float8_e4m3fn = dtype("float8_e4m3fn", np.uint8, np.float32)  # read only
 # Known by name only, because the converter lists them.
-float8_e4m3fn = dtype("float8_e4m3fn", np.uint8, np.void)
 float8_e5m2 = dtype("float8_e5m2", np.uint8, np.void)
 float8_e8m0fnu = dtype("float8_e8m0fnu", np.uint8, np.void)
 
+
+def _e4m3_values() -> Array:
+    """Return what each byte stands for: a sign, 4 bits of exponent (bias 7), 3 of fraction; no infinity, NaN at 0x7F.
+
+    Source: OCP 8-bit floating point specification 1.0, table 1.
+    """
+    codes = np.arange(256)
+    exponents, fractions = (codes >> 3) & 15, codes & 7
+    values = np.where(exponents, np.ldexp(1 + fractions / 8, exponents - 7), np.ldexp(fractions / 8, -6))
+    values = np.where((codes & 0x7F) == 0x7F, np.nan, values)
+    return np.copysign(values, np.where(codes & 0x80, -1.0, 1.0)).astype(np.float32)
+
+
+_E4M3 = _e4m3_values()
 _OF_NUMPY = {kind.stored: kind for kind in (float64, float32, float16, int64, int32, int16, int8, uint8, bool_)}
 
 
@@ -61,6 +75,8 @@ def computable(array: Array, kind: dtype) -> Array:
     """Return stored elements in the type that arithmetic is done in."""
     if kind.computed.kind == "V":
         raise Lacking(f"arithmetic in {kind}")
+    if kind is float8_e4m3fn:
+        return _E4M3[array]
     if kind is bfloat16:
         bits = array.astype(np.uint32)
         return np.left_shift(bits, 16, out=bits).view(np.float32)
@@ -69,7 +85,7 @@ def computable(array: Array, kind: dtype) -> Array:
 
 def storable(array: Array, kind: dtype) -> Array:
     """Return computed elements as they are stored, rounded to nearest, ties to even."""
-    if kind.computed.kind == "V":
+    if kind.computed.kind == "V" or kind is float8_e4m3fn:
         raise Lacking(f"rounding to {kind}")
     if kind is not bfloat16:
         with np.errstate(over="ignore"):  # beyond 65504: infinity, as in torch

@@ -88,6 +88,16 @@ def sqrt(tensor: Tensor) -> Tensor:
 
 
 @overridable
+def bitwise_and(tensor: Tensor, other: Any) -> Any:
+    return tensor & other
+
+
+@overridable
+def bitwise_right_shift(tensor: Tensor, other: Any) -> Any:
+    return tensor >> other
+
+
+@overridable
 def zeros_like(tensor: Tensor) -> Tensor:
     return empty(tensor.shape, dtype=tensor.dtype, device="meta" if tensor.is_meta else "cpu")
 

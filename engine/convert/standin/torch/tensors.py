@@ -106,6 +106,21 @@ class Tensor:
             return self
         return self._with(self.array.squeeze(dim))
 
+    def expand(self, *sizes: Any) -> Tensor:
+        """Repeat dimensions of one element without copying; -1 keeps a dimension."""
+        asked = _sizes(sizes)
+        own = (1,) * (len(asked) - self.ndim) + tuple(self.shape)
+        return self._with(
+            np.broadcast_to(self.array, [old if new == -1 else new for new, old in zip(asked, own, strict=True)])
+        )
+
+    def repeat_interleave(self, repeats: int, dim: int) -> Tensor:
+        if self.is_meta:
+            shape = list(self.shape)
+            shape[dim] *= repeats
+            return Tensor.meta(shape, self.dtype)
+        return self._with(np.repeat(self.array, repeats, dim))
+
     def contiguous(self) -> Tensor:
         return self if self.is_meta else self._with(np.ascontiguousarray(self.array).reshape(self.shape))
 
@@ -185,7 +200,7 @@ class Tensor:
         if hasattr(type(other), "__torch_function__"):
             return NotImplemented
         if isinstance(other, Tensor) and other.dtype is not self.dtype:
-            raise Lacking(f"torch arithmetic between {self.dtype} and {other.dtype}")
+            return _together(self, other, operation, result)
         if not self.dtype.is_floating_point and isinstance(other, float):
             return self.to(float32)._combine(other, operation, result)
         kind = result or self.dtype
@@ -217,9 +232,14 @@ class Tensor:
     __rmul__ = __mul__
 
     def __imul__(self, other: Any) -> Any:
-        product = self * other
+        return self._become(self * other)
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._become(self + other)
+
+    def _become(self, other: Tensor) -> Tensor:
         if not self.is_meta:
-            self.array[...] = product.array
+            self.array[...] = other.array
         return self
 
     def __truediv__(self, other: Any) -> Any:
@@ -235,6 +255,20 @@ class Tensor:
 
     def __rpow__(self, base: Any) -> Any:
         return self._combine(base, lambda exponent, base: _power(base, exponent))
+
+    # -- bits of whole numbers
+
+    def __and__(self, other: Any) -> Any:
+        return self._combine(other, np.bitwise_and)
+
+    def __or__(self, other: Any) -> Any:
+        return self._combine(other, np.bitwise_or)
+
+    def __lshift__(self, other: Any) -> Any:
+        return self._combine(other, np.left_shift)
+
+    def __rshift__(self, other: Any) -> Any:
+        return self._combine(other, np.right_shift)
 
     def __neg__(self) -> Tensor:
         return self.map(np.negative)
@@ -271,6 +305,15 @@ class Tensor:
         return self._combine(other, np.greater_equal, bool_)
 
     __hash__ = object.__hash__
+
+
+def _together(left: Tensor, right: Tensor, operation: Callable[..., Array], result: dtype | None) -> Any:
+    """Compute an operation of two types: whole numbers become the fractions beside them, as in torch."""
+    kinds = {left.dtype, right.dtype}
+    fractions = [kind for kind in kinds if kind.is_floating_point]
+    if len(fractions) != 1:
+        raise Lacking(f"torch arithmetic between {left.dtype} and {right.dtype}")
+    return left.to(fractions[0])._combine(right.to(fractions[0]), operation, result)
 
 
 def from_numpy(array: Array) -> Tensor:
