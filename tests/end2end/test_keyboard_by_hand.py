@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import time
 from pathlib import Path
 
@@ -44,7 +43,9 @@ def test_a_model_is_chosen_asked_stopped_copied_and_searched_by_ear(home: Path) 
         announced = ask_and_stop(person, ears)
         copied = copy(person, ears)
         assert announced == sentences(copied)
+        edit_and_leave(person, ears)
         search_and_jump(person, ears)
+        open_menu_and_help(person, ears)
         assert "Traceback" not in person.log.read_text()
 
 
@@ -76,14 +77,50 @@ def ask_and_stop(person: Person, ears: Ears) -> list[str]:
 
 
 def copy(person: Person, ears: Ears) -> str:
-    """Return what is on the clipboard after the answer was copied."""
+    """Return what is pasted after the answer was copied, by its button and by the key: the same."""
     go_to(person, ears, "shift+Tab", "push button: Copy answer")
     person.press("space")
     ears.wait_for("Copied")
-    paste = subprocess.run(
-        ["xclip", "-o", "-selection", "clipboard"], env=person.environment, capture_output=True, text=True, check=True
-    )
-    return paste.stdout
+    by_button = pasted(person, ears)
+    person.press("ctrl+shift+c")
+    ears.wait_until(lambda: ears.announced.count("Copied") == 2, "a second “Copied”")
+    assert pasted(person, ears) == by_button
+    return by_button
+
+
+def pasted(person: Person, ears: Ears) -> str:
+    """Paste into the field, and empty it again."""
+    go_to(person, ears, "Tab", "text: Your question")
+    person.press("ctrl+v")
+    deadline_s = time.monotonic() + 20
+    while not (text := person.see("Your question", "text").text):
+        assert time.monotonic() < deadline_s, "nothing was pasted"
+        time.sleep(0.1)
+    person.press("ctrl+a", "Delete")
+    return text
+
+
+def edit_and_leave(person: Person, ears: Ears) -> None:
+    """Begin to write the last question anew, and leave it as it was."""
+    person.press("Up")
+    ears.wait_for_focus("text: Edit your question")
+    person.press("Escape")
+    ears.wait_for_focus("push button: Edit question")
+
+
+def open_menu_and_help(person: Person, ears: Ears) -> None:
+    """Hear what can be done with a conversation, and which keys there are."""
+    person.press("ctrl+k", "Escape")
+    person.press("ctrl+k", "Down")
+    ears.wait_for_focus("list item: ")
+    person.press("Menu")
+    person.press("Down")
+    ears.wait_for_focus("menu item: Rename")
+    person.press("Escape", "F1")
+    ears.wait_for_focus("push button: Close")
+    person.see("Keyboard", "dialog")
+    person.see("Ctrl+Shift+C: Copy the latest answer", "label")
+    person.press("Escape")
 
 
 def search_and_jump(person: Person, ears: Ears) -> None:

@@ -62,6 +62,10 @@ class Ears:
         """Wait until the focus has moved more often."""
         self._wait(lambda: self.moves > moves, "a move of the focus", within_s)
 
+    def wait_until(self, condition: Callable[[], bool], awaited: str, within_s: float = 20) -> None:
+        """Wait for something that :attr:`announced` or :attr:`focus` tells."""
+        self._wait(condition, awaited, within_s)
+
     @property
     def _focused(self) -> list[str]:
         return [": ".join(rest) for kind, *rest in list(self._heard) if kind == "focus"]
