@@ -4,8 +4,9 @@
 several families (needs torch). ``… write WORK PROGRAM [VARIANT…]`` runs in an environment that has the program, and
 keeps what the program answers. ``… check WORK`` loads all that was written, in an environment of the group ``cuda``.
 
-Tried on a processor with torch 2.13 and llm-compressor 0.14.0 (compressed-tensors 0.19) and 0.6, GPTQModel 7.7.0,
-AutoAWQ 0.2.9 (transformers 4.51.3), AutoGPTQ 0.7.1 (transformers 4.44.2), bitsandbytes 0.50.2 (transformers 5.24).
+Tried on a processor with torch 2.13 and llm-compressor 0.14.0.1 (compressed-tensors 0.19) and 0.6.0 (0.10.2), GPTQModel
+7.7.0, AutoAWQ 0.2.9 (transformers 4.51.3), AutoGPTQ 0.7.1 (transformers 4.44.2), bitsandbytes 0.50.2 (transformers
+5.24).
 """
 
 from __future__ import annotations
@@ -60,8 +61,9 @@ def write(work: str, program: str, *variants: str) -> int:
             continue
         target.mkdir(parents=True, exist_ok=True)
         try:
-            make(Path(work).absolute() / "originals" / family, target)
-            keep_answers(target.with_suffix(".npz"), foreign_makers.opened(program, target), target, family)
+            model = make(Path(work).absolute() / "originals" / family, target)
+            model = model or foreign_makers.opened(program, target)
+            keep_answers(target.with_suffix(".npz"), model, target, family)
             print(f"{program} {variant}: written", flush=True)
         except Exception as error:  # a foreign program may do anything
             failed += 1
@@ -86,10 +88,10 @@ def tokens_of(folder: Path) -> list[int]:
 
 def check(work: str, *names: str) -> int:
     failed = 0
-    for file in sorted((Path(work) / "made").glob("*.npz")):
-        if names and not file.stem.startswith(names):
+    for folder in sorted((Path(work) / "made").iterdir()):
+        if not (folder / "config.json").is_file() or (names and not folder.name.startswith(names)):
             continue
-        row = checked(file.with_suffix(""), file, Path(work) / "originals")
+        row = checked(folder, folder.with_suffix(".npz"), Path(work) / "originals")
         failed += row["outcome"] == "DIFFERS" or row["outcome"].startswith("BUG")
         print(json.dumps(row, ensure_ascii=False), flush=True)
     return failed
@@ -102,11 +104,12 @@ def checked(folder: Path, file: Path, originals: Path) -> dict[str, Any]:
     from engine.runtime.backends.hf import loading
     from engine.runtime.options import LoadOptions
 
-    kept = np.load(file)
+    kept = np.load(file) if file.exists() else None  # a program may write what it cannot open again
     row: dict[str, Any] = {"name": folder.name}
     try:
         row["format"] = Library(folder.parent).entry_at(folder).format_id
-        row["parameters"] = _parameters(folder, originals)
+        if kept:
+            row["parameters"] = _parameters(folder, originals)
         job, notices = loading.load(folder, LoadOptions(context_tokens=256, threads=1), threading.Event()), []
         try:
             while True:
@@ -115,6 +118,8 @@ def checked(folder: Path, file: Path, originals: Path) -> dict[str, Any]:
                     notices.append(event.text)
         except StopIteration as end:
             model, _ = end.value
+        if kept is None:
+            return row | {"outcome": "loaded, without an answer to compare with"}
         found = model.scores(kept["tokens"].tolist(), 0, len(kept["tokens"])).numpy()
     except EngineError as error:
         return row | {"outcome": "refused", "kind": error.kind, "words": f"{error.message} {error.hint}"}

@@ -6,6 +6,7 @@ maker's program, its variant and its family; next to the folder lies ``NAME.npz`
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from collections.abc import Callable
@@ -36,7 +37,9 @@ def whole_rows(bits: int) -> dict[str, Any]:
     return {"config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}}}
 
 
-def llm_compressor(scheme: str | dict[str, Any], by: str = "gptq", actorder: str | None = None, **more: Any) -> Make:
+def llm_compressor(
+    scheme: str | dict[str, Any], by: str = "gptq", actorder: str | None = None, in_memory: bool = False, **more: Any
+) -> Make:
     def make(source: Path, target: Path) -> Any:
         from datasets import Dataset  # pyright: ignore[reportMissingImports]
         from llmcompressor import oneshot  # pyright: ignore[reportMissingImports]
@@ -55,9 +58,10 @@ def llm_compressor(scheme: str | dict[str, Any], by: str = "gptq", actorder: str
             model=model, dataset=Dataset.from_list(rows), recipe=recipe, max_seq_length=SAMPLE_TOKENS,
             num_calibration_samples=SAMPLES,
         )  # fmt: skip
+        kept = copy.deepcopy(model) if in_memory else None
         model.save_pretrained(target, save_compressed=True)
         AutoTokenizer.from_pretrained(source).save_pretrained(target)
-        return None
+        return kept
 
     return make
 
@@ -107,22 +111,66 @@ def auto_awq(version: str = "GEMM", kept: tuple[str, ...] = (), group: int = 128
     return make
 
 
-def auto_gptq(**settings: Any) -> Make:
-    def make(source: Path, target: Path) -> Any:
-        from auto_gptq import AutoGPTQForCausalLM, BaseQuantizeConfig  # pyright: ignore[reportMissingImports]
+def auto_gptq(*, desc_act: bool, sym: bool = True, group: int = 128) -> Make:
+    """Let AutoGPTQ's own layers pack and compute: its way through a whole model asks for a CUDA card.
 
-        how = BaseQuantizeConfig(**{"bits": 4, "group_size": 128, **settings})
-        model = AutoGPTQForCausalLM.from_pretrained(str(source), how, torch_dtype=torch.float32)
-        rows = [
-            {"input_ids": torch.tensor([row]), "attention_mask": torch.ones(1, len(row))} for row in samples(source)
-        ]
-        model.quantize(rows)
-        model.save_quantized(str(target), use_safetensors=True)
-        for name in ("tokenizer.json", "tokenizer_config.json"):
-            shutil.copy(source / name, target / name)
-        return None
+    With ``desc_act`` the columns' groups are mixed, as they are when the strongest come first.
+    """
+
+    def make(source: Path, target: Path) -> Any:
+        from auto_gptq.quantization.quantizer import Quantizer  # pyright: ignore[reportMissingImports]
+        from auto_gptq.utils.import_utils import (  # pyright: ignore[reportMissingImports]
+            dynamically_import_QuantLinear,
+        )
+        from transformers import AutoModelForCausalLM  # pyright: ignore
+
+        chosen = {"use_triton": False, "desc_act": desc_act, "group_size": group, "bits": 4}
+        layer_class = dynamically_import_QuantLinear(**chosen, disable_exllama=True, disable_exllamav2=True)
+        model = AutoModelForCausalLM.from_pretrained(source, torch_dtype=torch.float32)
+        generator = torch.Generator().manual_seed(7)
+        for name, linear in list(model.named_modules()):
+            if not isinstance(linear, torch.nn.Linear) or name == "lm_head":
+                continue
+            rows, columns = linear.weight.shape
+            order = torch.randperm(columns, generator=generator) if desc_act else torch.arange(columns)
+            scales, zeros = [], []
+            for start in range(0, columns, group):
+                quantizer = Quantizer()
+                quantizer.configure(4, perchannel=True, sym=sym, mse=False)
+                part = order[start : start + group]
+                quantizer.find_params(linear.weight.data[:, part], weight=True)
+                linear.weight.data[:, part] = quantizer.quantize(linear.weight.data[:, part])
+                scales.append(quantizer.scale)
+                zeros.append(quantizer.zero)
+            g_idx = torch.empty(columns, dtype=torch.int32)
+            g_idx[order] = torch.arange(columns, dtype=torch.int32) // group
+            layer = layer_class(4, group, columns, rows, linear.bias is not None, weight_dtype=torch.float32)
+            layer.pack(linear, torch.cat(scales, 1), torch.cat(zeros, 1), g_idx)
+            parent, _, own = name.rpartition(".")
+            setattr(model.get_submodule(parent), own, layer)
+        _save_as_auto_gptq(model, source, target, {"desc_act": desc_act, "sym": sym, "group_size": group})
+        return model
 
     return make
+
+
+def _save_as_auto_gptq(model: Any, source: Path, target: Path, settings: dict[str, Any]) -> None:
+    """Write what ``save_quantized`` of AutoGPTQ 0.7.1 does (modeling/_base.py)."""
+    from safetensors.torch import save_file
+
+    half = {
+        name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in model.state_dict().items()
+    }
+    half.pop("lm_head.weight")  # tied
+    name = f"gptq_model-4bit-{settings['group_size']}g.safetensors"
+    save_file({key: tensor.clone().contiguous() for key, tensor in half.items()}, target / name, {"format": "pt"})
+    told = {"bits": 4, "damp_percent": 0.01, "static_groups": False, "true_sequential": True, "quant_method": "gptq"}
+    config = json.loads((source / "config.json").read_text("utf-8"))
+    config |= {"quantization_config": told | settings | {"model_name_or_path": None}, "torch_dtype": "float16"}
+    (target / "config.json").write_text(json.dumps(config), "utf-8")
+    (target / "quantize_config.json").write_text(json.dumps(told | settings), "utf-8")
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(source / file, target / file)
 
 
 # bitsandbytes through transformers
@@ -170,7 +218,7 @@ PROGRAMS: dict[str, dict[str, tuple[str, Make]]] = {
     },
     "llm-compressor-2025": {
         "w4a16-actorder-group": ("llama", llm_compressor("W4A16", actorder="group")),
-        "w4a16-asym-actorder-group": ("llama", llm_compressor("W4A16_ASYM", actorder="group")),
+        "w4a16-asym-actorder-group": ("llama", llm_compressor("W4A16_ASYM", actorder="group", in_memory=True)),
     },
     "gptqmodel": {
         "sym": ("llama", gptq_model(desc_act=False)),
@@ -237,10 +285,6 @@ def opened(program: str, folder: Path) -> Any:
         from engine.convert.methods import autoawq
 
         return autoawq.load(folder, torch.device("cpu"))
-    if program == "autogptq":
-        from auto_gptq import AutoGPTQForCausalLM  # pyright: ignore[reportMissingImports]
-
-        return AutoGPTQForCausalLM.from_quantized(str(folder), device="cpu", use_safetensors=True).model.float()
     from transformers import AutoModelForCausalLM  # pyright: ignore
 
     return AutoModelForCausalLM.from_pretrained(folder, device_map="cpu", torch_dtype="auto")

@@ -37,7 +37,8 @@ def _format_id(config: Config, tensors: Sequence[TensorFacts]) -> str:
     quantization = config.table("quantization_config")
     method, bits = str(quantization.get("quant_method", "")), bits_of(quantization)
     if method in ("awq", "gptq"):
-        return f"{method}-int{bits}-g{quantization.get('group_size', 128)}"
+        group = quantization.get("group_size", 128)
+        return f"{method}-int{bits}" + (f"-g{group}" if isinstance(group, int) and group > 0 else "")
     if method == "bitsandbytes":
         kind = quantization.get("bnb_4bit_quant_type", "fp4")  # bitsandbytes' own default
         return f"bnb-{kind}" if quantization.get("load_in_4bit") else "bnb-int8"

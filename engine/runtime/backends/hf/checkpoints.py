@@ -22,6 +22,7 @@ Tensor = Any
 Parts = Mapping[str, Tensor]
 BACKEND = "transformers"
 
+_ONES = 0x11111111  # added to a word, with carries: so GPTQModel takes one off its eight zero points (model_utils.py)
 AWQ_ORDER = (0, 4, 1, 5, 2, 6, 3, 7)  # which four bits of a word hold its columns
 
 
@@ -42,14 +43,14 @@ def packing_of(quantization: Mapping[str, Any], architecture: str) -> Packing:
         raise UnsupportedModel(architecture, BACKEND, f"its weights are stored as “{method}”, {_ELSEWHERE}")
     try:
         return maker(quantization)
-    except _Unknown as error:
+    except UnknownForm as error:
         raise UnsupportedModel(architecture, BACKEND, f"its weights are {method} {error}, {_ELSEWHERE}") from error
 
 
 _ELSEWHERE = "which is not read here; vLLM may read it (halfbyte serve)"
 
 
-class _Unknown(Exception):
+class UnknownForm(Exception):
     """Names a variant of a packing that is not read."""
 
 
@@ -61,7 +62,8 @@ def _gptq(quantization: Mapping[str, Any]) -> Packing:
 
     def read(parts: Parts) -> Packed:
         numbers = _nibbles(parts["qweight"].T)  # (outputs, inputs)
-        zeros = _nibbles(parts["qzeros"]).T + stored_less_one
+        zeros = _nibbles(parts["qzeros"] + _ONES if stored_less_one else parts["qzeros"]).T
+        _expect(zeros.shape == parts["scales"].T.shape, "with other than 4 bits")
         order = _order(parts.get("g_idx"), numbers.shape[1], zeros.shape[1])
         numbers = numbers if order is None else numbers[:, order]
         return Grouped4Linear(
@@ -159,7 +161,7 @@ def _nf4(parts: Parts, state: str) -> Packed:
 
 def _expect(holds: bool, variant: str) -> None:
     if not holds:
-        raise _Unknown(variant)
+        raise UnknownForm(variant)
 
 
 def _nibbles(words: Tensor, order: tuple[int, ...] = tuple(range(8))) -> Tensor:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch  # pyright: ignore[reportMissingImports]
 from accelerate import init_empty_weights  # pyright: ignore[reportMissingImports]
 from safetensors import SafetensorError, safe_open
 from torch import nn  # pyright: ignore[reportMissingImports]
@@ -17,14 +18,16 @@ from engine.errors import Cancelled, DamagedFile, UnsupportedModel
 from engine.events import Event
 from engine.pace import Pace
 from engine.runtime.backends.hf import attention
-from engine.runtime.backends.hf.checkpoints import BACKEND, Packing, packing_of
+from engine.runtime.backends.hf.checkpoints import BACKEND, Packing, UnknownForm, packing_of
 from engine.runtime.backends.hf.folder import Folder
 from engine.runtime.backends.hf.nf4 import BLOCK, quantize_nf4, quantize_rows
-from engine.runtime.backends.hf.packed import Int8Linear, Nf4Linear, Packed
+from engine.runtime.backends.hf.packed import Grouped4Linear, Int8Linear, Nf4Linear, Packed
 
 Tensor = Any
 Convert = Callable[[Tensor, Tensor | None], Packed]
 
+# Layers that some programs (GPTQModel) pack in the parts that they are made of.
+_FUSED = {"gate_up_proj": ("gate_proj", "up_proj"), "qkv_proj": ("q_proj", "k_proj", "v_proj")}
 _ROUTERS = ("gate", "router")  # of a mixture of experts: small, and quantizing them costs most
 _LOADING = "Loading the model"
 
@@ -47,7 +50,8 @@ def load_weights(
         model = yield from _streamed(folder, device, dtype, packing, convert, stop)
     except _Mismatch as error:
         if packing is not None:
-            raise UnsupportedModel(folder.architecture, BACKEND, f"its packed weights lack {error}") from error
+            reason = f"its packed weights do not fit its class: {error}"
+            raise UnsupportedModel(folder.architecture, BACKEND, reason) from error
         model = _loaded_by_transformers(folder, device, dtype, convert)
     return model.eval().requires_grad_(False)
 
@@ -101,40 +105,58 @@ class _Filling:
         self._dtype = dtype
         self._packing = packing
         self._convert = convert
-        self._linear = dict(quantizable(model)) if packing or convert else {}
+        self._linear = dict(quantizable(model, output_too=bool(packing))) if packing or convert else {}
+        self._fused = {piece: stem for stem in self._linear for piece in _pieces(stem)} if packing else {}
         self._parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
 
     def take(self, name: str, tensor: Tensor) -> None:
         stem, part = self._split(name)
-        if stem in self._linear and (self._packing or self._convert):
+        if stem in self._linear or stem in self._fused:
             self._parts[stem][part] = tensor
             self._convert_complete(stem)
         else:
             self._set(name, tensor)
 
     def finish(self) -> None:
+        pieces: dict[str, Packed] = {}
         for stem, parts in list(self._parts.items()):
             if self._packing and self._packing.mark in parts:
-                self._replace(stem, self._packing.read(parts))
+                layer = self._read(stem, parts)
+                if stem in self._fused:
+                    pieces[stem] = layer
+                else:
+                    self._replace(stem, layer)
             elif self._convert and "weight" in parts:
                 self._replace(stem, self._convert(parts["weight"], parts.get("bias")))
             else:  # a layer that its makers left as it was
                 for part, tensor in parts.items():
                     self._set(f"{stem}.{part}", tensor)
         self._parts.clear()
+        for stem in dict.fromkeys(self._fused[piece] for piece in pieces):
+            self._replace(stem, _joined([pieces.get(piece) for piece in _pieces(stem)], stem))
+
+    def _read(self, stem: str, parts: dict[str, Tensor]) -> Packed:
+        assert self._packing
+        try:
+            return self._packing.read(parts)
+        except KeyError as error:
+            raise _Mismatch(f"{stem}.{error.args[0]}") from error
+        except UnknownForm as error:
+            raise _Mismatch(f"{stem} is packed {error}, which is not read here") from error
 
     def _split(self, name: str) -> tuple[str, str]:
         if self._packing:
             for part in self._packing.parts:
-                if name.endswith("." + part) and name.removesuffix("." + part) in self._linear:
-                    return name.removesuffix("." + part), part
+                stem = name.removesuffix("." + part)
+                if stem != name and (stem in self._linear or stem in self._fused):
+                    return stem, part
         stem, _, part = name.rpartition(".")
         return stem, part
 
     def _convert_complete(self, stem: str) -> None:
         """Quantize at once what came whole, so that the wide tensor is freed."""
-        parts, module = self._parts[stem], self._linear[stem]
-        if self._convert and "weight" in parts and (module.bias is None or "bias" in parts):
+        parts, module = self._parts[stem], self._linear.get(stem)
+        if self._convert and module and "weight" in parts and (module.bias is None or "bias" in parts):
             self._replace(stem, self._convert(parts["weight"], parts.get("bias")))
             del self._parts[stem]
 
@@ -164,9 +186,32 @@ class _Filling:
             module._buffers[attribute] = tensor
 
 
-def quantizable(model: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the linear layers that the formats quantize: all but the output and the routers of experts."""
-    output = model.get_output_embeddings()
+def _pieces(stem: str) -> tuple[str, ...]:
+    parent, _, name = stem.rpartition(".")
+    return tuple(f"{parent}.{piece}" for piece in _FUSED.get(name, ()))
+
+
+def _joined(layers: Sequence[Packed | None], stem: str) -> Packed:
+    """Return a fused layer of its parts, whose rows follow each other."""
+    found = [layer for layer in layers if isinstance(layer, Grouped4Linear)]
+    if len(found) < len(layers) or not all(_same_order(found[0], layer) for layer in found):
+        raise _Mismatch(f"{stem}.weight")
+    biases = [layer.bias for layer in found if layer.bias is not None]
+    codes, scales, zeros = (
+        torch.cat([getattr(layer, name) for layer in found]) for name in ("codes", "scales", "zeros")
+    )
+    return Grouped4Linear(codes, scales, zeros, order=found[0].order, bias=torch.cat(biases) if biases else None)
+
+
+def _same_order(one: Packed, other: Packed) -> bool:
+    if one.order is None or other.order is None:
+        return one.order is other.order
+    return torch.equal(one.order, other.order)
+
+
+def quantizable(model: Any, *, output_too: bool = False) -> Iterator[tuple[str, Any]]:
+    """Yield the linear layers that the formats quantize: all but the routers of experts, and most often the output."""
+    output = None if output_too else model.get_output_embeddings()
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear) and module is not output and name.rpartition(".")[2] not in _ROUTERS:
             if (module.in_features * module.out_features) % BLOCK or module.in_features % 2:
