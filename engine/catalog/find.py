@@ -13,7 +13,7 @@ from engine.catalog.hub.client import Hub
 from engine.catalog.hub.model import look_up
 from engine.catalog.hub.patience import OnWait
 from engine.catalog.hub.search import search
-from engine.catalog.hub.values import Query, RemoteModel
+from engine.catalog.hub.values import FolderHeaders, Query, RemoteModel
 from engine.catalog.hub.variants import Variants, variants
 from engine.catalog.remote_facts import FactReader
 from engine.errors import Cancelled
@@ -87,6 +87,11 @@ class ReadingFacts:
         self.found = looked_up.variants
         self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._reader = FactReader(hub, looked_up.model, lambda words, _wait_s: self._said.put(words))
+
+    @property
+    def headers(self) -> FolderHeaders | None:
+        """What the headers of the folder say, in full; ``None`` before they are read and where there is none."""
+        return self._reader.folder
 
     def cancel(self) -> None:
         self._reader.cancel()

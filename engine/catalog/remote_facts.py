@@ -22,7 +22,7 @@ from engine.catalog.headers.huggingface import config_facts
 from engine.catalog.headers.safetensors_header import HEADER_LIMIT_BYTES, StoredTensor, read_safetensors_header
 from engine.catalog.hub.client import Hub
 from engine.catalog.hub.patience import OnWait
-from engine.catalog.hub.values import RemoteFile, RemoteModel
+from engine.catalog.hub.values import FolderHeaders, RemoteFile, RemoteModel
 from engine.catalog.hub.variants import Variant, Variants
 from engine.catalog.remote.header import HEAD_BYTES, SparseHeader, Table, read_sparse_header
 from engine.catalog.remote.ranges import RemoteBytes
@@ -50,7 +50,10 @@ class Memory:
 
 
 class FactReader:
-    """Reads the facts of one model's variants; :meth:`cancel` ends it from another thread."""
+    """Reads the facts of one model's variants; :meth:`cancel` ends it from another thread.
+
+    ``folder`` is what the headers of its folder say, once they are read; ``None`` where there is none.
+    """
 
     def __init__(self, hub: Hub, model: RemoteModel, on_wait: OnWait | None = None) -> None:
         self._hub = hub
@@ -58,6 +61,7 @@ class FactReader:
         self._on_wait = on_wait
         self._stop = threading.Event()
         self._lines = Lines()
+        self.folder: FolderHeaders | None = None
 
     def cancel(self) -> None:
         self._stop.set()
@@ -136,7 +140,8 @@ class FactReader:
 
     def _folder_facts(self, variant: Variant) -> ModelFacts:
         files = {file.path: file for file in variant.files}
-        config = Config(self._json(files["config.json"]), "config.json")
+        settings = self._json(files["config.json"])
+        config = Config(settings, "config.json")
         weights = [file for path, file in files.items() if path.endswith(".safetensors")]
         if len(weights) > SHARDS_READ:
             raise UnsupportedModel(self._model.name, "Halfbyte", f"it has {len(weights)} files of weights")
@@ -145,6 +150,7 @@ class FactReader:
         stored: list[StoredTensor] = []
         for tensors in self._ranges.map(self._shard, weights):
             stored += tensors
+        self.folder = FolderHeaders(settings, tuple(stored))
         return config_facts(config, stored, self._model.name.split("/")[-1], self._card(files))
 
     def _shard(self, file: RemoteFile) -> tuple[StoredTensor, ...]:

@@ -14,17 +14,18 @@ from engine.catalog.hub.client import Hub
 from engine.catalog.library import Library
 from engine.chat.export.words import NAME, words_file
 from engine.cli import show
+from engine.cli.convert_plan import refuse_what_is_in_the_way, tell_plans
 from engine.cli.library import json_option, open_library
 from engine.cli.run import finish
 from engine.convert.extras import Wanted
 from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan, target_of
 from engine.convert.folders.recipes import AUTOAWQ, FOLDER_RECIPES
 from engine.convert.folders.run import FolderConversion
-from engine.convert.from_hub import FromHub, obstacles
+from engine.convert.from_hub import FromHub, plans_from_hub
 from engine.convert.plan import PLAIN, Options, Plan, plan, plan_together
 from engine.convert.recipes import RECIPES, override
 from engine.convert.run import Conversions
-from engine.errors import NotFound, Refused
+from engine.errors import AccessNeeded, NotFound, Refused
 from engine.quantities import size
 
 DEFAULT_FORMAT = "gguf-q4_k_m"
@@ -76,6 +77,9 @@ SHORT["awq-autoawq"] = AUTOAWQ.id
     help="With an importance matrix, make and compare each format without it, too, to tell what it gains. "
     "[default: where there is room for it]",
 )
+@click.option(
+    "--plan", "only_plan", is_flag=True, help="Only say what would be made, what it takes and what is in the way."
+)
 @json_option
 def convert_command(
     folder: Path,
@@ -87,6 +91,7 @@ def convert_command(
     keep: tuple[str, ...],
     compare: bool | None,
     gain: bool | None,
+    only_plan: bool,
     as_json: bool,
 ) -> None:
     """Make GGUF files of a Hugging Face model FOLDER (or of a GGUF file, at other levels).
@@ -106,7 +111,7 @@ def convert_command(
     if source is None:
         if output or folder_ids or calibrate_on or _options(imatrix, (), keep, Wanted(compare, gain)) != PLAIN:
             raise click.UsageError(f"Fetch the model first: halfbyte get {folder.as_posix()}")
-        made = _from_hub(folder.as_posix(), format_ids, library, as_json)
+        made = _from_hub(folder.as_posix(), format_ids, library, only_plan, as_json)
     else:
         with ExitStack() as stack:
             texts = tuple(_text(name, stack) for name in calibrate_on)
@@ -117,7 +122,7 @@ def convert_command(
                 for one in dict.fromkeys(folder_ids)
             ]
             plans = _plans(source, gguf_ids, output, library, options) if gguf_ids else ()
-            made = _from_here(plans, folder_plans, as_json)
+            made = _from_here((*plans, *folder_plans), only_plan, as_json)
     if as_json:
         show.as_json(made[0] if len(made) == 1 else made)
     else:
@@ -141,26 +146,35 @@ def _here(library: Library, folder: Path) -> Checkpoint | None:
         return None
 
 
-def _from_here(plans: tuple[Plan, ...], folder_plans: list[FolderPlan], as_json: bool) -> tuple[Checkpoint, ...]:
-    against = dict.fromkeys(obstacle for todo in (*plans, *folder_plans) for obstacle in todo.obstacles)
-    if against:
-        raise Refused(" ".join(against), "Nothing was written.")
+def _from_here(todo: tuple[Plan | FolderPlan, ...], only_plan: bool, as_json: bool) -> tuple[Checkpoint, ...]:
+    if only_plan:
+        tell_plans(todo, as_json)
+    refuse_what_is_in_the_way(todo)
+    plans = [each for each in todo if isinstance(each, Plan)]
     made = finish(Conversions(plans), as_json) if plans else ()
-    return (*made, *(finish(FolderConversion(todo), as_json) for todo in folder_plans))
+    return (*made, *(finish(FolderConversion(each), as_json) for each in todo if isinstance(each, FolderPlan)))
 
 
-def _from_hub(name: str, format_ids: list[str], library: Library, as_json: bool) -> tuple[Checkpoint, ...]:
+def _from_hub(
+    name: str, format_ids: list[str], library: Library, only_plan: bool, as_json: bool
+) -> tuple[Checkpoint, ...]:
     """Fetch a repository's folder and convert it; what stands in the way is told before its weights are fetched."""
     hub = Hub()
     looked_up = finish(looking_up(hub, name))
-    variants = finish(ReadingFacts(hub, looked_up))
+    reading = ReadingFacts(hub, looked_up)
+    access, variants = None, looked_up.variants
+    try:
+        variants = finish(reading)
+    except AccessNeeded as error:
+        access = error
     folder = next((variant for variant in variants.all if not variant.entry), None)
     if folder is None:
-        raise NotFound(f"A folder to convert in {name}", hint=f"See what it has ready-made: halfbyte show {name}")
+        raise access or NotFound(f"A folder to convert in {name}", hint=f"See what it has: halfbyte show {name}")
+    plans = plans_from_hub(looked_up.model, folder, reading.headers, format_ids, library, access)
+    if only_plan:
+        tell_plans(plans, as_json)
+    refuse_what_is_in_the_way(plans)
     fetched = plan_download(looked_up.model, folder.files, endpoint=hub.endpoint, format_id=folder.format_id)
-    problems = obstacles(folder, fetched, format_ids, library.folder)
-    if problems:
-        raise Refused(" ".join(f"{problem.message} {problem.hint}".strip() for problem in problems))
     show.errors.print(f"{folder.title}: {size(fetched.size_bytes)} at {looked_up.model.commit[:8]}")
     return finish(FromHub(fetched, format_ids, hub, library), as_json)
 

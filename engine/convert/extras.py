@@ -10,7 +10,7 @@ from engine.convert import estimates
 from engine.convert.estimates import Needs
 from engine.convert.places import room_problems
 from engine.convert.recipes import Recipe
-from engine.convert.source import Source
+from engine.convert.source import VOCABULARIES, Source
 from engine.formats import ModelFacts
 from engine.quantities import size
 
@@ -74,7 +74,8 @@ def _with(
         compares=compares,
         twin=twin is not None,
     )
-    return Extras(compares, twin, replace(needed, disk_bytes=needed.disk_bytes + source.projector_bytes))
+    disk_bytes = needed.disk_bytes + source.projector_bytes + (source.afar.fetched_bytes if source.afar else 0)
+    return Extras(compares, twin, replace(needed, disk_bytes=disk_bytes))
 
 
 def _left_out(most: Extras, chosen: Extras) -> Iterator[str]:
@@ -88,6 +89,7 @@ def _left_out(most: Extras, chosen: Extras) -> Iterator[str]:
 
 
 def _vocabulary_bytes(source: Source) -> int:
-    names = ("tokenizer.json", "tokenizer.model", "vocab.json")
-    files = [source.path / name for name in names] if source.path.is_dir() else []
+    if source.afar:
+        return source.afar.vocabulary_bytes
+    files = [source.path / name for name in VOCABULARIES] if source.path.is_dir() else []
     return max((file.stat().st_size for file in files if file.is_file()), default=4 << 20)

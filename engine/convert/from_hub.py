@@ -2,45 +2,51 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from engine.catalog.download.job import Download
 from engine.catalog.download.plan import DownloadPlan
 from engine.catalog.hub.client import Hub
+from engine.catalog.hub.values import FolderHeaders, RemoteModel
 from engine.catalog.hub.variants import Variant
 from engine.catalog.library import Library
-from engine.convert.plan import plan, plan_together
-from engine.convert.recipes import recipe_for
+from engine.convert.plan import Plan, plan, plan_for, plan_together
 from engine.convert.run import Conversions
-from engine.errors import Cancelled, DiskFull, EngineError, UnsupportedModel
+from engine.convert.source import inspect_headers
+from engine.errors import AccessNeeded, Cancelled
 from engine.events import Event, Finished
-from engine.machine import disks
-from engine.recommend.tensor_types import tensors_at
+from engine.formats import format_named
 
 
-def obstacles(variant: Variant, fetched: DownloadPlan, format_ids: Sequence[str], library: Path) -> list[EngineError]:
-    """Return everything that headers tell against it, before a byte of the weights is fetched.
+def plans_from_hub(
+    model: RemoteModel,
+    variant: Variant,
+    headers: FolderHeaders | None,
+    format_ids: Sequence[str],
+    library: Library,
+    access: AccessNeeded | None = None,
+) -> tuple[Plan, ...]:
+    """Plan the formats of a folder that is on the Hub, from headers alone: no weight is fetched, nothing is written.
 
-    Room is for the folder and its results together. The tokenizer is looked at when the folder is here.
+    Room is for the folder and its results together. ``access`` is what keeps a gated folder's headers from being read:
+    then the plan says what the Hub tells everybody. Raises :class:`Refused` for a format that is none.
     """
-    problems: list[EngineError] = []
-    if variant.problem:
-        problems.append(UnsupportedModel(fetched.repository, "Halfbyte", variant.problem))
-    needed_bytes = fetched.size_bytes
-    for format_id in format_ids:
-        try:
-            recipe = recipe_for(format_id)
-        except EngineError as error:
-            problems.append(error)
-            continue
-        if variant.facts:
-            needed_bytes += sum(tensor.bytes for tensor in tensors_at(variant.facts, recipe.level))
-    free_bytes = shutil.disk_usage(disks.existing(library)).free
-    if free_bytes < needed_bytes:
-        problems.append(DiskFull(needed_bytes, free_bytes, str(library)))
-    return problems
+    told = headers or FolderHeaders(model.config, ())
+    unread = "" if access or variant.facts else f"The headers of {model.name} cannot be read."
+    source = inspect_headers(model.name, told, variant.files, variant.facts, variant.problem or unread)
+    if access:
+        source = replace(source, problems=(access, *(source.problems if model.config else ())))
+    ids = dict.fromkeys(format_ids)
+    return plan_together([plan_for(source, each, _target(library, model.name, each), library) for each in ids])
+
+
+def _target(library: Library, name: str, format_id: str) -> Path:
+    """Return where a result will lie, as :meth:`Library.target` has it for a folder that is here."""
+    publisher, repository = name.split("/")
+    made = format_named(format_id)
+    return library.place(publisher, f"{repository}-GGUF", f"{repository}-{made.label if made else format_id}.gguf")
 
 
 class FromHub:

@@ -20,6 +20,14 @@ def write_problems(target: Path) -> Iterator[EngineError]:
         yield Refused(f"Nothing may be written in {folder}.", "Choose another folder.")
 
 
+def fetching_problems(fetched_bytes: int, target: Path) -> Iterator[EngineError]:
+    """Yield what the disk lacks for a folder that is to be fetched and whose results are not known."""
+    folder = disks.existing(target.parent)
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < fetched_bytes:
+        yield DiskFull(fetched_bytes, free_bytes, str(folder))
+
+
 def room_problems(needed: Needs, target: Path) -> Iterator[EngineError]:
     """Yield what the disk of ``target`` and the memory lack."""
     folder = disks.existing(target.parent)

@@ -16,7 +16,7 @@ from engine.convert import estimates, extras, toolchain
 from engine.convert.estimates import Needs
 from engine.convert.extras import Wanted
 from engine.convert.packed import refused_levels
-from engine.convert.places import room_problems, write_problems
+from engine.convert.places import fetching_problems, room_problems, write_problems
 from engine.convert.recipes import FOR_FEW_VALUES, NEED_IMATRIX, Recipe, recipe_for
 from engine.convert.source import Source, inspect
 from engine.errors import DiskFull, EngineError, NotFound, Refused
@@ -106,7 +106,13 @@ def plan(source: Path, format_id: str, target: Path, library: Library | None = N
 
     Nothing is raised and nothing written: what is wrong is in :attr:`Plan.problems`.
     """
-    looked_at = inspect(source)
+    return plan_for(inspect(source), format_id, target, library, options)
+
+
+def plan_for(
+    looked_at: Source, format_id: str, target: Path, library: Library | None = None, options: Options = PLAIN
+) -> Plan:
+    """Plan as :func:`plan` does, for a source that was looked at already: it may still be on the Hub."""
     problems = list(looked_at.problems)
     recipe = None
     try:
@@ -122,6 +128,8 @@ def plan(source: Path, format_id: str, target: Path, library: Library | None = N
         chosen = extras.choose(looked_at, looked_at.facts, recipe, options.wanted, threads, target)
         problems += [*_same_level(looked_at, recipe), *refused_levels(looked_at.is_mxfp4, recipe.level)]
         problems += room_problems(chosen.needs, target) if chosen.needs else ()
+    elif looked_at.afar:
+        problems += fetching_problems(looked_at.afar.fetched_bytes, target)
     return Plan(
         looked_at,
         recipe,
@@ -158,8 +166,10 @@ def plan_together(plans: Sequence[Plan]) -> tuple[Plan, ...]:
 def together_bytes(plans: Sequence[Plan]) -> int:
     """Return what plans that are carried out in one run need of a disk: the file that can be run is made once."""
     needs = [plan.needs for plan in plans if plan.needs]
+    afar = plans[0].source.afar
+    twice_bytes = (len(needs) - 1) * afar.fetched_bytes if afar else 0  # what is fetched is fetched once
     own_bytes = sum(each.disk_bytes - each.shared_bytes for each in needs)
-    return own_bytes + max((each.shared_bytes for each in needs), default=0)
+    return own_bytes + max((each.shared_bytes for each in needs), default=0) - max(0, twice_bytes)
 
 
 def _only_made(planned: Plan) -> Plan:
@@ -168,7 +178,7 @@ def _only_made(planned: Plan) -> Plan:
     wanted = planned.options.wanted
     asked = Wanted(bool(wanted.comparison), bool(wanted.gain))
     options = replace(planned.options, wanted=asked)
-    return plan(planned.source.path, planned.recipe.format_id, planned.target, planned.library, options)
+    return plan_for(planned.source, planned.recipe.format_id, planned.target, planned.library, options)
 
 
 def _projector(source: Source, target: Path) -> Path | None:

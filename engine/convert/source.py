@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -15,6 +15,7 @@ from engine.catalog.facts import read_facts
 from engine.catalog.headers.safetensors_header import StoredTensor, read_safetensors_header
 from engine.catalog.headers.shards import INDEX, is_shard_name, read_json
 from engine.catalog.headers.source import FileSource
+from engine.catalog.hub.values import FolderHeaders, RemoteFile
 from engine.convert import toolchain
 from engine.convert.packed import EXTRA, STANDIN, is_mxfp4, packed_notes, packed_problems
 from engine.errors import DamagedFile, EngineError, NotFound, Refused, UnsupportedModel
@@ -27,9 +28,19 @@ GGUF_SOURCES = ("gguf-f32", "gguf-f16", "gguf-bf16", "gguf-q8_0")
 SENTENCEPIECE_ONLY = frozenset({"GemmaForCausalLM", "Gemma2ForCausalLM", "NemotronForCausalLM"})
 LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers")
 SMALL_VOCABULARY = 1 << 20
+VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 # Layers of the part of a model that reads pictures or sound, as published models name them.
 SENSES = re.compile(r"(?:vision|visual|audio|encoder)\S*\.\d+\.")
 NUMBERS = frozenset({"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL", "F8_E4M3"})
+
+
+@dataclass(frozen=True, slots=True)
+class Afar:
+    """Of a folder that is not here yet: the bytes of all its files, of its weights, and of its vocabulary."""
+
+    fetched_bytes: int
+    weights_bytes: int
+    vocabulary_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,7 @@ class Source:
     ``files`` hold the weights; ``problems`` say all that is wrong, each with its next step. ``projector_bytes`` is the
     size at 16 bits of the part that reads pictures or sound; 0 where there is none, or none that can be converted.
     ``notes`` are sentences about the weights that stop nothing; ``is_mxfp4``: its experts are stored in MXFP4.
+    ``afar`` is set where the folder is to be fetched first; then ``path`` is only its name.
     """
 
     path: Path
@@ -50,13 +62,16 @@ class Source:
     projector_bytes: int = 0
     notes: tuple[str, ...] = ()
     is_mxfp4: bool = False
+    afar: Afar | None = None
 
     @property
     def is_gguf(self) -> bool:
-        return self.path.suffix == ".gguf"
+        return self.path.suffix == ".gguf" and not self.afar
 
     @property
     def size_bytes(self) -> int:
+        if self.afar:
+            return self.afar.weights_bytes
         return sum(file.stat().st_size for file in self.files if file.is_file())
 
 
@@ -72,6 +87,37 @@ def inspect(path: Path, *, to_gguf: bool = True) -> Source:
         return _gguf_file(path)
     hint = "Choose a folder with config.json and safetensors files, or a GGUF file."
     return Source(path, (), None, "", "", (NotFound(str(path), hint=hint),))
+
+
+def inspect_headers(
+    name: str, headers: FolderHeaders, files: Sequence[RemoteFile], facts: ModelFacts | None, reason: str = ""
+) -> Source:
+    """Look at a folder that is not here yet: the same questions, answered by its headers and the names of its files.
+
+    ``reason`` says why there are no facts. A tokenizer is only known to be there; it is read when it has come.
+    """
+    config, tensors, where = dict(headers.config), list(headers.tensors), Path(name)
+    architecture = _architecture(config)
+    names = {file.path for file in files}
+    problems = [
+        *_architecture_problems(config),
+        *_missing_tokenizer(names, name, architecture, "The repository has none; look at the model it was made from."),
+        *_packing_problems(config, tensors),
+        *(_size_problems(where, config, facts) if facts else ()),
+    ]
+    if reason and not problems:
+        problems.append(Refused(reason, "Choose another model."))
+    weights_bytes = sum(file.size_bytes for file in files if file.path.endswith(".safetensors"))
+    vocabularies = [file.size_bytes for file in files if file.path in VOCABULARIES]
+    afar = Afar(sum(file.size_bytes for file in files), weights_bytes, max(vocabularies, default=4 << 20))
+    found = Source(where, (), facts, _stored_type(tensors), _family(config), tuple(problems))
+    return replace(
+        found,
+        projector_bytes=_projector_bytes(config, tensors),
+        notes=() if problems else tuple(packed_notes(config)),
+        is_mxfp4=is_mxfp4(config),
+        afar=afar,
+    )
 
 
 def _gguf_file(path: Path) -> Source:
@@ -221,17 +267,26 @@ def _tensors(files: tuple[Path, ...], problems: list[EngineError]) -> list[Store
 
 
 def _tokenizer_problems(folder: Path, architecture: str) -> Iterator[EngineError]:
-    has_json, has_model = (folder / "tokenizer.json").is_file(), (folder / "tokenizer.model").is_file()
-    hint = "Download the tokenizer's files into the model's folder as well."
-    if architecture in SENTENCEPIECE_ONLY and not has_model:
-        yield NotFound("tokenizer.model", str(folder), hint)
-    elif not has_json and not has_model:
-        yield NotFound("A tokenizer (tokenizer.json or tokenizer.model)", str(folder), hint)
-    elif has_json:
+    names = {name for name in VOCABULARIES if (folder / name).is_file()}
+    missing = list(_missing_tokenizer(names, str(folder), architecture))
+    yield from missing
+    if not missing and "tokenizer.json" in names:
         try:
             read_json(folder / "tokenizer.json")
         except EngineError as error:
             yield error
+
+
+def _missing_tokenizer(
+    names: Collection[str],
+    where: str,
+    architecture: str,
+    hint: str = "Download the tokenizer's files into the model's folder as well.",
+) -> Iterator[EngineError]:
+    if architecture in SENTENCEPIECE_ONLY and "tokenizer.model" not in names:
+        yield NotFound("tokenizer.model", where, hint)
+    elif "tokenizer.json" not in names and "tokenizer.model" not in names:
+        yield NotFound("A tokenizer (tokenizer.json or tokenizer.model)", where, hint)
 
 
 def _packing_problems(config: dict[str, Any], tensors: list[StoredTensor]) -> list[EngineError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,13 +12,15 @@ from pathlib import Path
 import pytest
 
 from engine.catalog.download.plan import plan_download
-from engine.catalog.find import looking_up
+from engine.catalog.find import ReadingFacts, looking_up
 from engine.catalog.hub.client import Hub as Client
 from engine.catalog.library import Library
-from engine.convert.from_hub import FromHub, obstacles
+from engine.convert.from_hub import FromHub, plans_from_hub
 from engine.events import Finished
 from tests.helpers.hub_server import serving
 from tests.helpers.program import program
+from tests.helpers.quantized_folders import write_quantized
+from tests.helpers.safetensors_folder import write_json
 from tests.helpers.tiny_models import write_tiny_model
 
 NAME = "someone/tiny"
@@ -29,9 +32,12 @@ def test_fetched_and_converted_in_one_job(tmp_path: Path) -> None:
         server.publish(NAME, {file.name: file for file in folder.iterdir()})
         hub, library = Client(server.url), Library(tmp_path / "library")
         found = _result(looking_up(hub, NAME))
-        (variant,) = found.variants.all
+        reading = ReadingFacts(hub, found)
+        (variant,) = _result(reading).all
         fetched = plan_download(found.model, variant.files, endpoint=hub.endpoint)
-        assert obstacles(variant, fetched, ["gguf-f16"], library.folder) == []
+        (planned,) = plans_from_hub(found.model, variant, reading.headers, ["gguf-f16"], library)
+        assert planned.problems == ()
+        assert planned.target == library.folder / "someone" / "tiny-GGUF" / "tiny-F16.gguf"
         (made,) = _result(FromHub(fetched, ["gguf-f16"], hub, library))
         assert made.path.suffix == ".gguf"
         fetched_bytes = server.body_bytes()
@@ -56,6 +62,29 @@ def test_on_the_command_line_by_its_name(tmp_path: Path, home: Path) -> None:
     made = home / "data" / "models" / "someone"
     assert len(list(made.rglob("*.gguf"))) == 2
     assert not list(made.rglob("*.part"))
+
+
+def test_the_plan_says_all_reasons_at_once_before_a_weight_is_fetched(tmp_path: Path, home: Path) -> None:
+    folder = write_quantized("awq", tmp_path / "source")
+    (folder / "tokenizer.json").unlink()
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    write_json(folder / "config.json", {**config, "architectures": ["FutureForCausalLM"]})
+    files = {file.name: file for file in folder.iterdir()}
+    with serving() as server:
+        server.publish(NAME, files)
+        told = {"architectures": ["FutureForCausalLM"], "quantization_config": {"quant_method": "awq"}}
+        server.publish("someone/closed", files, gated="manual", config=told)
+        planned = _halfbyte(server.url, home, NAME, "--plan")
+        assert planned.returncode == 1
+        for words in ("FutureForCausalLM", "tokenizer.json or tokenizer.model", "already quantized (AWQ)", "about"):
+            assert words in planned.stdout
+        refused = _halfbyte(server.url, home, NAME)
+        assert refused.returncode == 1
+        assert refused.stderr.count("•") == 3
+        closed = _halfbyte(server.url, home, "someone/closed", "--plan", "--json")
+        kinds = [problem["kind"] for problem in json.loads(closed.stdout)["problems"]]
+        assert kinds == ["AccessNeeded", "UnsupportedModel", "NotFound", "Refused"]
+        assert server.body_bytes() < 500_000, "no weights"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")

@@ -36,6 +36,7 @@ def look_up(
     commit = info.get("sha") if isinstance(info, dict) else None
     if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
         raise Refused(f"{hub.host} does not say which commit {address.repository} has.", "Try again later.")
+    told = info.get("config")
     about = found_model({**info, "id": _own_name(info, address.repository)})
     return RemoteModel(
         name=about.name,
@@ -45,6 +46,7 @@ def look_up(
         about=about,
         licence=_licence(info, about.tags),
         base_models=tuple(dict.fromkeys(tag.split(":")[-1] for tag in about.tags if tag.startswith("base_model:"))),
+        config=told if isinstance(told, dict) else {},
     )
 
 

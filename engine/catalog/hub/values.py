@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+from engine.catalog.headers.safetensors_header import StoredTensor
 
 Sort = Literal["trending", "downloads", "likes", "recent"]
 Gate = Literal["", "auto", "manual"]
@@ -76,10 +78,19 @@ class RemoteFile:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderHeaders:
+    """What the headers of a model's folder say: its ``config.json``, and the tensors of all its files."""
+
+    config: Mapping[str, Any]
+    tensors: tuple[StoredTensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteModel:
     """A repository at one commit: what was looked at is what is fetched, whatever is published meanwhile.
 
-    ``page`` is where people read about it and accept its licence.
+    ``page`` is where people read about it and accept its licence. ``config`` is what the Hub tells everybody of its
+    ``config.json``, gated or not: the architecture and how it is quantized.
     """
 
     name: str
@@ -89,6 +100,7 @@ class RemoteModel:
     about: FoundModel
     licence: str = ""
     base_models: tuple[str, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def gated(self) -> Gate:
