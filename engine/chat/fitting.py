@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,8 @@ _TITLE_WORDS = 8
 _TITLE_LETTERS = 60
 _WRAPPING = " \"'“”‘’*#`.:"
 _TITLE_QUESTION = "Give this conversation a title of at most six words. Answer with the title only."
+_LONG_WORD = re.compile(r"\w{4,}")
+_TALK = re.compile(r"\b(i|you|your|we|let me)\b|[.!?]( |$)|[。！？]", re.IGNORECASE)
 
 
 class _Asking:
@@ -141,7 +144,8 @@ class Titling(_Asking):
             text = yield from self._text(prompt, Sampling(temperature=0.0, max_tokens=32))
         except ContextTooLong:
             text = ""
-        if title := cleaned(text):
+        title = cleaned(text)
+        if title and not is_talk(title, self._conversation):
             yield Finished((title, "model"))
         else:
             yield Finished((first_words(self._conversation), "words"))
@@ -152,6 +156,13 @@ def cleaned(text: str) -> str:
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     line = line.strip(_WRAPPING).removeprefix("Title:").strip(_WRAPPING)
     return line if line and len(line) <= _TITLE_LETTERS and len(line.split()) <= _TITLE_WORDS else ""
+
+
+def is_talk(title: str, conversation: Conversation) -> bool:
+    """Tell whether a suggested title is talk about nothing that was said: “I'm ready to help. What's next?”."""
+    said = " ".join(message.content for message in conversation.messages).casefold()
+    names_it = set(_LONG_WORD.findall(title.casefold())) & set(_LONG_WORD.findall(said))
+    return not names_it and _TALK.search(title) is not None
 
 
 def first_words(conversation: Conversation) -> str:

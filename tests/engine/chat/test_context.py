@@ -15,7 +15,7 @@ from engine.chat import context
 from engine.chat.context import Counts, Filling, Fitted
 from engine.chat.conversation import Conversation, LeftOut, Message
 from engine.chat.enlarging import cache_costs, offered_enlargement
-from engine.chat.fitting import Filled, Fitting, Titling, cleaned, first_words
+from engine.chat.fitting import Filled, Fitting, Titling, cleaned, first_words, is_talk
 from engine.errors import ContextTooLong
 from engine.events import Finished
 from engine.runtime.backends.base import guessed_tokens
@@ -175,6 +175,23 @@ def test_a_title(session: Session) -> None:
     asked = recorded(session.checkpoint)[0]["messages"]
     assert asked[:-1] == told.prompt()  # what the KV cache has
     assert value_of(Titling(session, told))[1] == "words"
+
+
+@pytest.mark.parametrize(
+    ("title", "talk"),
+    [
+        ("I'm ready to help. What's next?", True),
+        ("How can I help you?", True),
+        ("Fruit", False),
+        ("A fine title", False),
+        ("What you said of grapes", False),
+        ("Repeat this list!", False),
+        ("準備できました。", True),
+    ],
+)
+def test_a_title_that_is_only_talk_is_none(title: str, talk: bool) -> None:
+    told = Conversation().asking("Repeat this list: apples and grapes.")
+    assert is_talk(title, told.with_message(Message("assistant", "Apples, grapes."))) is talk
 
 
 @pytest.mark.parametrize(
