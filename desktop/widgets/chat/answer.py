@@ -176,8 +176,11 @@ class Answer(QWidget):
         self.more.setVisible(bool(ended and ended.content and not ended.complete) and askable and last)
 
     def clear_fault(self) -> None:
+        """Take an error away, with its details: something else was asked since."""
         if self.fault:
             self.fault.clear()
+        if self.details:
+            self.details.hide()
 
     def _end_progress(self) -> None:
         if self.progress:

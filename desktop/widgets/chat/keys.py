@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QGridLayout, QVBoxLayout, QWidget
 
 from desktop.language import QT_TR_NOOP, tr
 from desktop.theme import scale
 from desktop.widgets.controls import add, button, label, row
-from desktop.widgets.fact_list import FactList
 
 NEW, SEARCH, FIND, PANEL = "Ctrl+N", "Ctrl+K", "Ctrl+F", "Ctrl+B"
 COPY, AGAIN, STOP = "Ctrl+Shift+C", "Ctrl+R", "Escape"
@@ -36,12 +35,25 @@ KEYS: tuple[tuple[str, str], ...] = (
     (TWO, QT_TR_NOOP("Two models side by side")),
     (HELP, QT_TR_NOOP("This list")),
 )
-_WIDTH = 460
 
 
 def words_of(keys: str) -> str:
     """Return keys as the system writes them; on macOS “⌘N”."""
     return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+
+
+def _table() -> QGridLayout:
+    """Return each key with what it does; a screen reader reads both as one."""
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(scale.L)
+    grid.setVerticalSpacing(scale.XS)
+    grid.setColumnStretch(1, 1)
+    for line, (keys, words) in enumerate(KEYS):
+        does = label(tr(words))
+        does.setAccessibleName(f"{words_of(keys)}: {does.text()}")
+        grid.addWidget(label(words_of(keys), "muted"), line, 0)
+        grid.addWidget(does, line, 1)
+    return grid
 
 
 class KeysDialog(QDialog):
@@ -50,13 +62,10 @@ class KeysDialog(QDialog):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Keyboard"))
-        self.setMinimumWidth(_WIDTH)
         shut = button(self.tr("Close"), "primary")
         shut.clicked.connect(self.accept)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(scale.XL, scale.XL, scale.XL, scale.L)
         layout.setSpacing(scale.M)
-        facts = FactList((words_of(keys), tr(words)) for keys, words in KEYS)
-        add(layout, [label(self.tr("Keyboard"), "heading"), facts, None, row(None, shut)])
-        self.resize(_WIDTH, layout.heightForWidth(_WIDTH))
+        add(layout, [label(self.tr("Keyboard"), "heading"), _table(), None, row(None, shut)])
         shut.setFocus()

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout
 
 from desktop.theme import scale
 from desktop.widgets.chat.composer import QuestionField
-from desktop.widgets.controls import button, label, row
+from desktop.widgets.controls import button, label, restyle, row
 
 
 class QuestionEditor(QFrame):
@@ -28,6 +28,7 @@ class QuestionEditor(QFrame):
         self.leave = button(self.tr("Cancel"))
         self.field.sent.connect(self._on_send)
         self.field.left.connect(self.left)
+        self.field.focused.connect(self._on_focused)
         self.send.clicked.connect(self._on_send)
         self.leave.clicked.connect(self.left)
         layout = QVBoxLayout(self)
@@ -37,6 +38,10 @@ class QuestionEditor(QFrame):
         below = row(hint, self.leave, self.send)
         below.setStretch(0, 1)
         layout.addLayout(below)
+
+    @Slot(bool)
+    def _on_focused(self, focused: bool) -> None:
+        restyle(self, focused=focused)
 
     @Slot()
     def _on_send(self) -> None:

@@ -47,3 +47,19 @@ def test_a_failed_load_keeps_what_was_written(qtbot: QtBot) -> None:
     assert asked == []
     assert composer.field.toPlainText() == "Hello"
     assert not composer.deed.isEnabled()
+
+
+def test_the_hint_makes_room_for_the_gauge_and_what_is_in_the_way_does_not(qtbot, theme):
+    composer = Composer()
+    qtbot.addWidget(composer)
+    composer.resize(500, 120)
+    composer.show()
+    assert composer.hint.text().startswith("Enter sends")
+    composer.gauge.show_use(100_000, 131_072)
+    qtbot.waitUntil(lambda: composer.hint.text() == "")
+    composer.set_obstacle("The model is being loaded…", passes=True)
+    assert composer.hint.text() == "The model is being loaded…"
+    composer.set_obstacle("")
+    composer.resize(900, 120)
+    assert composer.hint.text().startswith("Enter sends")
+    assert composer.hint.height() < 2 * composer.hint.fontMetrics().lineSpacing() + 10
