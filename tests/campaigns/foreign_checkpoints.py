@@ -12,6 +12,7 @@ Tried on a processor with torch 2.13 and llm-compressor 0.14.0.1 (compressed-ten
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import threading
@@ -54,15 +55,16 @@ def _plain(folder: Path) -> Any:
 def write(work: str, program: str, *variants: str) -> int:
     from tests.campaigns import foreign_makers
 
-    failed = 0
+    failed, originals = 0, Path(work).absolute() / "originals"
     for variant, (family, make) in foreign_makers.PROGRAMS[program].items():
         target = Path(work).absolute() / "made" / f"{program}-{variant}"
         if (variants and variant not in variants) or target.with_suffix(".npz").exists():
             continue
         target.mkdir(parents=True, exist_ok=True)
         try:
-            model = make(Path(work).absolute() / "originals" / family, target)
-            model = model or foreign_makers.opened(program, target)
+            with contextlib.chdir(target.parent):  # some write logs into the folder that they are in
+                model = make(originals / family, target)
+                model = model or foreign_makers.opened(program, target)
             keep_answers(target.with_suffix(".npz"), model, target, family)
             print(f"{program} {variant}: written", flush=True)
         except Exception as error:  # a foreign program may do anything
