@@ -8,9 +8,9 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from desktop.models.making import Manner, Waiting
+from desktop.models.making import LearnsFrom, Manner, Waiting
 from desktop.models.plan_words import Prepared, prepare
 from engine.catalog.library import Library
 from engine.errors import EngineError
@@ -86,7 +86,7 @@ def _record(kept: Kept) -> dict[str, Any]:
 def _kept(record: dict[str, Any]) -> Kept:
     """Raise :class:`ValueError`, :class:`KeyError` or :class:`TypeError` for what :func:`write` did not write."""
     learns_from = record["learns_from"]
-    if learns_from not in ("ours", "files", "conversations"):
+    if learns_from not in get_args(LearnsFrom):
         raise ValueError(learns_from)
     files = tuple(Path(file) for file in record["files"])
     manner = Manner(bool(record["importance"]), learns_from, files, bool(record["compares"]))

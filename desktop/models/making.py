@@ -13,7 +13,7 @@ from engine.convert.folders.recipes import FOLDER_RECIPES
 from engine.convert.plan import Options, Plan
 from engine.convert.recipes import HEEDLESS, NEED_IMATRIX, RECIPES
 
-LearnsFrom = Literal["ours", "files", "conversations"]
+LearnsFrom = Literal["ours", "files", "conversations", "itself"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,17 @@ class Manner:
     @property
     def options(self) -> Options:
         wanted = Wanted() if self.compares else Wanted(comparison=False, gain=False)
-        return Options(computes_importance=self.importance, calibration=self._texts, wanted=wanted)
+        own_words = self._own_words if self.importance else None
+        return Options(None, self.importance, self._texts, wanted=wanted, own_words=own_words)
 
     @property
     def folder_options(self) -> FolderOptions:
-        return FolderOptions(self._texts)
+        return FolderOptions(self._texts, own_words=self._own_words)
+
+    @property
+    def _own_words(self) -> int | None:
+        """The seed of what the model writes itself: always the same, so that a conversion can be made again."""
+        return 0 if self.learns_from == "itself" else None
 
     @property
     def _texts(self) -> tuple[Path, ...]:

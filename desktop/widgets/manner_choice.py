@@ -36,6 +36,7 @@ class MannerChoice(QWidget):
         self.text.addItem(self.tr("Texts that come with Halfbyte"), "ours")
         self.text.addItem(self.tr("My files…"), "files")
         self.text.addItem("", "conversations")
+        self.text.addItem(self.tr("What the model writes itself"), "itself")
         self.text.activated.connect(self._on_text)
         self._name = label(self.tr("Learn &from"), "muted", buddy=self.text)
         self.about = label("", "caption", wraps=True)
@@ -84,6 +85,8 @@ class MannerChoice(QWidget):
         match self._learns_from:
             case "conversations":
                 return self.tr("Your words stay on this machine. The result's record keeps only a hash of them.")
+            case "itself":
+                return self.tr("The model writes a text first, which takes longer. The same text each time.")
             case "files":
                 return ", ".join(file.name for file in self._files)
         return ""

@@ -30,6 +30,7 @@ from engine.quantities import size
 
 DEFAULT_FORMAT = "gguf-q4_k_m"
 COMPUTED = "auto"
+ITSELF = "itself"
 SHORT = {"nf4": "bnb-nf4", "int8": "bnb-int8", "awq": "awq-int4-g128", "gptq": "gptq-int4-g128"}
 SHORT["awq-autoawq"] = AUTOAWQ.id
 
@@ -53,8 +54,12 @@ SHORT["awq-autoawq"] = AUTOAWQ.id
     "--calibrate-on",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Text for the importance matrix, GPTQ and AWQ: a file, or “conversations” for what you said here and were "
-    "answered, which stays on this machine. [default: the texts that come with Halfbyte]",
+    help="Text for the importance matrix, GPTQ and AWQ: a file, “conversations” for what you said here and were "
+    "answered, which stays on this machine, or “itself” for text that the model writes first. "
+    "[default: the texts that come with Halfbyte]",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), help="For --calibrate-on itself: the same seed writes the same text. [default: 0]"
 )
 @click.option(
     "--samples", type=click.IntRange(min=0), default=0, help="Samples to calibrate GPTQ and AWQ on. [default: 128]"
@@ -87,6 +92,7 @@ def convert_command(
     output: Path | None,
     imatrix: str | None,
     calibrate_on: tuple[Path, ...],
+    seed: int | None,
     samples: int,
     keep: tuple[str, ...],
     compare: bool | None,
@@ -107,16 +113,18 @@ def convert_command(
     gguf_ids = [one for one in format_ids if one not in FOLDER_RECIPES]
     if calibrate_on and imatrix not in (None, COMPUTED):
         raise click.UsageError("--calibrate-on is for an importance matrix that is computed: --imatrix auto.")
+    own_words, calibrate_on = _own_words(calibrate_on, seed)
     source = _here(library, folder)
     if source is None:
-        if output or folder_ids or calibrate_on or _options(imatrix, (), keep, Wanted(compare, gain)) != PLAIN:
+        plain = _options(imatrix, (), keep, Wanted(compare, gain), own_words) == PLAIN
+        if output or folder_ids or calibrate_on or not plain:
             raise click.UsageError(f"Fetch the model first: halfbyte get {folder.as_posix()}")
         made = _from_hub(folder.as_posix(), format_ids, library, only_plan, as_json)
     else:
         with ExitStack() as stack:
             texts = tuple(_text(name, stack) for name in calibrate_on)
-            options = _options(imatrix, texts, keep, Wanted(compare, gain))
-            of_folders = FolderOptions(texts, samples)
+            options = _options(imatrix, texts, keep, Wanted(compare, gain), own_words)
+            of_folders = FolderOptions(texts, samples, own_words)
             folder_plans = [
                 folder_plan(source.path, one, output or target_of(library, source, one), library, of_folders)
                 for one in dict.fromkeys(folder_ids)
@@ -128,6 +136,18 @@ def convert_command(
     else:
         for checkpoint in made:
             show.converted(checkpoint)
+
+
+def _own_words(names: tuple[Path, ...], seed: int | None) -> tuple[int | None, tuple[Path, ...]]:
+    """Return the seed of text that the model writes itself, ``None`` for none, and the other texts to calibrate on."""
+    others = tuple(name for name in names if name.as_posix() != ITSELF or name.exists())
+    if len(others) == len(names):
+        if seed is not None:
+            raise click.UsageError("--seed is for --calibrate-on itself.")
+        return None, names
+    if others:
+        raise click.UsageError("--calibrate-on itself stands alone: the model writes all of the text.")
+    return seed or 0, ()
 
 
 def _text(name: Path, stack: ExitStack) -> Path:
@@ -179,10 +199,12 @@ def _from_hub(
     return finish(FromHub(fetched, format_ids, hub, library), as_json)
 
 
-def _options(imatrix: str | None, texts: tuple[Path, ...], keep: tuple[str, ...], wanted: Wanted) -> Options:
+def _options(
+    imatrix: str | None, texts: tuple[Path, ...], keep: tuple[str, ...], wanted: Wanted, own_words: int | None
+) -> Options:
     given = Path(imatrix).expanduser().absolute() if imatrix and imatrix != COMPUTED else None
-    computes = imatrix == COMPUTED or bool(texts)
-    return Options(given, computes, texts, tuple(map(override, keep)), wanted)
+    computes = imatrix == COMPUTED or bool(texts) or own_words is not None
+    return Options(given, computes, texts, tuple(map(override, keep)), wanted, own_words)
 
 
 def _format_id(name: str) -> str:

@@ -39,6 +39,7 @@ COMMON_WEIGHTS_S = 65e6
 CAST_BYTES_S = 200e6  # reading, casting and writing, bytes written a second
 HASH_BYTES_S = 900e6
 IMPORTANCE_TOKENS = 20_480
+WRITTEN_TOKENS, WRITING_COSTS = 8_192, 4  # of the model's own text; a token that is written takes so many read ones
 COMPARED_TOKENS = 2 * 128  # of the original and of the result
 TWIN_TOKENS = 128
 FLOPS_OF_A_THREAD = 60e9
@@ -80,7 +81,7 @@ def needs(
     made = _tensors_at(facts, recipe.level)
     result_bytes = _bytes(made) + header_bytes
     quantizes = bool(recipe.intermediate) or not output_type
-    computes = recipe.imatrix == "computed"
+    computes = recipe.imatrix in ("computed", "written")
     runs = computes or compares
     cast_bytes = _bytes(tensors_at(facts, output_type.upper())) + header_bytes if output_type else 0
     seconds = START_S + (source_bytes + result_bytes) / HASH_BYTES_S
@@ -89,6 +90,7 @@ def needs(
     if runs:
         read_tokens = (IMPORTANCE_TOKENS if computes else 0) + (COMPARED_TOKENS if compares else 0)
         read_tokens += TWIN_TOKENS if twin else 0
+        read_tokens += WRITTEN_TOKENS * WRITING_COSTS if recipe.imatrix == "written" else 0
         seconds += 2 * facts.parameters * read_tokens / (FLOPS_OF_A_THREAD * threads)
     if runs or not quantizes:
         seconds += cast_bytes / CAST_BYTES_S

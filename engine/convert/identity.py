@@ -25,6 +25,7 @@ def identity_of(plan: Plan) -> str:
         "target": plan.target.name,
         "source": list(_files(plan.source.path)),
         "texts": [found for text in plan.calibration for found in _files(text)],
+        "own_words": plan.options.own_words,
         "imatrix": list(_files(plan.imatrix)) if plan.imatrix else [],
         "versions": [__version__, toolchain.versions(), toolchain.real_torch()],
     }

@@ -35,7 +35,8 @@ class Options:
 
     ``imatrix`` is an importance matrix that is there; with ``computes_importance`` one is computed, on the texts
     ``calibration`` or, where there are none, on those that come with Halfbyte. ``overrides`` are those of a recipe.
-    ``wanted`` is what is done besides.
+    ``wanted`` is what is done besides. ``own_words`` is the seed of text that the model writes itself and learns from,
+    in place of texts; ``None``: it writes none.
     """
 
     imatrix: Path | None = None
@@ -43,6 +44,7 @@ class Options:
     calibration: tuple[Path, ...] = ()
     overrides: tuple[tuple[str, str], ...] = ()
     wanted: Wanted = Wanted()  # noqa: RUF009 (frozen)
+    own_words: int | None = None
 
 
 PLAIN = Options()
@@ -188,7 +190,8 @@ def _projector(source: Source, target: Path) -> Path | None:
 
 
 def _with_options(recipe: Recipe, options: Options) -> Recipe:
-    imatrix = "given" if options.imatrix else "computed" if options.computes_importance else ""
+    computed = "computed" if options.own_words is None else "written"
+    imatrix = "given" if options.imatrix else computed if options.computes_importance else ""
     return replace(recipe, imatrix=imatrix, overrides=options.overrides)
 
 

@@ -143,6 +143,7 @@ class Conversions:
             texts=[str(text) for text in plan.calibration],
             target=str(imatrix),
             threads=plan.threads,
+            own_words=plan.options.own_words,
         )
         self._steps.end_worker()
         return imatrix

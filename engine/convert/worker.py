@@ -19,10 +19,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.catalog import records
 from engine.catalog.facts import read_facts
+from engine.convert.folders.recipes import FolderRecipe
 from engine.convert.recipes import FOR_FEW_VALUES
 from engine.errors import DamagedFile
 from engine.events import Event, Finished, Notice
@@ -31,6 +32,9 @@ from engine.pace import Pace
 from engine.process.child import Blocking, Emit, Handlers, serve
 from engine.process.peak import peak_resident_bytes
 from engine.texts import texts_sha256
+
+if TYPE_CHECKING:
+    from engine.convert.methods.calibration import Samples
 
 CASTING = "Reading and casting"
 
@@ -78,22 +82,35 @@ def _make(
     return _watched(work)
 
 
-def _importance(model: str, texts: list[str], target: str, threads: int) -> Iterator[Event]:
-    """Compute an importance matrix of a GGUF file; without ``texts``, of those that come with Halfbyte."""
+def _importance(
+    model: str, texts: list[str], target: str, threads: int, own_words: int | None = None
+) -> Iterator[Event]:
+    """Compute an importance matrix of a GGUF file; without ``texts``, of those that come with Halfbyte.
+
+    ``own_words`` is the seed of text that the model writes itself, in place of texts.
+    """
 
     def work(emit: Emit) -> dict[str, Any]:
+        from engine.convert.folders.plan import OWN_WORDS
         from engine.convert.methods import activations, arrange, importance
 
         arrange.arrange()  # the matrix is written by the converter's own gguf
-        read = _texts(texts)
-        meter = _meter("Learning what matters", emit, "tokens")
-        matrix = activations.collect(Path(model), read, threads, meter)
+        learning = _meter("Learning what matters", emit, "tokens")
+        if own_words is None:
+            read = _texts(texts)
+            matrix = activations.collect(Path(model), read, threads, learning)
+        else:
+            writing = _meter("Letting the model write", emit, "tokens")
+            chunks, said = activations.written(Path(model), own_words, threads, writing)
+            read = [(OWN_WORDS, said)]
+            matrix = activations.learnt(Path(model), chunks, (OWN_WORDS,), threads, learning)
         importance.write(matrix, Path(target))
         return {
             "entries": len(matrix.sums),
             "tokens": matrix.chunks * matrix.chunk_tokens,
             "datasets": list(matrix.datasets),
             "texts_sha256": texts_sha256([text for _, text in read]),
+            **({} if own_words is None else {"seed": own_words}),
             "peak_memory_bytes": peak_resident_bytes(),
         }
 
@@ -173,13 +190,20 @@ def _check(file: str, format_id: str, tensors: int) -> Iterator[Event]:
 
 
 def _pack(
-    emit: Emit, source: str, files: list[str], target: str, unfinished: str, recipe: dict[str, Any], texts: list[str]
+    emit: Emit,
+    source: str,
+    files: list[str],
+    target: str,
+    unfinished: str,
+    recipe: dict[str, Any],
+    texts: list[str],
+    own_words: int | None = None,
 ) -> dict[str, Any]:
     """Write the folder ``target``. ``files`` are the source's weights; without ``texts``, Halfbyte's own calibrate.
 
-    ``unfinished`` is a folder for what a process that is killed leaves to the next one.
+    ``unfinished`` is a folder for what a process that is killed leaves to the next one. ``own_words`` is the seed of
+    text that the model writes itself, in place of texts.
     """
-    from engine.convert.folders.recipes import FolderRecipe
     from engine.convert.methods import pytorch
 
     how = FolderRecipe.of_record(recipe)
@@ -188,20 +212,35 @@ def _pack(
 
         weights = tuple(map(Path, files))
         made = bnb.make(Path(source), weights, Path(target), how.format_id, _meter("Packing", emit))
-    elif how.maker == "autoawq":
-        from engine.convert.methods import autoawq
-
-        read = [text for _, text in _texts(texts)]
-        made = autoawq.make(Path(source), Path(target), how, read, _meter("Calibrating layers", emit, "steps"))
     else:
-        from engine.convert.methods import gptq
-
-        read = [text for _, text in _texts(texts)]
+        given = _samples(emit, Path(source), Path(unfinished), how, texts, own_words)
         meter = _meter("Calibrating layers", emit, "steps")
-        made = gptq.make(Path(source), Path(target), Path(unfinished), how, read, meter)
+        if how.maker == "autoawq":
+            from engine.convert.methods import autoawq
+
+            made = autoawq.make(Path(source), Path(target), how, given, meter)
+        else:
+            from engine.convert.methods import gptq
+
+            made = gptq.make(Path(source), Path(target), Path(unfinished), how, given, meter)
     for file in Path(target).iterdir():
         _to_disk(file)
     return {**made, "peak_memory_bytes": peak_resident_bytes(), "peak_gpu_bytes": pytorch.peak_gpu_bytes()}
+
+
+def _samples(
+    emit: Emit, source: Path, work: Path, how: FolderRecipe, texts: list[str], own_words: int | None
+) -> Callable[[Any], Samples]:
+    """Return what gives a tokenizer the samples to calibrate on."""
+    from engine.convert.methods import calibration
+
+    if own_words is None:
+        read = [text for _, text in _texts(texts)]
+        return lambda tokenizer: calibration.samples(read, tokenizer, how.samples, how.sample_tokens)
+    from engine.convert.methods import writing
+
+    written = writing.own_samples(source, how, own_words, work, _meter("Letting the model write", emit, "tokens"))
+    return lambda tokenizer: written
 
 
 def _fidelity(original: str, result: str, format_id: str, maker: str) -> Iterator[Event]:

@@ -1,10 +1,10 @@
 """Cards that people rent or own to serve models, for whoever plans on a computer without them.
 
-Memory is counted in decimal GB, a little less than the cards report, and bandwidth as published, which none of them quite
-reaches. Each figure was looked up in November 2026. Capabilities: NVIDIA, “CUDA GPU Compute Capability”
-(developer.nvidia.com/cuda-gpus). Memory and bandwidth: NVIDIA's data sheets of A100 (us-nvidia-1758950-r4) and L40S, its
-product brief of the H100 PCIe (PB-11133-001: “greater than 2,000 GB/s”), and pages that quote its figures for the others;
-of the B200 those of the HGX board, where 180 of 192 GB can be used.
+Memory is counted in decimal GB, a little less than the cards report, and bandwidth as published, which none of them
+quite reaches. Each figure was looked up in November 2026. Capabilities: NVIDIA, “CUDA GPU Compute Capability”
+(developer.nvidia.com/cuda-gpus). Memory and bandwidth: NVIDIA's data sheets of A100 (us-nvidia-1758950-r4) and L40S,
+its product brief of the H100 PCIe (PB-11133-001: “greater than 2,000 GB/s”), and pages that quote its figures for the
+others; of the B200 those of the HGX board, where 180 of 192 GB can be used.
 """
 
 from __future__ import annotations

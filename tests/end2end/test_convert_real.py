@@ -209,3 +209,19 @@ def test_an_importance_matrix_shows_what_it_gains(
     assert with_it["divergence"] < without["divergence"]
     assert "importance matrix gains" in card_path(target).read_text("utf-8")
     assert not list(target.parent.glob("*.part"))
+
+
+def test_the_model_learns_from_what_it_writes_itself(starter: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same seed writes the same text, and its matrix has an entry for every weight of the layers."""
+    from engine.convert.methods import activations
+
+    monkeypatch.setattr(activations, "WRITTEN_CHUNKS", 2)
+    monkeypatch.setattr(activations, "CHUNK_TOKENS", 48)
+    told: list[tuple[int, int]] = []
+    chunks, said = activations.written(starter.path, 7, 1, lambda *at: told.append(at))
+    assert [len(chunk) for chunk in chunks] == [48, 48]
+    assert told[-1] == (96, 96)
+    assert len(said.split()) > 20
+    assert activations.written(starter.path, 7, 1, lambda *_: None) == (chunks, said)
+    matrix = activations.learnt(starter.path, chunks, ("own",), 1, lambda *_: None)
+    assert len(matrix.sums) == 210

@@ -36,15 +36,23 @@ PACK_BYTES_S = 250e6  # reading and packing, bytes read a second: one thread of 
 # GPTQ and AWQ, measured with 128 samples of 512 tokens: on an H200, and on two threads of a Xeon.
 LAYER_S = 2.5
 CALIBRATED_WEIGHTS_S, CALIBRATED_WEIGHTS_S_OF_A_PROCESSOR = 2e7, 6e4
+# Text of its own: plain transformers takes so long for a layer of one token (tests/device/torch_speed.py, an H200);
+# on a processor a weight is used so many times a second.
+WRITTEN_AT_ONCE, WRITING_LAYER_S, WRITTEN_WEIGHTS_S_OF_A_PROCESSOR = 64, 1.5e-3, 15e9
+OWN_WORDS = "written by the model itself"
 SMALL_FILES_BYTES = 1 << 20  # configuration, record, card
 
 
 @dataclass(frozen=True, slots=True)
 class FolderOptions:
-    """What a person may choose: texts to calibrate on (none: those of Halfbyte), and how many samples."""
+    """What a person may choose: texts to calibrate on (none: those of Halfbyte), and how many samples.
+
+    ``own_words`` is the seed of text that the model writes itself, in place of texts; ``None``: it writes none.
+    """
 
     calibration: tuple[Path, ...] = ()
     samples: int = 0
+    own_words: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,8 @@ def folder_plan(
         *_target_problems(target),
         *(NotFound(str(text)) for text in options.calibration if not text.is_file()),
     ]
-    needed = _needs(looked_at, recipe, has_card) if looked_at.facts and looked_at.path.is_dir() else None
+    own_words = recipe.calibrates and options.own_words is not None
+    needed = _needs(looked_at, recipe, has_card, own_words) if looked_at.facts and looked_at.path.is_dir() else None
     if needed:
         problems += room_problems(needed, target)
     library = library or Library(settings.load().models_folder)
@@ -149,7 +158,7 @@ def _target_problems(target: Path) -> Iterator[EngineError]:
     yield from write_problems(target)
 
 
-def _needs(source: Source, recipe: FolderRecipe, has_card: bool) -> Needs:
+def _needs(source: Source, recipe: FolderRecipe, has_card: bool, own_words: bool) -> Needs:
     """Return what it takes. Bitsandbytes packs tensor by tensor; GPTQModel has the whole model in memory.
 
     Both results are run once beside the original for the comparison, one model at a time.
@@ -161,8 +170,17 @@ def _needs(source: Source, recipe: FolderRecipe, has_card: bool) -> Needs:
     if recipe.calibrates:
         by_card = max(LAYER_S * facts.layers, facts.parameters / CALIBRATED_WEIGHTS_S)
         seconds += by_card if has_card else facts.parameters / CALIBRATED_WEIGHTS_S_OF_A_PROCESSOR
+    if own_words:
+        seconds += _writing_s(facts, recipe, has_card)
     working_bytes = source.size_bytes + (SHARD_BYTES if recipe.maker == "bitsandbytes" else result_bytes)
     return Needs(result_bytes, result_bytes, PYTORCH_BYTES + working_bytes, seconds)
+
+
+def _writing_s(facts: ModelFacts, recipe: FolderRecipe, has_card: bool) -> float:
+    """Return how long the model writes its samples: 64 side by side on a card, computed token by token elsewhere."""
+    if has_card:
+        return -(-recipe.samples // WRITTEN_AT_ONCE) * recipe.sample_tokens * facts.layers * WRITING_LAYER_S
+    return facts.parameters * recipe.samples * recipe.sample_tokens / WRITTEN_WEIGHTS_S_OF_A_PROCESSOR
 
 
 def _beside_bytes(source: Source) -> int:

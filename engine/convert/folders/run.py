@@ -15,7 +15,7 @@ from typing import Any
 from engine import __version__
 from engine.catalog import records
 from engine.convert.folders import card
-from engine.convert.folders.plan import PACKAGES, FolderPlan
+from engine.convert.folders.plan import OWN_WORDS, PACKAGES, FolderPlan
 from engine.convert.leftovers import adopted_folder, remove_leftovers, unfinished
 from engine.convert.steps import Steps
 from engine.environments.places import interpreter_for, versions_here
@@ -83,6 +83,7 @@ class FolderConversion:
             unfinished=str(layers),
             recipe=dataclasses.asdict(plan.recipe),
             texts=[str(text) for text in plan.options.calibration],
+            own_words=plan.options.own_words,
         )
         self._steps.end_worker()
         shutil.rmtree(layers, ignore_errors=True)  # the folder is written: their room is free again
@@ -135,6 +136,7 @@ def identity_of(plan: FolderPlan) -> str:
     parts = {
         "recipe": dataclasses.asdict(plan.recipe),
         "target": plan.target.name,
+        "own_words": plan.options.own_words,
         "files": [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files],
         "versions": [__version__, *_versions(plan).values()],
     }
@@ -149,7 +151,8 @@ def _calibration(plan: FolderPlan, made: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was calibrated on; empty for a format that is not calibrated."""
     if not plan.recipe.calibrates:
         return {}
+    told = {name: made[name] for name in ("samples", "sample_tokens", "texts_sha256", "templated")}
+    if plan.options.own_words is not None:
+        return {"texts": [OWN_WORDS], "seed": plan.options.own_words, **told}
     own = [text.name for text in plan.options.calibration]
-    names = own or [text.name for text in texts("calibrate")]
-    told = ("samples", "sample_tokens", "texts_sha256", "templated")
-    return {"texts": names, **{name: made[name] for name in told}}
+    return {"texts": own or [text.name for text in texts("calibrate")], **told}

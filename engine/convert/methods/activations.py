@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.convert.methods import speaking
 from engine.convert.methods.importance import Importance, Sums
 from engine.convert.methods.kernels import base_library
 from engine.convert.methods.native import library
@@ -24,6 +25,8 @@ from engine.errors import Refused
 CHUNK_TOKENS = 512
 MOST_CHUNKS = 40  # 20,480 tokens: more changes little and takes long
 LEAST_CHUNKS = 2
+WRITTEN_CHUNKS = 16  # that the model writes itself, token by token: 8,192 tokens
+AT_ONCE = 16  # chunks that are written side by side: their tokens share each reading of the weights
 SMALL_BATCH = 16  # upstream passes smaller ones over
 OBJECT_BYTES = 32  # GGML_OBJECT_SIZE, which ggml_tensor_overhead() counts besides
 F32 = 0
@@ -153,19 +156,53 @@ def collect(
     ``on_tokens`` is told how many tokens are read and how many will be. Raises :class:`Refused` for too little text,
     :class:`NotEnoughMemory`, and what llama.cpp has against the model.
     """
+    with opened(model_file, threads, CHUNK_TOKENS) as running:
+        chunks = list(_chunks(running, texts))
+    if len(chunks) < LEAST_CHUNKS:
+        raise Refused(
+            f"The text is too short to learn from: {len(chunks)} × {CHUNK_TOKENS} tokens.",
+            "Give a longer text; some hundred kilobytes are good.",
+        )
+    return learnt(model_file, chunks, tuple(name for name, _ in texts), threads, on_tokens)
+
+
+def learnt(
+    model_file: Path,
+    chunks: Sequence[Sequence[int]],
+    names: tuple[str, ...],
+    threads: int,
+    on_tokens: Callable[[int, int], None],
+) -> Importance:
+    """Return the importance matrix of a GGUF model on chunks of tokens; ``names`` say where they are from."""
     collector = Collector(library())
     with opened(model_file, threads, CHUNK_TOKENS, collector.callback) as running:
-        chunks = list(_chunks(running, texts))
-        if len(chunks) < LEAST_CHUNKS:
-            raise Refused(
-                f"The text is too short to learn from: {len(chunks)} × {CHUNK_TOKENS} tokens.",
-                "Give a longer text; some hundred kilobytes are good.",
-            )
         for number, chunk in enumerate(chunks):
             on_tokens(number * CHUNK_TOKENS, len(chunks) * CHUNK_TOKENS)
             running.run(chunk)
     on_tokens(len(chunks) * CHUNK_TOKENS, len(chunks) * CHUNK_TOKENS)
-    return Importance(collector.sums(), tuple(name for name, _ in texts), len(chunks), CHUNK_TOKENS)
+    return Importance(collector.sums(), names, len(chunks), CHUNK_TOKENS)
+
+
+def written(
+    model_file: Path, seed: int, threads: int, on_tokens: Callable[[int, int], None]
+) -> tuple[list[list[int]], str]:
+    """Let a GGUF model write chunks itself; return them, and what they say. The same seed writes the same again.
+
+    ``on_tokens`` is told how many tokens are written and how many will be.
+    """
+    generator, total = np.random.default_rng(seed), WRITTEN_CHUNKS * CHUNK_TOKENS
+    chunks: list[list[int]] = []
+    with opened(model_file, threads, CHUNK_TOKENS, sequences=AT_ONCE) as running:
+        ends = running.ends
+        while len(chunks) < WRITTEN_CHUNKS:
+            count = min(AT_ONCE, WRITTEN_CHUNKS - len(chunks))
+            before = len(chunks) * CHUNK_TOKENS
+            first = speaking.first_tokens(count, running.vocabulary_size, generator, running.begin, running.is_control)
+            chunks += speaking.written(
+                running.step, first, CHUNK_TOKENS, generator, running.begin, ends,
+                lambda done, before=before, count=count: on_tokens(before + done * count, total),
+            )  # fmt: skip
+        return chunks, "\n\n".join(map(running.text, chunks))
 
 
 def _chunks(running: Running, texts: Sequence[tuple[str, str]]) -> Iterator[list[int]]:

@@ -14,7 +14,7 @@ os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # a result is run once: compi
 import contextlib
 import gc
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from safetensors import safe_open
 
 from engine.catalog.headers.shards import INDEX, read_json
 from engine.convert.folders.recipes import FolderRecipe
-from engine.convert.methods import calibration, pytorch
+from engine.convert.methods import pytorch
+from engine.convert.methods.calibration import Samples
 from engine.convert.methods.shards import copy_beside, save, write_json
 
 BACKENDS = {"gptq": BACKEND.GPTQ_TORCH, "awq": BACKEND.AWQ_TORCH}  # plain PyTorch: nothing is compiled or fetched
@@ -39,10 +40,10 @@ def make(
     target: Path,
     work: Path,
     recipe: FolderRecipe,
-    texts: Sequence[str],
+    samples_for: Callable[[Any], Samples],
     on_layers: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """Write ``target`` from the folder ``source``, calibrated on ``texts``; return what there is to say of it.
+    """Write ``target`` from the folder ``source``, calibrated on what ``samples_for`` gives a tokenizer; tell of it.
 
     Layers wait on the disk for their turn and when they are done, in ``work``; whoever comes with the same work goes on
     after the last finished layer where GPTQModel can. ``on_layers`` is told how many layers are done and how many there
@@ -51,7 +52,7 @@ def make(
     method = recipe.format_id.partition("-")[0]
     with pytorch.memory_explained(), contextlib.chdir(target):  # it writes logs into the folder that it is in
         model = GPTQModel.load(str(source), _settings(recipe, method, work), trust_remote_code=False)
-        samples = calibration.samples(texts, model.tokenizer, recipe.samples, recipe.sample_tokens)
+        samples = samples_for(model.tokenizer)
         layers = int(model.model.config.get_text_config(decoder=True).num_hidden_layers)
         model.layer_callback = _Layers(layers, on_layers)
         on_layers(0, layers)

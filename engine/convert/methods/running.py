@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -54,6 +55,44 @@ class Running:
         finally:
             binding.llama_batch_free(batch)
 
+    @property
+    def ends(self) -> frozenset[int]:
+        """The tokens that end a text."""
+        is_end, vocabulary = self._binding.llama_vocab_is_eog, self._vocabulary
+        return frozenset(token for token in range(self.vocabulary_size) if is_end(vocabulary, token))
+
+    def is_control(self, token: int) -> bool:
+        return bool(self._binding.llama_vocab_is_control(self._vocabulary, token))
+
+    def step(self, tokens: Sequence[int], position: int) -> NDArray[np.float32]:
+        """Run one token of each of several sequences at a position; return the scores behind them."""
+        binding = self._binding
+        if position == 0:
+            binding.llama_memory_clear(binding.llama_get_memory(self._context), True)
+        batch = binding.llama_batch_init(len(tokens), 0, 1)
+        try:
+            batch.n_tokens = len(tokens)
+            for number, token in enumerate(tokens):
+                batch.token[number], batch.pos[number] = token, position
+                batch.n_seq_id[number], batch.seq_id[number][0] = 1, number
+                batch.logits[number] = True
+            if binding.llama_decode(self._context, batch):
+                raise Refused("The model cannot write a text.", "Check the model by chatting with it.")
+        finally:
+            binding.llama_batch_free(batch)
+        found = self.logits(len(tokens))
+        if found is None:
+            raise Refused("This model writes no text.", "Calibrate on the texts that come with Halfbyte.")
+        return found
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """Return what tokens say."""
+        row = (self._binding.llama_token * len(tokens))(*tokens)
+        room = bytearray(16 * len(tokens) + 64)
+        buffer = (ctypes.c_char * len(room)).from_buffer(room)
+        count = self._binding.llama_detokenize(self._vocabulary, row, len(row), buffer, len(room), False, True)
+        return bytes(room[: max(count, 0)]).decode("utf-8", "replace")
+
     def logits(self, count: int) -> NDArray[np.float32] | None:
         """Return the logits of the last run, (``count``, vocabulary), in llama.cpp's own buffer; encoders have none."""
         pointer = self._binding.llama_get_logits(self._context)
@@ -61,8 +100,8 @@ class Running:
 
 
 @contextlib.contextmanager
-def opened(file: Path, threads: int, tokens: int, callback: Any = None) -> Iterator[Running]:
-    """Open a GGUF model on the processor, with a context for one run over ``tokens`` tokens.
+def opened(file: Path, threads: int, tokens: int, callback: Any = None, sequences: int = 1) -> Iterator[Running]:
+    """Open a GGUF model on the processor, with a context for one run over ``tokens`` tokens, or ``sequences`` of them.
 
     ``callback`` is told of every node of the graph (``cb_eval``). Raises :class:`NotEnoughMemory` and what llama.cpp
     has against the model.
@@ -75,7 +114,7 @@ def opened(file: Path, threads: int, tokens: int, callback: Any = None) -> Itera
     if not model:
         raise reason(log.errors, file)
     try:
-        context = _context(binding, model, threads, tokens, callback)
+        context = _context(binding, model, threads, tokens, callback, sequences)
         try:
             yield Running(binding, model, context)
         finally:
@@ -84,9 +123,10 @@ def opened(file: Path, threads: int, tokens: int, callback: Any = None) -> Itera
         binding.llama_model_free(model)
 
 
-def _context(binding: Any, model: Any, threads: int, tokens: int, callback: Any) -> Any:
+def _context(binding: Any, model: Any, threads: int, tokens: int, callback: Any, sequences: int) -> Any:
     parameters = binding.llama_context_default_params()
-    parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = tokens
+    parameters.n_batch = parameters.n_ubatch = tokens
+    parameters.n_ctx, parameters.n_seq_max = tokens * sequences, sequences
     parameters.n_threads = parameters.n_threads_batch = threads
     if callback is not None:
         parameters.cb_eval = callback

@@ -210,6 +210,20 @@ def test_an_importance_matrix_and_its_text_are_chosen(page, qtbot):
     assert not wish.args[2].options.wanted.comparison
 
 
+def test_the_model_can_write_the_text_itself(page, qtbot):
+    page.choose(FOLDER)
+    page.manner.importance.click()
+    place = page.manner.text.findData("itself")
+    page.manner.text.setCurrentIndex(place)
+    with qtbot.waitSignal(page.plan_wanted) as wish:
+        page.manner.text.activated.emit(place)
+    manner = wish.args[2]
+    assert manner == Manner(importance=True, learns_from="itself")
+    assert manner.options.own_words == manner.folder_options.own_words == 0
+    assert "writes a text first" in words_on(page.manner)
+    assert Manner(importance=False, learns_from="itself").options.own_words is None
+
+
 def test_files_to_learn_from_are_chosen_in_a_dialog(page, qtbot, monkeypatch):
     page.choose(FOLDER)
     page.manner.importance.click()

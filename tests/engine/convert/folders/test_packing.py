@@ -19,8 +19,8 @@ pytest.importorskip("bitsandbytes", reason="the optional group cuda is not insta
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from engine.catalog.facts import read_facts  # noqa: E402
-from engine.convert.folders.recipes import FOLDER_RECIPES  # noqa: E402
-from engine.convert.methods import bnb, fidelity  # noqa: E402
+from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe  # noqa: E402
+from engine.convert.methods import bnb, calibration, fidelity, writing  # noqa: E402
 from engine.errors import DamagedFile, UnsupportedModel  # noqa: E402
 from tests.device.torch_folders import Shape, write_folder  # noqa: E402
 from tests.helpers.byte_tokenizer import SPECIAL, byte_tokenizer  # noqa: E402
@@ -100,6 +100,30 @@ def test_refuses_tensors_that_its_class_does_not_have(source: Path) -> None:
         made(source, "bnb-nf4")
 
 
+def samples_of(recipe: FolderRecipe) -> Any:
+    return lambda tokenizer: calibration.samples([TEXT], tokenizer, recipe.samples, recipe.sample_tokens)
+
+
+def test_the_model_writes_its_samples_itself_and_a_killed_conversion_goes_on_with_them(
+    source: Path, tmp_path: Path
+) -> None:
+    recipe = replace(FOLDER_RECIPES["gptq-int4-g128"], samples=5, sample_tokens=24)
+    told: list[tuple[int, int]] = []
+
+    def write(place: str, seed: int) -> Any:
+        (tmp_path / place).mkdir(exist_ok=True)
+        return writing.own_samples(source, recipe, seed, tmp_path / place, lambda *at: told.append(at))
+
+    first = write("one", 3)
+    assert told[-1] == (120, 120)
+    assert {len(row) for row in first.tokens} == {24} and len(first.tokens) == 5
+    assert write("two", 3) == first
+    assert write("three", 4).sha256 != first.sha256
+    count = len(told)
+    assert write("one", 3) == first
+    assert len(told) == count, "those that were kept are not written again"
+
+
 @pytest.mark.filterwarnings("ignore")  # the library's own
 @pytest.mark.parametrize("format_id", ["gptq-int4-g128", "awq-int4-g128"])
 def test_calibrated_formats_answer_as_their_original(source: Path, format_id: str, tmp_path: Path) -> None:
@@ -110,7 +134,7 @@ def test_calibrated_formats_answer_as_their_original(source: Path, format_id: st
     target.mkdir()
     layers: list[tuple[int, int]] = []
     recipe = replace(FOLDER_RECIPES[format_id], samples=4, sample_tokens=64)
-    told = gptq.make(source, target, tmp_path / "work", recipe, [TEXT], lambda *at: layers.append(at))
+    told = gptq.make(source, target, tmp_path / "work", recipe, samples_of(recipe), lambda *at: layers.append(at))
     assert layers == [(0, 2), (1, 2), (2, 2)]
     assert told["samples"] == 4
     assert read_facts(target).format_id.startswith(format_id[:4])
@@ -124,11 +148,12 @@ import os, sys
 from dataclasses import replace
 from pathlib import Path
 from engine.convert.folders.recipes import FOLDER_RECIPES
-from engine.convert.methods import gptq
+from engine.convert.methods import calibration, gptq
 
 source, target, work, format_id, text = sys.argv[1:]
 recipe = replace(FOLDER_RECIPES[format_id], samples=4, sample_tokens=64)
-gptq.make(Path(source), Path(target), Path(work), recipe, [text], lambda done, _: done == 2 and os._exit(9))
+samples = lambda tokenizer: calibration.samples([text], tokenizer, 4, 64)
+gptq.make(Path(source), Path(target), Path(work), recipe, samples, lambda done, _: done == 2 and os._exit(9))
 """
 
 
@@ -144,6 +169,6 @@ def test_goes_on_after_the_last_finished_layer(source: Path, tmp_path: Path) -> 
     assert killed.returncode == 9, killed.stderr[-2000:]
     layers: list[int] = []
     recipe = replace(FOLDER_RECIPES[format_id], samples=4, sample_tokens=64)
-    gptq.make(source, target, work, recipe, [TEXT], lambda done, _: layers.append(done))
+    gptq.make(source, target, work, recipe, samples_of(recipe), lambda done, _: layers.append(done))
     assert layers == [0, 2]
     assert fidelity.fidelity(source, target, TEXT, gptq.load, lambda *_: None).divergence < 0.2
