@@ -17,7 +17,7 @@ from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 
 from desktop.widgets.chat.lines import LINE_BREAK, PLAIN, Box, Formula, Line, Span, Spans, Style, joined
-from desktop.widgets.chat.math_rules import math_plugin
+from engine.chat.math_rules import math_plugin
 
 Highlight = Callable[[str, str], Sequence[Spans]]
 

@@ -7,6 +7,8 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from html import escape
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -283,3 +285,63 @@ def test_html_runs_and_loads_nothing() -> None:
     assert 'href="javascript' not in page
     assert "default-src 'none'" in page
     assert "&lt;script&gt;" in page
+
+
+def page_of(answer: str, thinking: str = "") -> str:
+    nodes = [
+        Node(1, None, Message("user", "Why?")),
+        Node(2, 1, Message("assistant", answer, thinking, thinking_s=2.25)),
+    ]
+    return as_html(Entry(1, "t"), grown(nodes))
+
+
+def test_html_has_what_the_window_shows_of_an_answer() -> None:
+    page = page_of(
+        "A note[^1] and $x^2$.\n\n\\[ \\frac{1}{2} \\]\n\n- [x] done\n\n![remote](http://x/y.png)\n\n[^1]: The *note*.",
+        "I **wonder**.",
+    )
+    assert '<math xmlns="http://www.w3.org/1998/Math/MathML" display="inline"><mrow><msup><mi>x</mi><mn>2</mn>' in page
+    assert 'display="block"' in page and "<mfrac>" in page
+    assert 'type="checkbox"' in page and "[x]" not in page
+    assert "The <em>note</em>." in page and "[^1]" not in page
+    assert '<a href="http://x/y.png">remote</a>' in page
+    assert "<summary>Thought for 2.2 s</summary><p>I <strong>wonder</strong>.</p>" in page
+    ids = re.findall(r'id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        r"\text{<script>alert(1)</script>}",
+        r"\text{<meta http-equiv=refresh content=0>}",
+        r"\text{</mtext><img src=x onerror=alert(1)>}",
+        r"\href{javascript:alert(1)}{x}",
+        r"\style{background:url(http://x/y)}{x}",
+        r"\class{x}{y}",
+        r"\text{<mi href='http://x'>x</mi>}",
+        r"\frac{",
+        "a & b",
+    ],
+)
+def test_a_formula_that_is_none_or_more_is_shown_as_its_source(latex: str) -> None:
+    page = page_of(f"${latex}$")
+    assert "<math" not in page
+    assert f"<code>${escape(latex)}$</code>" in page
+
+
+@given(st.text(st.sampled_from(list("\\${}[]()<>&\"'=_^ abhrefonstyleml/:")), max_size=40))
+def test_no_answer_brings_more_than_text_into_the_page(text: str) -> None:
+    """What an HTML parser finds are elements and attributes that the page is made of, whatever the formula says."""
+    found: set[tuple[str, str]] = set()
+
+    class Parser(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            found.update((tag, name) for name, _ in [*attrs, ("", "")])
+
+    for wrapped in (text, f"${text}$", f"$$\n{text}\n$$", f"$\\text{{{text}}}$"):
+        Parser().feed(page_of(wrapped, wrapped))
+    bad = {"script", "img", "iframe", "object", "embed", "link", "form", "base", "svg", "video", "audio"}
+    assert not bad & {tag for tag, _ in found}
+    assert {name for tag, name in found if tag == "meta"} <= {"", "charset", "http-equiv", "content", "name"}
+    assert not [name for _, name in found if name.startswith("on") or name in ("style", "src", "srcset")]
