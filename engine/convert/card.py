@@ -57,9 +57,10 @@ def _rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def agreement_words(found: Mapping[str, Any]) -> str:
     """Return how far a result agrees with its original, as a record has it."""
+    ratio = f", perplexity × {found['perplexity_ratio']:.3f}" if "perplexity_ratio" in found else ""
     return (
         f"next token the same at {found['same']} of {found['tokens']} places, "
-        f"divergence {found['divergence']:.4f} ± {found['error']:.4f} nats"
+        f"divergence {found['divergence']:.4f} ± {found['error']:.4f} nats{ratio}"
     )
 
 

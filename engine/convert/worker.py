@@ -36,6 +36,7 @@ from engine.texts import texts_sha256
 if TYPE_CHECKING:
     from engine.convert.methods.calibration import Samples
 
+FEW_SAMPLES = 32
 CASTING = "Reading and casting"
 
 
@@ -243,8 +244,11 @@ def _samples(
     return lambda tokenizer: written
 
 
-def _fidelity(original: str, result: str, format_id: str, maker: str) -> Iterator[Event]:
-    """Compare a folder with the original; refuse one that answers as another model would."""
+def _fidelity(original: str, result: str, format_id: str, maker: str, samples: int = 0) -> Iterator[Event]:
+    """Compare a folder with the original; refuse one that answers as another model would.
+
+    ``samples`` is how many it was calibrated on, 0 for a format that is not.
+    """
 
     def work(emit: Emit) -> dict[str, Any]:
         from engine.convert.methods import agreement, fidelity
@@ -262,7 +266,9 @@ def _fidelity(original: str, result: str, format_id: str, maker: str) -> Iterato
         meter = _meter("Comparing with the original", emit, "tokens")
         found = fidelity.fidelity(Path(original), Path(result), named("prose").read(), load, meter)
         if made := format_named(format_id):
-            agreement.refuse_strangers(found, made.label, made.bits)
+            cause = f"It was calibrated on {samples} samples only." if 0 < samples < FEW_SAMPLES else ""
+            another = "Calibrate on more samples or on other texts, or choose NF4 or INT8."
+            agreement.refuse_strangers(found, made.label, made.bits, cause, another)
         return dataclasses.asdict(found)
 
     return _watched(work)

@@ -87,7 +87,8 @@ class FolderConversion:
         )
         self._steps.end_worker()
         shutil.rmtree(layers, ignore_errors=True)  # the folder is written: their room is free again
-        compared = {"format_id": plan.recipe.format_id, "maker": plan.recipe.maker}
+        samples = self._results["pack"].get("samples", 0)
+        compared = {"format_id": plan.recipe.format_id, "maker": plan.recipe.maker, "samples": samples}
         yield from self._step("fidelity", original=source, result=str(folder), **compared)
         self._steps.end_worker()
         weights = sorted(folder.glob("*.safetensors"))

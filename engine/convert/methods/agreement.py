@@ -23,6 +23,9 @@ A_TIE = 0.5  # times the probability of the original's likeliest token: less is 
 # Bits of a weight → the divergence that is too much, some five times what a model of 135 million parameters shows
 # (0.0001, 0.005, 0.1, 0.4 and 0.6 nats); larger models lose less. Below, a level may lose anything.
 TOO_MUCH = ((15.0, 0.01), (6.5, 0.1), (5.0, 0.5), (4.0, 2.0), (3.0, 4.0))
+# Bits of a weight → how many times the original's perplexity is too much, by the same measure: that model shows 1.00,
+# 1.00, 1.09, 1.24 (NF4) and 1.35. A result that is so many times better is no less strange.
+TOO_PERPLEXED = ((15.0, 1.05), (6.5, 1.25), (5.0, 1.6), (4.0, 3.0), (3.0, 8.0))
 
 Numbers = NDArray[np.float32]
 
@@ -33,12 +36,14 @@ class Agreement:
 
     ``same`` counts those at which the likeliest next token is the same, or one that the original finds about as likely;
     ``divergence`` is the mean Kullback-Leibler divergence from the original in nats, ``error`` its standard error.
+    ``perplexity_ratio`` is the perplexity on that text as a multiple of the original's.
     """
 
     tokens: int
     same: int
     divergence: float
     error: float
+    perplexity_ratio: float = 1.0
 
 
 def agreements(
@@ -66,21 +71,41 @@ def agreements(
             other = _log_probabilities(running, tokens, result)
         if other is None:
             return None
-        found.append(agreement_of(expected, other))
+        found.append(agreement_of(expected, other, tokens))
     on_tokens(total, total)
     return found
 
 
-def refuse_strangers(found: Agreement, label: str, bits: float) -> None:
-    """Raise :class:`Refused` for a result that answers as another model would: more than its ``bits`` can explain."""
-    most = next((most for least_bits, most in TOO_MUCH if bits >= least_bits), None)
+ANOTHER_LEVEL = "Choose a larger level, or let Halfbyte compute an importance matrix (--imatrix auto)."
+
+
+def refuse_strangers(
+    found: Agreement, label: str, bits: float, cause: str = "", next_step: str = ANOTHER_LEVEL
+) -> None:
+    """Raise :class:`Refused` for a result that answers as another model would: more than its ``bits`` can explain.
+
+    ``cause`` is a sentence about why, where that is known.
+    """
+    most, factor = (_limit(table, bits) for table in (TOO_MUCH, TOO_PERPLEXED))
+    because = f" {cause}" if cause else ""
     if most is not None and found.divergence > most:
         raise Refused(
             f"The result at {label} does not answer as the original does: their next tokens diverge by "
             f"{found.divergence:.2f} nats, where {most:g} is the most for this level, and only {found.same} of "
-            f"{found.tokens} are the same. Nothing of it was kept.",
-            "Choose a larger level, or let Halfbyte compute an importance matrix (--imatrix auto).",
+            f"{found.tokens} are the same.{because} Nothing of it was kept.",
+            next_step,
         )
+    if factor is not None and not 1 / factor <= found.perplexity_ratio <= factor:
+        raise Refused(
+            f"The result at {label} does not read as the original does: its perplexity is "
+            f"{found.perplexity_ratio:.2f} times the original's, where {factor:g} times is the most for this level."
+            f"{because} Nothing of it was kept.",
+            next_step,
+        )
+
+
+def _limit(table: Sequence[tuple[float, float]], bits: float) -> float | None:
+    return next((most for least_bits, most in table if bits >= least_bits), None)
 
 
 def _log_probabilities(running: Running, tokens: Sequence[int], file: Path) -> Numbers | None:
@@ -95,9 +120,19 @@ def _log_probabilities(running: Running, tokens: Sequence[int], file: Path) -> N
     return shifted
 
 
-def agreement_of(expected: Numbers, found: Numbers) -> Agreement:
+def agreement_of(expected: Numbers, found: Numbers, tokens: Sequence[int] = ()) -> Agreement:
+    """Compare log probabilities, (places, vocabulary), of the text ``tokens``."""
     chosen = np.take_along_axis(expected, found.argmax(axis=1, keepdims=True), axis=1)[:, 0]
     same = int((chosen - expected.max(axis=1) >= np.log(A_TIE)).sum())
     divergences = (np.exp(expected) * (expected - found)).sum(axis=1, dtype=np.float64)
     error = float(divergences.std() / np.sqrt(len(divergences)))
-    return Agreement(len(expected), same, max(0.0, float(divergences.mean())), error)
+    ratio = _perplexity_ratio(expected, found, np.asarray(tokens[1 : len(expected) + 1], np.int64))
+    return Agreement(len(expected), same, max(0.0, float(divergences.mean())), error, ratio)
+
+
+def _perplexity_ratio(expected: Numbers, found: Numbers, following: NDArray[np.int64]) -> float:
+    """Return how much more perplexed by the tokens that follow each place the second is."""
+    if not len(following):
+        return 1.0
+    places = np.arange(len(following))
+    return float(np.exp((expected[places, following] - found[places, following]).mean(dtype=np.float64)))

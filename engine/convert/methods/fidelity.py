@@ -15,10 +15,11 @@ from transformers.utils import logging as transformers_logging  # pyright: ignor
 from engine.convert.methods import pytorch
 from engine.convert.methods.agreement import LEAST_PLACES, LOGITS_BYTES, PLACES, Agreement, agreement_of
 from engine.convert.methods.older_form import for_transformers_4
-from engine.errors import DamagedFile, UnsupportedModel
+from engine.errors import DamagedFile, Refused, UnsupportedModel
 
 Loader = Callable[[Path, Any], Any]
 IS_OLDER = __version__.startswith("4.")  # AutoAWQ's
+FP16_LARGEST = 65_504
 AS_STORED = {"torch_dtype" if IS_OLDER else "dtype": "auto"}
 
 
@@ -45,13 +46,14 @@ def _compared(
         room = LOGITS_BYTES // (4 * model.get_output_embeddings().weight.shape[0])
         tokens = tokenizer(text[: 16 * PLACES])["input_ids"][: max(LEAST_PLACES, min(PLACES, room))]
         on_tokens(0, 2 * len(tokens))
+        largest = _Largest(model)
         expected = _log_probabilities(model, tokens, original)
         del model
         gc.collect()
         on_tokens(len(tokens), 2 * len(tokens))
-        found = _log_probabilities(load(result, device), tokens, result)
+        found = _log_probabilities(load(result, device), tokens, result, largest.value)
         on_tokens(2 * len(tokens), 2 * len(tokens))
-    return agreement_of(expected, found)
+    return agreement_of(expected, found, tokens)
 
 
 def plain(folder: Path, device: Any) -> Any:
@@ -64,8 +66,29 @@ def plain(folder: Path, device: Any) -> Any:
         raise UnsupportedModel(folder.name, "transformers", f"{error}"[:300]) from error
 
 
-def _log_probabilities(model: Any, tokens: list[int], folder: Path) -> Any:
+class _Largest:
+    """Watches what the parts of a model hand on: ``value`` is the largest magnitude."""
+
+    def __init__(self, model: Any) -> None:
+        self.value = 0.0
+        for module in model.modules():
+            if not any(module.children()):
+                module.register_forward_hook(self._look)
+
+    def _look(self, module: Any, given: Any, answer: Any) -> None:
+        if isinstance(answer, torch.Tensor) and answer.is_floating_point():
+            self.value = max(self.value, float(answer.abs().max()))
+
+
+def _log_probabilities(model: Any, tokens: list[int], folder: Path, largest: float = 0.0) -> Any:
+    """Return what a model finds likely behind each token; ``largest`` is what was seen inside of the original."""
     logits = model(input_ids=torch.tensor([tokens], device=next(model.parameters()).device)).logits[0].float()
     if not torch.isfinite(logits).all():
+        if largest > FP16_LARGEST and getattr(model, "dtype", None) == torch.float16:
+            raise Refused(
+                f"The result computes NaN: inside of this model numbers reach {largest:,.0f}, and this format computes "
+                f"in FP16, which ends at {FP16_LARGEST:,}. Nothing of it was kept.",
+                "Choose NF4 or INT8, which compute in BF16, or GGUF.",
+            )
         raise DamagedFile(str(folder), "a model that computes numbers", "NaN or infinite ones")
     return np.asarray(torch.log_softmax(logits, dim=-1).cpu().numpy(), np.float32)

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 from engine.catalog.facts import read_facts  # noqa: E402
 from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe  # noqa: E402
 from engine.convert.methods import bnb, calibration, fidelity, writing  # noqa: E402
-from engine.errors import DamagedFile, UnsupportedModel  # noqa: E402
+from engine.errors import DamagedFile, Refused, UnsupportedModel  # noqa: E402
 from tests.device.torch_folders import Shape, write_folder  # noqa: E402
 from tests.helpers.byte_tokenizer import SPECIAL, byte_tokenizer  # noqa: E402
 
@@ -172,3 +172,19 @@ def test_goes_on_after_the_last_finished_layer(source: Path, tmp_path: Path) -> 
     gptq.make(source, target, work, recipe, samples_of(recipe), lambda done, _: layers.append(done))
     assert layers == [0, 2]
     assert fidelity.fidelity(source, target, TEXT, gptq.load, lambda *_: None).divergence < 0.2
+
+
+def test_numbers_beyond_fp16_are_told_as_the_cause(source: Path, tmp_path: Path) -> None:
+    """The original computes in BF16 what FP16 cannot hold."""
+    target = tmp_path / "half"
+    made_of = load_file(source / "model.safetensors")
+    for name in list(made_of):
+        if name.endswith("mlp.up_proj.weight"):
+            made_of[name] = made_of[name] * 500_000
+    save_file(made_of, source / "model.safetensors", {"format": "pt"})
+    target.mkdir()
+    for file in source.iterdir():
+        (target / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(Refused, match=r"numbers reach .* FP16, which ends at 65,504") as caught:
+        fidelity.fidelity(source, target, TEXT, lambda *given: fidelity.plain(*given).half(), lambda *_: None)
+    assert "BF16" in caught.value.hint
