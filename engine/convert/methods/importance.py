@@ -112,14 +112,17 @@ def _write_gguf(importance: Importance, file: Path) -> None:
     from gguf import GGUFWriter
 
     writer = GGUFWriter(file, "imatrix")
+    writer.kv_data[0].pop("general.architecture")  # llama-imatrix writes none: the files are the same, byte for byte
     writer.add_type("imatrix")
     writer.add_array("imatrix.datasets", list(importance.datasets) or ["unnamed"])
     writer.add_uint32("imatrix.chunk_count", importance.chunks)
     writer.add_uint32("imatrix.chunk_size", importance.chunk_tokens)
     for name in sorted(importance.sums):
         sums = importance.sums[name]
-        writer.add_tensor(name + SUMS, np.ascontiguousarray(sums.values.reshape(len(sums.counts), -1)))
-        writer.add_tensor(name + COUNTS, sums.counts.astype(np.float32).reshape(-1, 1))
+        several = len(sums.counts) > 1
+        values = sums.values.reshape((len(sums.counts), -1) if several else -1)
+        writer.add_tensor(name + SUMS, np.ascontiguousarray(values))
+        writer.add_tensor(name + COUNTS, sums.counts.astype(np.float32).reshape((-1, 1) if several else -1))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -148,7 +151,7 @@ def _write_legacy(importance: Importance, file: BinaryIO) -> None:
     stored = {name: sums for name, sums in sorted(importance.sums.items()) if sums.counts.any()}
     file.write(struct.pack("<i", len(stored)))
     for name, sums in stored.items():
-        calls = int(sums.counts.max()) // max(importance.chunk_tokens, 1) or 1
+        calls = -(-int(sums.counts.max()) // max(importance.chunk_tokens, 1))  # rounded up, as llama-imatrix does
         values = sums.weights() * np.float32(calls)
         encoded = name.encode()
         file.write(struct.pack("<i", len(encoded)) + encoded + struct.pack("<ii", calls, values.size))

@@ -59,3 +59,25 @@ def test_damage_is_told(tmp_path: Path, content: bytes) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         read(tmp_path / "none.dat")
+
+
+RECORDED = Path(__file__).parents[2] / "cases" / "convert" / "imatrix"
+
+
+@pytest.mark.parametrize("model", ["tiny", "moe"])
+@pytest.mark.parametrize("ending", ["imatrix", "dat"])
+def test_both_forms_are_written_as_llama_imatrix_writes_them(model: str, ending: str, tmp_path: Path) -> None:
+    """Recorded from llama-imatrix of llama.cpp 0c1e57098: tiny models, three chunks of 64 tokens."""
+    matrix = read(RECORDED / f"{model}.imatrix")
+    write(matrix, tmp_path / f"again.{ending}")
+    assert (tmp_path / f"again.{ending}").read_bytes() == (RECORDED / f"{model}.{ending}").read_bytes()
+
+
+@pytest.mark.parametrize("model", ["tiny", "moe"])
+def test_the_old_form_says_the_same(model: str, tmp_path: Path) -> None:
+    old, new = (read(RECORDED / f"{model}.{ending}") for ending in ("dat", "imatrix"))
+    assert old.weights().keys() == new.weights().keys()
+    for name, weights in new.weights().items():
+        np.testing.assert_allclose(old.weights()[name], weights, rtol=1e-6)
+    write(old, tmp_path / "again.dat")
+    assert (tmp_path / "again.dat").read_bytes() == (RECORDED / f"{model}.dat").read_bytes()
