@@ -13,11 +13,13 @@ from engine.catalog.hub.values import FolderHeaders, RemoteModel
 from engine.catalog.hub.variants import Variant
 from engine.catalog.library import Library
 from engine.convert.plan import Plan, plan, plan_for, plan_together
+from engine.convert.room import SOME_ROOM_BYTES, some_room, waiting
 from engine.convert.run import Conversions
 from engine.convert.source import inspect_headers
-from engine.errors import AccessNeeded, Cancelled
-from engine.events import Event, Finished
+from engine.errors import AccessNeeded, Cancelled, DiskFull
+from engine.events import Event, Finished, Notice
 from engine.formats import format_named
+from engine.machine import disks
 
 
 def plans_from_hub(
@@ -60,6 +62,7 @@ class FromHub:
         self._fetched = fetched
         self._format_ids = tuple(dict.fromkeys(format_ids))
         self._library = library
+        self._hub = hub
         self._step: Download | Conversions = Download(fetched, hub, library)
         self._cancelled = False
 
@@ -68,9 +71,7 @@ class FromHub:
         self._step.cancel()
 
     def __iter__(self) -> Iterator[Event]:
-        for event in self._step:
-            if not isinstance(event, Finished):
-                yield event
+        yield from self._fetch()
         folder = self._library.entry_at(self._fetched.model_path(self._library.folder))
         targets = [(format_id, self._library.target(folder, format_id)) for format_id in self._format_ids]
         missing = [(format_id, target) for format_id, target in targets if not target.exists()]
@@ -81,3 +82,25 @@ class FromHub:
                 raise Cancelled("The conversion")
             yield from (event for event in self._step if not isinstance(event, Finished))
         yield Finished(tuple(self._library.entry_at(target) for _, target in targets))
+
+    def _fetch(self) -> Iterator[Event]:
+        """Fetch the folder; while the disk is full, wait and go on where it stopped."""
+        told = False
+        while True:
+            try:
+                yield from (event for event in self._step if not isinstance(event, Finished))
+                break
+            except DiskFull as error:
+                full = error
+            place = disks.existing(self._library.folder)
+            if not told:
+                told = True
+                yield Notice(waiting(place, "the download"), "warning")
+            for _ in some_room(place, min(full.details["needed_bytes"], SOME_ROOM_BYTES)):
+                if self._cancelled:
+                    raise Cancelled("The download")
+            self._step = Download(self._fetched, self._hub, self._library)
+            if self._cancelled:  # while it was replaced
+                raise Cancelled("The download")
+        if told:
+            yield Notice("There is room again: the download goes on.")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -15,6 +16,7 @@ from engine.errors import DiskFull
 
 OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 LOOK_AGAIN_S = 0.5
+SOME_ROOM_BYTES = 8 << 20  # so much must be free before what failed for lack of room is tried as a whole again
 GOES_ON = "There is room again: the conversion goes on."
 
 Made = TypeVar("Made")
@@ -46,7 +48,7 @@ class Room:
             except OSError as error:
                 if error.errno == errno.EFBIG:  # a limit of this process or of the file system: waiting does not help
                     raise DiskFull(0, shutil.disk_usage(self._folder).free, str(self._folder)) from error
-                if error.errno not in OUT_OF_SPACE:
+                if not is_full(error):
                     raise
                 if not waits:
                     waits = True
@@ -77,6 +79,20 @@ class Room:
                 self._on_notice(GOES_ON)
 
 
-def waiting(folder: Path) -> str:
+def waiting(folder: Path, doing: str = "the conversion") -> str:
     """Say that a disk is full, and what to do."""
-    return f"The disk of {folder} is full: the conversion waits. Free some space, and it goes on; nothing is lost."
+    return f"The disk of {folder} is full: {doing} waits. Free some space, and it goes on; nothing is lost."
+
+
+def is_full(error: OSError) -> bool:
+    """Tell whether an error says that a disk is full; numpy reports a short write without a number."""
+    return error.errno in OUT_OF_SPACE or bool(re.search(r"\d+ requested and \d+ written", str(error)))
+
+
+def some_room(folder: Path, needed_bytes: int = SOME_ROOM_BYTES) -> Iterator[None]:
+    """Wait until a disk has room for another try; yields each time before it looks again, for whoever may cancel."""
+    while True:
+        yield
+        time.sleep(LOOK_AGAIN_S)
+        if shutil.disk_usage(folder).free >= needed_bytes:
+            return

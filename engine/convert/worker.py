@@ -25,6 +25,7 @@ from engine.catalog import records
 from engine.catalog.facts import read_facts
 from engine.convert.folders.recipes import FolderRecipe
 from engine.convert.recipes import FOR_FEW_VALUES
+from engine.convert.room import Room
 from engine.errors import DamagedFile
 from engine.events import Event, Finished, Notice
 from engine.formats import format_named
@@ -105,7 +106,8 @@ def _importance(
             chunks, said = activations.written(Path(model), own_words, threads, writing)
             read = [(OWN_WORDS, said)]
             matrix = activations.learnt(Path(model), chunks, (OWN_WORDS,), threads, learning)
-        importance.write(matrix, Path(target))
+        file = Path(target)
+        Room(file.parent, _teller(emit)).wait_for(lambda: importance.write(matrix, file))
         return {
             "entries": len(matrix.sums),
             "tokens": matrix.chunks * matrix.chunk_tokens,
@@ -122,11 +124,15 @@ def _project(source: str, file: str, model: str) -> Iterator[Event]:
     """Write the part of a folder's model that reads pictures or sound, and open it beside the finished ``model``."""
 
     def work(emit: Emit) -> dict[str, Any]:
-        from engine.convert.methods import arrange, gguf, header, projector, verify
+        from engine.convert.methods import arrange, gguf, header, make, projector, verify
 
         path, runs_on = Path(file), arrange.arrange()
         meter = _meter("Writing the part that sees or hears", emit)
-        gguf.convert(Path(source), path, projector.OUTPUT_TYPE, meter, _teller(emit), projector=True)
+        make.patiently(
+            path.parent,
+            _teller(emit),
+            lambda: gguf.convert(Path(source), path, projector.OUTPUT_TYPE, meter, _teller(emit), projector=True),
+        )
         _to_disk(path)
         types = Counter(tensor.type for tensor in header.read(path).tensors)
         sha256 = verify.sha256_and_numbers(path, _meter("Checking", emit))

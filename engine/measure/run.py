@@ -20,6 +20,7 @@ from engine.formats import Family
 from engine.measure.identity import hash_key, known_sha256, model_files
 from engine.measure.options import MeasureOptions, default_texts
 from engine.measure.original import is_precise
+from engine.measure.patience import done, with_room
 from engine.measure.registry import row_for
 from engine.measure.report import Memory, Quality, Report, quality_from, speed_from
 from engine.measure.store import Store, key_of
@@ -96,7 +97,8 @@ class Measurement:
             quality = yield from self._quality(sha256, reference_sha256)
             timed = yield from self._timed(sha256)
             report = self._report(sha256, reference_sha256, quality, timed)
-            self.store.save(key, report)
+            folder = self.store.reports_folder
+            yield from with_room(folder, lambda: done(self.store.save(key, report)), self._check)
         yield Finished(dataclasses.replace(report, name=self.model.name, path=str(self.model.path)))
 
     # quality
@@ -144,9 +146,10 @@ class Measurement:
         if known is None:
             values = self.store.values_path(key)
             texts = [(text.name, str(text.path), text.sha256) for text in self.texts]
-            yield from self._ask("score", **self._of(model), texts=texts, values=str(values), **reference)
+            arguments = {**self._of(model), "texts": texts, "values": str(values), **reference}
+            yield from with_room(values.parent, lambda: self._ask("score", **arguments), self._check)
             known = self._result
-            self.store.keep(key, known)
+            yield from with_room(values.parent, lambda: done(self.store.keep(key, known)), self._check)
             values.unlink(missing_ok=True)
         return quality_from(known)
 
@@ -238,14 +241,17 @@ class Measurement:
         if self._worker is not None and self._worker.python != python:
             self._end_worker()
         with self._lock:
-            if self._cancelled:
-                raise Cancelled(DOING[:1].upper() + DOING[1:])
+            self._check()
             self._worker = self._worker or Worker(MODULE, doing=DOING, python=python)
             self._request = self._worker.ask(do, **arguments)
         for event in self._request:
             if not isinstance(event, Finished):
                 yield event
         self._result = self._request.result
+
+    def _check(self) -> None:
+        if self._cancelled:
+            raise Cancelled(DOING[:1].upper() + DOING[1:])
 
     def _end_worker(self) -> None:
         worker, self._worker = self._worker, None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib
+import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.catalog import records
-from engine.errors import Cancelled, Refused
+from engine.convert.room import SOME_ROOM_BYTES, is_full
+from engine.errors import Cancelled, DiskFull, Refused
 from engine.events import Event, Finished
 from engine.measure.options import MeasureOptions
 from engine.measure.registry import row_for
@@ -54,7 +56,13 @@ class Measuring:
         with closing(self._made(row_for(format_id).scorer)) as scorer:
             yield from scorer.load(Path(path), chosen)
             job = scoring.Scoring(scorer, chosen, files, self._stop)
-            yield from job.run(scoring.read_texts(texts))
+            try:
+                yield from job.run(scoring.read_texts(texts))
+            except OSError as error:
+                if not is_full(error):
+                    raise
+                folder = files.values.parent
+                raise DiskFull(SOME_ROOM_BYTES, shutil.disk_usage(folder).free, str(folder)) from error
 
     def speed(self, path: str, format_id: str, options: Mapping[str, Any]) -> Iterator[Event]:
         from engine.measure.methods import speed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from engine.convert.methods.journal import Journal
 from engine.convert.methods.stream import Stream, Target
 from engine.convert.methods.weights import Weight
 from engine.convert.recipes import Recipe
-from engine.convert.room import Room
-from engine.errors import Refused
+from engine.convert.room import GOES_ON, Room, some_room, waiting
+from engine.errors import DiskFull, Refused
 
 OnBytes = Callable[[int, int], None]
 OnNotice = Callable[[str], None]
@@ -65,11 +66,33 @@ def make(task: Task, on_bytes: OnBytes, on_notice: OnNotice) -> dict[str, Any]:
         coming = weights.of_converter(tensors, layout)
         result.update(_quantize(task, task.layout, layout, coming, on_bytes, on_notice))
 
-    try:
-        gguf.convert(task.source, task.layout, task.output_type, lambda done, total: None, on_notice, take)
-    finally:
-        task.layout.unlink(missing_ok=True)
+    def convert() -> None:
+        try:
+            gguf.convert(task.source, task.layout, task.output_type, lambda done, total: None, on_notice, take)
+        finally:
+            task.layout.unlink(missing_ok=True)
+
+    patiently(task.layout.parent, on_notice, convert)
     return result
+
+
+def patiently(folder: Path, on_notice: OnNotice, work: Callable[[], None]) -> None:
+    """Do what the converter does at one go, and again from its beginning when a full disk has room once more."""
+    told = False
+    while True:
+        try:
+            work()
+            break
+        except DiskFull as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EFBIG:
+                raise  # a limit of this process or of the file system: waiting does not help
+        if not told:
+            told = True
+            on_notice(waiting(folder))
+        for _ in some_room(folder):
+            pass
+    if told:
+        on_notice(GOES_ON)
 
 
 def _quantize(
