@@ -38,7 +38,8 @@ def why_unread(format_id: str) -> str:
     """Return why weights of a format cannot be run as they are, in a sentence; empty where they can."""
     if _READABLE.fullmatch(format_id):
         return ""
-    return f"Halfbyte does not read weights that are stored as {format_id}; vLLM may (“Serve for many”)."
+    elsewhere = "; vLLM may (“Serve for many”)" if format_id.startswith(("gptq", "awq", "compressed")) else ""
+    return f"Halfbyte does not read weights that are stored as {format_id}{elsewhere}."
 
 
 class Quality(IntEnum):

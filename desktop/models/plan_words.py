@@ -54,6 +54,8 @@ def _facts(prepared: Prepared) -> Iterator[tuple[str, str]]:
         yield tr("Size"), size(needs.result_bytes)
         yield tr("Disk"), tr("{size} while it runs").format(size=size(needs.disk_bytes))
         yield tr("Memory"), size(needs.memory_bytes)
+        if needs.gpu_bytes:
+            yield tr("GPU memory"), size(needs.gpu_bytes)
         yield tr("Time"), tr("about {time}").format(time=duration(needs.seconds))
 
 

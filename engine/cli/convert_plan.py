@@ -58,7 +58,9 @@ def _needs_words(plan: Plan | FolderPlan) -> str:
     needed = plan.needs
     return (
         f"{size(needed.result_bytes)}; takes {size(needed.disk_bytes)} of disk at most (what is there for a while lies "
-        f"beside the result), {size(needed.memory_bytes)} of memory, about {duration(needed.seconds)}"
+        f"beside the result), {size(needed.memory_bytes)} of memory, "
+        + (f"{size(needed.gpu_bytes)} of GPU memory, " if needed.gpu_bytes else "")
+        + f"about {duration(needed.seconds)}"
     )
 
 

@@ -53,13 +53,14 @@ WIDTHS_IN_MEMORY = 4  # bytes of a 32-bit number
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a conversion takes: bytes written in all and kept, peak memory, and seconds."""
+    """What a conversion takes: bytes written in all and kept, peak memory, seconds, and of a graphics card."""
 
     disk_bytes: int
     result_bytes: int
     memory_bytes: int
     seconds: float
     shared_bytes: int = 0  # of those on the disk, what several formats that are made in one run have in common
+    gpu_bytes: int = 0  # at most, 0 where no card has a part in it
 
 
 def needs(

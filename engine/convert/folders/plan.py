@@ -14,6 +14,7 @@ from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.headers.shards import INDEX
 from engine.catalog.library import Library
 from engine.convert.estimates import HASH_BYTES_S, START_S, Needs
+from engine.convert.folders.card_room import CardRoom, card_notes, card_problems, card_room, offloading_s
 from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe
 from engine.convert.places import room_problems, write_problems
 from engine.convert.source import Source, inspect
@@ -92,18 +93,19 @@ def folder_plan(
     looked_at = inspect(source, to_gguf=False)
     recipe = _with_options(FOLDER_RECIPES[recipe_id], options, looked_at.facts)
     target = target.expanduser().absolute()
-    has_card = bool(nvidia.read(Live())[0])
+    cards = nvidia.read(Live())[0]
+    room = card_room(looked_at.facts, recipe, cards) if looked_at.facts else None
     problems = [*looked_at.problems, *_source_problems(looked_at), *_package_problems(recipe)]
     problems += [
         *_target_problems(target),
         *(NotFound(str(text)) for text in options.calibration if not text.is_file()),
     ]
     own_words = recipe.calibrates and options.own_words is not None
-    needed = _needs(looked_at, recipe, has_card, own_words) if looked_at.facts and looked_at.path.is_dir() else None
+    needed = _needs(looked_at, recipe, room, own_words) if looked_at.facts and looked_at.path.is_dir() else None
     if needed:
-        problems += room_problems(needed, target)
+        problems += [*room_problems(needed, target), *(card_problems(room) if room else ())]
     library = library or Library(settings.load().models_folder)
-    notes = tuple(_notes(looked_at, recipe, has_card))
+    notes = tuple(_notes(looked_at, recipe, room))
     return FolderPlan(looked_at, recipe, target, library, needed, tuple(problems), notes, options)
 
 
@@ -158,7 +160,7 @@ def _target_problems(target: Path) -> Iterator[EngineError]:
     yield from write_problems(target)
 
 
-def _needs(source: Source, recipe: FolderRecipe, has_card: bool, own_words: bool) -> Needs:
+def _needs(source: Source, recipe: FolderRecipe, room: CardRoom | None, own_words: bool) -> Needs:
     """Return what it takes. Bitsandbytes packs tensor by tensor; GPTQModel has the whole model in memory.
 
     Both results are run once beside the original for the comparison, one model at a time.
@@ -169,11 +171,13 @@ def _needs(source: Source, recipe: FolderRecipe, has_card: bool, own_words: bool
     seconds = 4 * START_S + (source.size_bytes + result_bytes) / HASH_BYTES_S + 2 * source.size_bytes / PACK_BYTES_S
     if recipe.calibrates:
         by_card = max(LAYER_S * facts.layers, facts.parameters / CALIBRATED_WEIGHTS_S)
-        seconds += by_card if has_card else facts.parameters / CALIBRATED_WEIGHTS_S_OF_A_PROCESSOR
+        seconds += by_card if room else facts.parameters / CALIBRATED_WEIGHTS_S_OF_A_PROCESSOR
     if own_words:
-        seconds += _writing_s(facts, recipe, has_card)
+        seconds += _writing_s(facts, recipe, room is not None)
+    seconds += offloading_s(room)
     working_bytes = source.size_bytes + (SHARD_BYTES if recipe.maker == "bitsandbytes" else result_bytes)
-    return Needs(result_bytes, result_bytes, PYTORCH_BYTES + working_bytes, seconds)
+    gpu_bytes = room.peak_bytes if room else 0
+    return Needs(result_bytes, result_bytes, PYTORCH_BYTES + working_bytes, seconds, gpu_bytes=gpu_bytes)
 
 
 def _writing_s(facts: ModelFacts, recipe: FolderRecipe, has_card: bool) -> float:
@@ -189,9 +193,11 @@ def _beside_bytes(source: Source) -> int:
     return SMALL_FILES_BYTES + sum(file.stat().st_size for file in beside)
 
 
-def _notes(source: Source, recipe: FolderRecipe, has_card: bool) -> Iterator[str]:
+def _notes(source: Source, recipe: FolderRecipe, room: CardRoom | None) -> Iterator[str]:
     plain = FOLDER_RECIPES[recipe.id]
-    if not has_card:
+    if room and source.facts:
+        yield from card_notes(room, recipe, source.facts.layers)
+    if not room:
         yield (
             f"{recipe.level} is for NVIDIA cards, and none was found here: it is made and runs on the processor, "
             "slowly. A GGUF file serves better on this computer."

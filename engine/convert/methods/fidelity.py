@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gc
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch  # pyright: ignore[reportMissingImports]
 from transformers import AutoModelForCausalLM, AutoTokenizer, __version__  # pyright: ignore
 from transformers.utils import logging as transformers_logging  # pyright: ignore
 
+from engine.convert.folders.card_room import KEPT_SHARE
 from engine.convert.methods import pytorch
 from engine.convert.methods.agreement import LEAST_PLACES, LOGITS_BYTES, PLACES, Agreement, agreement_of
 from engine.convert.methods.older_form import for_transformers_4
@@ -19,6 +22,7 @@ from engine.errors import DamagedFile, Refused, UnsupportedModel
 
 Loader = Callable[[Path, Any], Any]
 IS_OLDER = __version__.startswith("4.")  # AutoAWQ's
+OFFLOADED = "offloaded"  # gone before the result gets its name
 FP16_LARGEST = 65_504
 AS_STORED = {"torch_dtype" if IS_OLDER else "dtype": "auto"}
 
@@ -42,7 +46,7 @@ def _compared(
     device = pytorch.device()
     tokenizer = AutoTokenizer.from_pretrained(original, trust_remote_code=False, local_files_only=True)
     with pytorch.memory_explained(), torch.inference_mode():
-        model = plain(original, device)
+        model = plain(original, _place_for(original, device), result / OFFLOADED)
         room = LOGITS_BYTES // (4 * model.get_output_embeddings().weight.shape[0])
         tokens = tokenizer(text[: 16 * PLACES])["input_ids"][: max(LEAST_PLACES, min(PLACES, room))]
         on_tokens(0, 2 * len(tokens))
@@ -50,17 +54,51 @@ def _compared(
         expected = _log_probabilities(model, tokens, original)
         del model
         gc.collect()
+        shutil.rmtree(result / OFFLOADED, ignore_errors=True)
         on_tokens(len(tokens), 2 * len(tokens))
-        found = _log_probabilities(load(result, device), tokens, result, largest.value)
+        found = _log_probabilities(load(result, _own_place(result, device)), tokens, result, largest.value)
         on_tokens(2 * len(tokens), 2 * len(tokens))
     return agreement_of(expected, found, tokens)
 
 
-def plain(folder: Path, device: Any) -> Any:
-    """Load a folder through transformers alone. Raises :class:`UnsupportedModel` with its reason why not."""
+def _own_place(folder: Path, device: Any) -> Any:
+    """Return the card, or the processor for a model that the card has no room for."""
+    if device.type == "cuda" and _bytes_of(folder) > _free_bytes(device):
+        return torch.device("cpu")
+    return device
+
+
+def _place_for(folder: Path, device: Any) -> Any:
+    """Return where a plain model is computed: on the card, the processor, or where both are too small ``"auto"``.
+
+    With ``"auto"`` as many layers as fit stay on the card and in main memory, and the others are read from their file
+    each time.
+    """
+    place = _own_place(folder, device)
+    if place.type == "cpu" and _bytes_of(folder) > KEPT_SHARE * psutil.virtual_memory().available:
+        return "auto"
+    return place
+
+
+def _bytes_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
+def _free_bytes(device: Any) -> int:
+    return int(KEPT_SHARE * torch.cuda.mem_get_info(device)[0])
+
+
+def plain(folder: Path, device: Any, offloaded: Path | None = None) -> Any:
+    """Load a folder through transformers alone; ``offloaded`` is where parts of it may wait, for a while.
+
+    Raises :class:`UnsupportedModel` with its reason why not.
+    """
+    where: dict[str, Any] = {"device_map": {"": device}}
+    if device == "auto":
+        where = {"device_map": "auto", "offload_folder": str(offloaded)}
     try:
         return AutoModelForCausalLM.from_pretrained(
-            folder, device_map={"": device}, trust_remote_code=False, local_files_only=True, **AS_STORED
+            folder, trust_remote_code=False, local_files_only=True, **where, **AS_STORED
         ).eval()
     except (OSError, ValueError, KeyError) as error:
         raise UnsupportedModel(folder.name, "transformers", f"{error}"[:300]) from error
@@ -82,7 +120,8 @@ class _Largest:
 
 def _log_probabilities(model: Any, tokens: list[int], folder: Path, largest: float = 0.0) -> Any:
     """Return what a model finds likely behind each token; ``largest`` is what was seen inside of the original."""
-    logits = model(input_ids=torch.tensor([tokens], device=next(model.parameters()).device)).logits[0].float()
+    places = (parameter.device for parameter in model.parameters() if not parameter.is_meta)  # meta: on the disk
+    logits = model(input_ids=torch.tensor([tokens], device=next(places, "cpu"))).logits[0].float()
     if not torch.isfinite(logits).all():
         if largest > FP16_LARGEST and getattr(model, "dtype", None) == torch.float16:
             raise Refused(

@@ -40,14 +40,13 @@ def packing_of(quantization: Mapping[str, Any], architecture: str) -> Packing:
     method = str(quantization.get("quant_method", ""))
     maker = {"gptq": _gptq, "awq": _awq, "compressed-tensors": _compressed, "bitsandbytes": _bitsandbytes}.get(method)
     if maker is None:
-        raise UnsupportedModel(architecture, BACKEND, f"its weights are stored as “{method}”, {_ELSEWHERE}")
+        raise UnsupportedModel(architecture, BACKEND, f"its weights are stored as “{method}”, which is not read here")
     try:
         return maker(quantization)
     except UnknownForm as error:
-        raise UnsupportedModel(architecture, BACKEND, f"its weights are {method} {error}, {_ELSEWHERE}") from error
-
-
-_ELSEWHERE = "which is not read here; vLLM may read it (halfbyte serve)"
+        elsewhere = "" if method == "bitsandbytes" else "; vLLM may read it (halfbyte serve)"
+        reason = f"its weights are {method} {error}, which is not read here{elsewhere}"
+        raise UnsupportedModel(architecture, BACKEND, reason) from error
 
 
 class UnknownForm(Exception):

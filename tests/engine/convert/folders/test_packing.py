@@ -188,3 +188,31 @@ def test_numbers_beyond_fp16_are_told_as_the_cause(source: Path, tmp_path: Path)
     with pytest.raises(Refused, match=r"numbers reach .* FP16, which ends at 65,504") as caught:
         fidelity.fidelity(source, target, TEXT, lambda *given: fidelity.plain(*given).half(), lambda *_: None)
     assert "BF16" in caught.value.hint
+
+
+def test_a_model_that_fits_nowhere_is_compared_out_of_its_file(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers.integrations import accelerate
+
+    monkeypatch.setattr(fidelity, "_place_for", lambda *_: "auto")
+    monkeypatch.setattr(accelerate, "get_max_memory", lambda *_: {"cpu": 400_000})
+    result = tmp_path / "result"
+    result.mkdir()
+    seen: list[set[Any]] = []
+
+    def load(folder: Path, device: Any) -> Any:
+        return fidelity.plain(source, device)
+
+    real = fidelity.plain
+
+    def watched(*given: Any) -> Any:
+        model = real(*given)
+        seen.append(set(getattr(model, "hf_device_map", {}).values()))
+        return model
+
+    monkeypatch.setattr(fidelity, "plain", watched)
+    found = fidelity.fidelity(source, result, TEXT, load, lambda *_: None)
+    assert "disk" in seen[0]
+    assert found.divergence < 1e-6
+    assert not list(result.iterdir())

@@ -11,12 +11,16 @@ from safetensors.numpy import save_file
 
 from engine.catalog.library import Library
 from engine.convert.folders import plan as planning
+from engine.convert.folders.card_room import card_notes, card_problems, card_room, offloading_s
 from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan, target_of
 from engine.convert.folders.recipes import AUTOAWQ, FOLDER_RECIPES, FolderRecipe
 from engine.errors import NotFound, PackageMissing, Refused
 from engine.formats import FORMATS
+from engine.machine.facts import Gpu
+from tests.helpers.models import facts_of
 
 np = pytest.importorskip("numpy")
+GB = 10**9
 
 
 @pytest.fixture
@@ -137,10 +141,50 @@ def test_refuses_weights_under_a_name_that_transformers_does_not_read(folder: Pa
     assert any("Rename the file to model.safetensors" in obstacle for obstacle in planned(folder, "bnb-nf4").obstacles)
 
 
+def card(free_gb: float) -> Gpu:
+    return Gpu("nvidia", "RTX 4090", int(free_gb * GB), int(free_gb * GB), compute_capability="8.9")
+
+
+@pytest.mark.parametrize("recipe_id", ["gptq-int4-g128", "awq-int4-g128", "bnb-nf4"])
+def test_a_model_of_70_billion_parameters_is_made_on_a_card_of_24_gb(recipe_id: str) -> None:
+    """The plan says what waits where; the comparison afterwards is computed in parts, and takes its time."""
+    facts, recipe = facts_of("Llama-3.3-70B"), FOLDER_RECIPES[recipe_id]
+    room = card_room(facts, recipe, [card(8), card(23.5)])
+    assert room and room.offloads
+    assert room.making_bytes < room.free_bytes == int(23.5 * GB)
+    assert room.peak_bytes <= room.free_bytes
+    assert not list(card_problems(room))
+    (note,) = card_notes(room, recipe, facts.layers)
+    assert "142 GB" in note and "23.5 GB are free" in note
+    assert ("its 80 layers go onto the card one after the other" in note) is recipe.calibrates
+    assert "in parts" in note
+    assert offloading_s(room) > 120
+
+
+def test_a_card_that_is_too_small_for_one_layer_is_a_problem() -> None:
+    room = card_room(facts_of("Llama-3.3-70B"), FOLDER_RECIPES["gptq-int4-g128"], [card(12)])
+    assert room
+    (problem,) = card_problems(room)
+    assert problem.details["where"] == "GPU memory" and problem.details["needed_bytes"] > 12 * GB
+
+
+def test_a_model_that_the_card_holds_is_not_offloaded() -> None:
+    room = card_room(facts_of("Qwen2.5-0.5B"), FOLDER_RECIPES["awq-int4-g128"], [card(24)])
+    assert room and not room.offloads and not list(card_notes(room, FOLDER_RECIPES["awq-int4-g128"], 24))
+    assert offloading_s(room) == 0
+    assert card_room(facts_of("Qwen2.5-0.5B"), FOLDER_RECIPES["awq-int4-g128"], []) is None
+
+
+def test_the_plan_tells_of_the_cards_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning.nvidia, "read", lambda sources: ((card(24),), ()))
+    needs = planned(folder, "gptq-int4-g128").needs
+    assert needs and 0 < needs.gpu_bytes < 24 * GB
+
+
 def test_a_processor_takes_much_longer_and_the_plan_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning.nvidia, "read", lambda sources: ((), ()))
     slow = planned(folder, "gptq-int4-g128")
-    monkeypatch.setattr(planning.nvidia, "read", lambda sources: ((object(),), ()))
+    monkeypatch.setattr(planning.nvidia, "read", lambda sources: ((card(24),), ()))
     fast = planned(folder, "gptq-int4-g128")
     assert slow.needs
     assert fast.needs

@@ -1,0 +1,97 @@
+"""What a folder format takes of a graphics card while it is made and compared, and what waits elsewhere.
+
+GPTQModel and AutoAWQ bring one layer after the other onto the card; bitsandbytes packs one matrix after the other. The
+comparison afterwards runs the whole original: where the card is too small, layer by layer out of main memory or, where
+that is too small as well, out of its file (:mod:`engine.convert.methods.fidelity`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from engine.convert.folders.recipes import FolderRecipe
+from engine.errors import NotEnoughMemory
+from engine.formats import ModelFacts
+from engine.machine.facts import Gpu
+from engine.quantities import size
+from engine.recommend.weights import is_linear, weights_bytes
+
+CONTEXT_BYTES = 600 << 20  # CUDA's context and PyTorch's kernels
+HALF_BYTES, FULL_BYTES = 2, 4
+COPIES = 3  # of a matrix and of what was summed up of its inputs, while it is quantized
+KEPT_SHARE = 0.9  # of a card's free memory that the comparison may fill
+FILE_BYTES_S = 1e9  # weights that are read from a disk again
+GPU_MEMORY = "GPU memory"
+
+
+@dataclass(frozen=True, slots=True)
+class CardRoom:
+    """Bytes of one card: what making takes, what the comparison would take whole, and what is free there."""
+
+    making_bytes: int
+    comparing_bytes: int
+    free_bytes: int
+
+    @property
+    def offloads(self) -> bool:
+        """Whether the comparison is computed in parts."""
+        return self.comparing_bytes > KEPT_SHARE * self.free_bytes
+
+    @property
+    def peak_bytes(self) -> int:
+        return max(self.making_bytes, min(self.comparing_bytes, int(KEPT_SHARE * self.free_bytes)))
+
+
+def card_room(facts: ModelFacts, recipe: FolderRecipe, cards: Sequence[Gpu]) -> CardRoom | None:
+    """Return the room on the card with the most of it free; ``None`` without one."""
+    if not cards:
+        return None
+    free_bytes = max(card.usable_bytes for card in cards)
+    logits_bytes = FULL_BYTES * 2 * 128 * facts.vocabulary
+    whole = weights_bytes(facts, facts.format_id) + logits_bytes + CONTEXT_BYTES
+    return CardRoom(_making_bytes(facts, recipe), whole, free_bytes)
+
+
+def _making_bytes(facts: ModelFacts, recipe: FolderRecipe) -> int:
+    """Return the peak while packing.
+
+    Of a layer at work: its weights, copies of its largest matrix at 32 bits and of the sums over its inputs (GPTQ's
+    Hessian, width × width), and what enters and leaves it for all samples; the embedding, for the first layer.
+    """
+    shapes = [tensor.shape for tensor in facts.tensors if is_linear(tensor)]
+    largest = max((shape[0] * shape[1] for shape in shapes), default=0)
+    if not recipe.calibrates:
+        return CONTEXT_BYTES + (HALF_BYTES + FULL_BYTES) * largest
+    layers: dict[int, int] = {}
+    for tensor in facts.tensors:
+        if tensor.layer is not None:
+            layers[tensor.layer] = layers.get(tensor.layer, 0) + HALF_BYTES * tensor.elements
+    embedding = sum(tensor.elements for tensor in facts.tensors if tensor.name == "token_embd.weight")
+    widest = max((shape[0] for shape in shapes), default=0)
+    entering = HALF_BYTES * 2 * recipe.samples * recipe.sample_tokens * facts.width
+    at_work = COPIES * FULL_BYTES * (largest + (widest * widest if recipe.format_id.startswith("gptq") else 0))
+    return CONTEXT_BYTES + max(layers.values(), default=0) + at_work + entering + HALF_BYTES * embedding
+
+
+def card_problems(room: CardRoom) -> Iterator[NotEnoughMemory]:
+    if room.making_bytes > room.free_bytes:
+        yield NotEnoughMemory(room.making_bytes, room.free_bytes, where=GPU_MEMORY)
+
+
+def card_notes(room: CardRoom, recipe: FolderRecipe, layers: int) -> Iterator[str]:
+    """Say what waits elsewhere for a model that is larger than the card."""
+    if not room.offloads:
+        return
+    waits = f"its {layers} layers go onto the card one after the other and wait in main memory and on the disk"
+    if not recipe.calibrates:
+        waits = "its tensors go onto the card one after the other"
+    yield (
+        f"This model is larger than the card ({size(room.comparing_bytes)}; {size(room.free_bytes)} are free there): "
+        f"{waits}. The comparison afterwards reads the original in parts, which takes longer."
+    )
+
+
+def offloading_s(room: CardRoom | None) -> float:
+    """Return how much longer the comparison takes that reads the original in parts."""
+    return room.comparing_bytes / FILE_BYTES_S if room and room.offloads else 0.0
