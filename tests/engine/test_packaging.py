@@ -51,7 +51,7 @@ def test_a_worker_of_another_python_runs_on_the_engines_source_alone(tmp_path):
         if Path(source).is_file():
             place.write_bytes(Path(source).read_bytes())
     root = tmp_path / "engine-source"
-    assert (root / "engine/runtime/backends/hf/cuda/kernels.cu").is_file()
+    assert (root / "engine/runtime/backends/hf/cuda/four_bits.cu").is_file()
     modules = [f"engine.{stage}.worker" for stage in ("runtime", "convert", "measure", "machine")]
     program = f"import {', '.join(modules)} as last\nprint(last.__file__)"
     environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}

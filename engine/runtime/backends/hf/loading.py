@@ -127,10 +127,14 @@ class _Fitting:
 
 
 def _warm_up(model: Model) -> None:
-    """Compute once, so that the KV cache is reserved and the first answer waits for no kernel; then forget it."""
+    """Compute once, so that the KV cache is reserved and the first answer waits for no kernel; then forget it.
+
+    A GPU's libraries load other kernels for other lengths, each when it is first used, which takes 0.1 to 0.7 s.
+    """
     model.read([0])
     if model.device.type == "cuda":
-        for count in (model.batch_tokens, model.batch_tokens // 2):  # the first and a later part of a long prompt
+        whole = model.batch_tokens  # the first and later parts of a long prompt, a follow-up question, its last token
+        for count in (whole, whole // 2, whole // 16, 16, 1):
             if count := min(count, model.context_tokens - len(model.cache.tokens)):
                 model.read([0] * count)
     model.cache.tokens.clear()

@@ -6,7 +6,10 @@ NVRTC and its Python bindings come with PyTorch's CUDA builds: no compiler and n
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,10 @@ from typing import Any
 import torch  # pyright: ignore[reportMissingImports]
 from cuda.bindings import driver, nvrtc  # pyright: ignore[reportMissingImports]
 
-SOURCE = Path(__file__).with_name("kernels.cu")
+from engine.paths import folders
+
+SOURCES = ("numbers", "products", "widening", "four_bits", "attention")
+_PLENTY_BYTES = 128 << 10  # of shared memory in a block: A100 163, H100 227, the cards for desktops 99 KB
 
 
 class CannotCompile(Exception):
@@ -56,10 +62,15 @@ class Program:
 
     def __init__(self, defines: Mapping[str, int]) -> None:
         major, minor = torch.cuda.get_device_capability()
+        self.shared_bytes = torch.cuda.get_device_properties(0).shared_memory_per_block_optin
+        self.block_warps = 16 if self.shared_bytes > _PLENTY_BYTES else 8
+        defines = {**defines, "BLOCK_WARPS": self.block_warps}
         options = [f"--gpu-architecture=sm_{major}{minor}", "--std=c++17"]
         options += [f"-D{name}={value}" for name, value in defines.items()]
-        self._module = _checked(driver.cuModuleLoadData(_compiled(SOURCE.read_bytes(), options)))
+        source = b"".join(Path(__file__).with_name(f"{name}.cu").read_bytes() for name in SOURCES)
+        self._module = _checked(driver.cuModuleLoadData(_kept(source, options)))
         self._overlaps = (major, minor) >= (9, 0)
+        self.tensor_cores = (major, minor) >= (8, 0)
         self.processors = torch.cuda.get_device_properties(0).multi_processor_count
 
     def launch(
@@ -90,6 +101,22 @@ class Program:
         if shared_bytes:
             _checked(driver.cuFuncSetAttribute(function, attribute, shared_bytes))
         return function
+
+
+def _kept(source: bytes, options: list[str]) -> bytes:
+    """Return the binary; it is kept in the cache, since compiling takes seconds."""
+    version = nvrtc.nvrtcVersion()[1:]
+    name = hashlib.sha256(b"\0".join([source, *(option.encode() for option in options), repr(version).encode()]))
+    path = folders().cache / "kernels" / f"{name.hexdigest()}.cubin"
+    with suppress(OSError):
+        return path.read_bytes()
+    binary = _compiled(source, options)
+    with suppress(OSError):  # without room for it, it is compiled again
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written = path.with_name(f"{path.name}.{os.getpid()}.part")
+        written.write_bytes(binary)
+        written.replace(path)
+    return binary
 
 
 def _compiled(source: bytes, options: list[str]) -> bytes:

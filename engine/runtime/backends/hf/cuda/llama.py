@@ -7,7 +7,7 @@ What runs between two products stays in float32.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,8 @@ import torch  # pyright: ignore[reportMissingImports]
 
 from engine.runtime.backends.hf.attention import Keep
 from engine.runtime.backends.hf.cuda.driver import Launch, Program
-from engine.runtime.backends.hf.cuda.matrix import Kind, Matrix, Unfit, address, kind_of, matrix_of, product, widen
+from engine.runtime.backends.hf.cuda.matrix import Kind, Unfit, address, kind_of, matrix_of, widen
+from engine.runtime.backends.hf.cuda.products import Product, launch
 
 Tensor = Any
 
@@ -48,8 +49,8 @@ class LlamaStep:
         """
         assert position is self.position
         self._hidden.copy_(self._module.get_input_embeddings()(token).view(-1))
-        for launch in self._launches:
-            launch()
+        for compute in self._launches:
+            compute()
         return self._scores
 
     def widen_prompts(self) -> None:
@@ -86,18 +87,19 @@ class LlamaStep:
     def _all(self) -> Iterator[Launch]:
         for number, layer in enumerate(self._module.model.layers):
             attention, mlp = layer.self_attn, layer.mlp
-            heads = [matrix_of(part) for part in (attention.q_proj, attention.k_proj, attention.v_proj)]
+            heads = (attention.q_proj, attention.k_proj, attention.v_proj)
             yield self._product("store", heads, self._hidden, self._heads, layer.input_layernorm)
             yield self._attention(number, attention)
-            yield self._product("add", [matrix_of(attention.o_proj)], self._attended, self._hidden)
-            gated = [matrix_of(mlp.gate_proj), matrix_of(mlp.up_proj)]
+            yield self._product("add", [attention.o_proj], self._attended, self._hidden)
+            gated = (mlp.gate_proj, mlp.up_proj)
             yield self._product("gated", gated, self._hidden, self._active, layer.post_attention_layernorm)
-            yield self._product("add", [matrix_of(mlp.down_proj)], self._active, self._hidden)
-        output = matrix_of(self._module.get_output_embeddings())
+            yield self._product("add", [mlp.down_proj], self._active, self._hidden)
+        output = self._module.get_output_embeddings()
         yield self._product("store", [output], self._hidden, self._scores, self._module.model.norm)
 
-    def _product(self, name: str, matrices: list[Matrix], source: Tensor, target: Tensor, norm: Any = None) -> Launch:
-        return product(self._program(matrices[0].kind), name, matrices, source, target, norm)
+    def _product(self, mode: str, layers: Sequence[Any], source: Tensor, target: Tensor, norm: Any = None) -> Launch:
+        product = Product(mode, [matrix_of(layer) for layer in layers], source, target, norm)
+        return launch(self._program(product.kind), product)
 
     def _program(self, kind: Kind) -> Program:
         if kind not in self._programs:

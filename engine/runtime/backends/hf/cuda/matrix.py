@@ -1,9 +1,8 @@
-"""Linear layers as the kernels take them: the structures of ``kernels.cu``, as bytes."""
+"""Linear layers as the kernels take them: the structures of ``numbers.cu``, as bytes."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -11,18 +10,17 @@ from typing import Any
 import torch  # pyright: ignore[reportMissingImports]
 from torch import nn  # pyright: ignore[reportMissingImports]
 
-from engine.runtime.backends.hf.cuda.driver import Launch, Program
+from engine.runtime.backends.hf.cuda.driver import Program
 from engine.runtime.backends.hf.packed import Grouped4Linear, Int8Linear, Nf4Linear
 
 Tensor = Any
 
-_THREADS, _WARPS = 256, 8
-_BLOCKS_A_PROCESSOR = 1.5  # below that, processors have nothing to do for much of the time
-_NO_MATRIX = bytes(56)
+TILE_ROWS = 16  # of four-bit weights, on tensor cores
+_WIDENING_THREADS = 256
 
 
 class Kind(IntEnum):
-    """How weights are stored: the names in ``kernels.cu``."""
+    """How weights are stored: the names in ``numbers.cu``."""
 
     BF16 = 0
     F16 = 1
@@ -52,10 +50,23 @@ class Matrix:
     kind: Kind
     rows: int
     columns: int
+    group: int
     packed: bytes
     order: Tensor | None
     table: Tensor | None
     held: tuple[Tensor, ...]
+
+    @property
+    def tiles(self) -> int:
+        return -(-self.rows // TILE_ROWS)
+
+    @property
+    def scales_bytes(self) -> int:
+        """Shared memory for the scales of a tile, and for what goes with them: ``Scales`` in ``four_bits.cu``."""
+        each = -(-self.columns // (64 if self.kind is Kind.NF4 else self.group))
+        if self.kind is Kind.NF4:
+            return whole(TILE_ROWS * each) + whole((each // 16 + 2) * 4)
+        return whole(TILE_ROWS * each * 2) + whole(TILE_ROWS * each)
 
 
 def kind_of(layer: Any) -> Kind:
@@ -88,60 +99,29 @@ def matrix_of(layer: Any) -> Matrix:
     tensors = [codes, scales, more, bias, nested]
     if any(tensor is not None and not tensor.is_contiguous() for tensor in tensors):
         raise Unfit("tensors in pieces")
-    packed = struct.pack("<5Qf3i", *map(address, tensors), offset, group, rows, 0)
+    packed = struct.pack("<5Qf3i", *map(address, tensors), offset, group, rows, _shift(group, columns))
     order = None if kind <= Kind.F16 or layer.order is None else layer.order.to(torch.int32)
     table = layer.table if kind >= Kind.NF4 else None
-    return Matrix(kind, rows, columns, packed, order, table, tuple(t for t in tensors if t is not None))
+    return Matrix(kind, rows, columns, group, packed, order, table, tuple(t for t in tensors if t is not None))
+
+
+def whole(count: int) -> int:
+    """Return so many bytes in whole pieces of 16."""
+    return -(-count // 16) * 16
+
+
+def _shift(group: int, columns: int) -> int:
+    """Return the pieces of 32 columns in a group, as a power of two. Raises :class:`Unfit`."""
+    pieces = group // 32
+    if group == columns:
+        return max(pieces - 1, 0).bit_length()
+    if pieces & (pieces - 1):
+        raise Unfit(f"groups of {group} weights")
+    return max(pieces.bit_length() - 1, 0)
 
 
 def address(tensor: Tensor | None) -> int:
     return 0 if tensor is None else tensor.data_ptr()
-
-
-def product(
-    program: Program, name: str, matrices: Sequence[Matrix], source: Tensor, target: Tensor, norm: Any = None
-) -> Launch:
-    """Return the launch that multiplies matrices with a vector; ``name``: store, add or gated.
-
-    ``source`` and ``target`` are float32. Raises :class:`Unfit` if the matrices do not go together.
-    """
-    first = matrices[0]
-    for other in matrices[1:]:
-        orders = (first.order, other.order)
-        same = orders == (None, None) or (None not in orders and torch.equal(*orders))
-        if other.kind is not first.kind or other.columns != first.columns or not same:
-            raise Unfit("neighbouring layers that are stored in different ways")
-    rows = first.rows if name == "gated" else sum(matrix.rows for matrix in matrices)
-    gain, epsilon = _gain(norm)
-    packed = b"".join(matrix.packed for matrix in matrices) + _NO_MATRIX * (3 - len(matrices))
-    pointers = (source, gain, first.order, target, first.table)
-    argument = packed + struct.pack("<5Q2ifi", *map(address, pointers), first.columns, rows, epsilon, 0)
-    pieces = first.columns // first.kind.wide
-    shared_bytes = 4 * (first.kind.table_words + pieces * (first.kind.wide + 4))
-    function, needed = _function(name, rows, program.processors)
-    most = program.resident_blocks(function, _THREADS, shared_bytes)
-    launch = program.launch(function, min(needed, most), _THREADS, argument, shared_bytes=shared_bytes)
-    _hold(launch, (gain, first.order, *matrices))
-    return launch
-
-
-def _function(name: str, rows: int, processors: int) -> tuple[str, int]:
-    """Return the kernel for so many rows, and how many blocks they make: enough for all of the GPU, else the most."""
-    choices = (4, 2) if name == "gated" else (4, 2, 1)
-    for at_once in choices:
-        needed = -(-rows // ((at_once // 2 if name == "gated" else at_once) * _WARPS))
-        if needed >= _BLOCKS_A_PROCESSOR * processors or at_once == choices[-1]:
-            return f"product_{name}_{at_once}", needed
-    raise AssertionError
-
-
-def _gain(norm: Any) -> tuple[Tensor | None, float]:
-    """Return the weights of an RMS norm as float32, and what keeps it from dividing by zero."""
-    return (None, 0.0) if norm is None else (norm.weight.detach().float().contiguous(), float(norm.variance_epsilon))
-
-
-def _hold(launch: Launch, tensors: tuple[Any, ...]) -> None:
-    launch.argument.held = tensors  # a ctypes buffer lives as long as its launch, and what it points to with it
 
 
 def widen(program: Program, matrix: Matrix, kind: Any) -> Tensor:
@@ -150,6 +130,6 @@ def widen(program: Program, matrix: Matrix, kind: Any) -> Tensor:
     argument = matrix.packed + struct.pack(
         "<2Q2i", address(matrix.table), address(wide), matrix.columns, int(kind == torch.float16)
     )
-    blocks = -(-matrix.rows * matrix.columns // (32 * _THREADS))
-    program.launch("widen", blocks, _THREADS, argument, waits=False)()
+    blocks = -(-matrix.rows * matrix.columns // (32 * _WIDENING_THREADS))
+    program.launch("widen", blocks, _WIDENING_THREADS, argument, waits=False)()
     return wide
