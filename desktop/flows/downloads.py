@@ -14,6 +14,7 @@ from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.download.item import State
 from engine.catalog.download.limit import SpeedLimit
 from engine.catalog.download.line import DownloadLine
+from engine.catalog.download.line_run import LineRun
 from engine.catalog.download.plan import DownloadPlan
 from engine.catalog.download.repair import repairing
 from engine.errors import Cancelled, EngineError
@@ -152,7 +153,7 @@ class DownloadsFlow(QObject):
         self._show()
         if self._line is None or not self._line.waiting or (self._running and self._running.running):
             return
-        self._running = thread = self._state.jobs.start(self._line.run(), self.tr("Downloads"))
+        self._running = thread = self._state.jobs.start(LineRun(self._line), self.tr("Downloads"))
         thread.progressed.connect(self._show)
         thread.noticed.connect(self._show)
         thread.finished.connect(self._on_end)

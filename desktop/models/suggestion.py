@@ -17,7 +17,8 @@ from engine.convert.source import GGUF_SOURCES
 from engine.formats import ModelFacts
 from engine.machine import memory
 from engine.machine.facts import Machine
-from engine.machine.sources import Live, Unavailable
+from engine.machine.sources import Live
+from engine.machine.unavailable import Unavailable
 from engine.recommend.fit import Fit
 from engine.recommend.rules import recommend
 

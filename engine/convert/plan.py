@@ -22,7 +22,8 @@ from engine.convert.source import Source, inspect
 from engine.errors import DiskFull, EngineError, NotFound, Refused
 from engine.formats import Format, format_named
 from engine.machine import cpu, disks
-from engine.machine.sources import Live, Unavailable
+from engine.machine.sources import Live
+from engine.machine.unavailable import Unavailable
 
 VERIFIED_TOKENIZERS = frozenset({"llama"})  # families of which a real model is converted in our tests
 # Their ``ssm_a`` is an exponential, whose last bit torch's vector kernels round in another way (architectures.json).

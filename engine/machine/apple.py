@@ -8,8 +8,9 @@ from typing import Any
 
 from engine.machine import cpu
 from engine.machine.facts import Gpu, Missing
-from engine.machine.sources import Sources, Unavailable
+from engine.machine.sources import Sources
 from engine.machine.text import leading, whole
+from engine.machine.unavailable import Unavailable
 
 GIB = 1024**3
 MIB = 1024**2

@@ -13,7 +13,7 @@ _WINDOWS_KEY = r"HKLM\HARDWARE\DESCRIPTION\System\CentralProcessor\0"
 
 
 def read(sources: Sources) -> Cpu:
-    """Return the processor. Raises :class:`engine.machine.sources.Unavailable` if the system does not tell."""
+    """Return the processor. Raises :class:`engine.machine.unavailable.Unavailable` if the system does not tell."""
     if sources.system == "Darwin":
         return _darwin(sources)
     if sources.system == "Windows":

@@ -7,7 +7,8 @@ from typing import Any
 
 from engine.machine import nvidia_smi, nvml, pci, windows_gpus
 from engine.machine.facts import Gpu, Missing
-from engine.machine.sources import Sources, Unavailable
+from engine.machine.sources import Sources
+from engine.machine.unavailable import Unavailable
 
 WHAT = "NVIDIA driver"
 _DRIVER_HINT = "Install NVIDIA's driver for this card, then restart the computer."

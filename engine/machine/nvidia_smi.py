@@ -6,8 +6,9 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.machine.sources import Sources, Unavailable
+from engine.machine.sources import Sources
 from engine.machine.text import leading
+from engine.machine.unavailable import Unavailable
 
 MIB = 1024**2
 # WSL keeps the program where not every shell looks.

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.machine.sources import Unavailable
+from engine.machine.unavailable import Unavailable
 
 # Where the driver's library lies although the loader does not look there: WSL, NixOS, some cluster images.
 _ELSEWHERE = ("/usr/lib/wsl/lib", "/run/opengl-driver/lib", "/usr/local/nvidia/lib64")

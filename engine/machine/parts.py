@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.errors import EngineError
 from engine.machine.facts import Missing
-from engine.machine.sources import Unavailable
+from engine.machine.unavailable import Unavailable
 
 POLL_S = 0.1  # how soon a stop is noticed
 

@@ -11,7 +11,8 @@ from engine.events import Finished
 from engine.machine import bandwidth, cpu, memory
 from engine.machine.facts import LlamaBuild, Machine
 from engine.machine.look import Places, look
-from engine.machine.sources import Live, Unavailable
+from engine.machine.sources import Live
+from engine.machine.unavailable import Unavailable
 
 
 def probe(*, measure_bandwidth: bool = True) -> Machine:

@@ -16,18 +16,10 @@ from typing import Any, Protocol
 import psutil
 
 from engine.environments.places import versions_here
+from engine.machine.unavailable import Unavailable
 from engine.process.host import Worker
 
 WORKER = "engine.machine.worker"
-
-
-class Unavailable(Exception):
-    """Say that a reading could not be taken; ``reason`` is a sentence, ``code`` the driver's own name of the error."""
-
-    def __init__(self, reason: str, code: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.code = code
 
 
 class Sources(Protocol):

@@ -24,7 +24,8 @@ from engine.events import Finished
 from engine.machine import nvidia, nvidia_smi
 from engine.machine.facts import Gpu, Machine
 from engine.machine.look import Places, look
-from engine.machine.sources import Live, Unavailable
+from engine.machine.sources import Live
+from engine.machine.unavailable import Unavailable
 
 MIB = 1024**2
 FREE_MAY_DIFFER_BY_BYTES = 1024 * MIB  # other programs come and go between two readings

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import PackageMissing
-from engine.machine.sources import Unavailable
+from engine.machine.unavailable import Unavailable
 
 CASES = Path(__file__).parents[1] / "cases" / "machine"
 

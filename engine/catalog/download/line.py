@@ -15,7 +15,6 @@ from engine.catalog.download.disk import disk_error
 from engine.catalog.download.item import STOPPED, UNFINISHED, Item, State
 from engine.catalog.download.job import Download, discard
 from engine.catalog.download.limit import SpeedLimit
-from engine.catalog.download.line_run import LineRun
 from engine.catalog.download.order import NEW_HERE, OrderFile
 from engine.catalog.download.plan import DownloadPlan
 from engine.catalog.download.staging import Staging, unfinished
@@ -27,7 +26,7 @@ __all__ = ["DownloadLine", "Item", "State"]
 
 
 class DownloadLine:
-    """The downloads of a library. Thread-safe; :meth:`run` returns the job that works through it.
+    """The downloads of a library. Thread-safe; ``LineRun`` is the job that works through it.
 
     With ``goes_on`` what was running when the app ended waits for its turn; otherwise everything is paused at first.
     """
@@ -150,10 +149,6 @@ class DownloadLine:
         with self._changed:
             self._items = {plan_id: item for plan_id, item in self._items.items() if item.state is not State.DONE}
             self._tell()
-
-    def run(self) -> LineRun:
-        """Return a job that fetches what waits, also what is added meanwhile; start one when none is running."""
-        return LineRun(self)
 
     # For the run
 

@@ -5,24 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.download.item import Item, State
 from engine.catalog.download.job import Download
+from engine.catalog.download.line import DownloadLine
 from engine.errors import Cancelled, DiskFull, EngineError, Offline
 from engine.events import Event, Finished, Notice, Progress
-
-if TYPE_CHECKING:
-    from engine.catalog.download.line import DownloadLine
 
 OFFLINE_WAIT_S = 30.0  # a download has tried for minutes by then; from now on as often as this
 TELL_S = 1.0
 
 
 class LineRun:
-    """The job that works through a line. Its ``Progress`` is that of everything together.
+    """The job that fetches what waits in a line, also what is added meanwhile; a line has one at a time.
 
+    Its ``Progress`` is that of everything together.
     A download that fails is told by a ``Notice`` and the next one begins; one that finds no network waits and tries
     again. Ends with the checkpoints that were made; :meth:`cancel` ends the run, and what was running waits for the
     next one.

@@ -53,7 +53,7 @@ def test_downloads_come_in_order_with_one_progress_for_all(served: Served, libra
     for plan in (first, second, third):
         line.add(plan)
     line.move(third.id, 0)
-    *events, last = line.run()
+    *events, last = LineRun(line)
     assert isinstance(last, Finished)
     assert [made.path.parent.name for made in last.value] == ["model-2", "model-0", "model-1"]
     done = [event.done for event in events if isinstance(event, Progress)]
@@ -71,13 +71,13 @@ def test_one_that_fails_does_not_stop_the_others(served: Served, library: Librar
     line = line_of(served, library)
     line.add(first)
     line.add(second)
-    events = list(line.run())
+    events = list(LineRun(line))
     assert states(line) == [State.FAILED, State.DONE]
     assert isinstance(line.items[0].error, DamagedFile)
     assert "is damaged" in said(events)
     line.resume(first.id)
     assert line.waiting
-    list(line.run())
+    list(LineRun(line))
     assert states(line) == [State.DONE, State.DONE]
 
 
@@ -86,12 +86,12 @@ def test_a_pause_lets_the_next_one_begin_and_keeps_what_is_here(served: Served, 
     line = line_of(served, library, 2e6)
     line.add(first)
     line.add(second)
-    for event in line.run():
+    for event in LineRun(line):
         if isinstance(event, Progress) and event.done > SIZE / 4 and line.items[0].state is State.RUNNING:
             line.pause(first.id)
     assert states(line) == [State.PAUSED, State.DONE]
     line.resume(first.id)
-    list(line.run())
+    list(LineRun(line))
     assert states(line) == [State.DONE, State.DONE]
 
 
@@ -99,7 +99,7 @@ def test_what_is_added_while_it_runs_is_fetched_too(served: Served, library: Lib
     first, second = plans(served, 2)
     line = line_of(served, library, 4e6)
     line.add(first)
-    for event in line.run():
+    for event in LineRun(line):
         if isinstance(event, Progress) and len(line.items) == 1:
             line.add(second)
     assert states(line) == [State.DONE, State.DONE]
@@ -112,7 +112,7 @@ def test_a_removed_one_leaves_nothing(served: Served, library: Library, index: i
     for plan in both:
         line.add(plan)
     removed = both[index]
-    for event in line.run():
+    for event in LineRun(line):
         if isinstance(event, Progress) and event.done > SIZE / 4 and len(line.items) == 2:
             line.remove(removed.id)
     assert states(line) == [State.DONE]
@@ -127,7 +127,7 @@ def test_a_restart_keeps_order_and_pauses(served: Served, library: Library) -> N
         before.add(plan)
     before.move(third.id, 0)
     before.pause(first.id)
-    run = before.run()
+    run = LineRun(before)
     with pytest.raises(Cancelled):
         for event in run:
             if isinstance(event, Progress) and event.done > SIZE / 4:
@@ -136,7 +136,7 @@ def test_a_restart_keeps_order_and_pauses(served: Served, library: Library) -> N
     after = line_of(served, library)
     assert [item.plan for item in after.items] == [third, first, second]
     assert states(after) == states(before)
-    list(after.run())
+    list(LineRun(after))
     assert states(after) == [State.DONE, State.PAUSED, State.DONE]
 
 
@@ -155,7 +155,7 @@ def test_a_lost_order_is_rebuilt_from_the_disk(served: Served, library: Library,
 def test_a_run_that_is_cancelled_before_it_begins_fetches_nothing(served: Served, library: Library) -> None:
     line = line_of(served, library)
     line.add(plans(served, 1)[0])
-    run = line.run()
+    run = LineRun(line)
     run.cancel()
     with pytest.raises(Cancelled):
         list(run)
@@ -205,13 +205,13 @@ def test_a_full_disk_pauses_and_the_cause_is_known_after_a_restart(
     line.add(plans(served, 1)[0])
     with monkeypatch.context() as patch:
         patch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-        list(line.run())
+        list(LineRun(line))
     after = line_of(served, library)
     for each in (line, after):
         assert states(each) == [State.PAUSED]
         assert isinstance(each.items[0].error, DiskFull)
     after.resume(after.items[0].plan.id)
-    list(after.run())
+    list(LineRun(after))
     assert states(after) == [State.DONE]
 
 
@@ -236,14 +236,14 @@ def test_all_are_paused_and_go_on_together(served: Served, library: Library) -> 
     line = line_of(served, library, 2e6)
     for plan in plans(served, 2):
         line.add(plan)
-    for event in line.run():
+    for event in LineRun(line):
         if isinstance(event, Progress) and event.done > SIZE / 4:
             line.pause_all()
     assert states(line) == [State.PAUSED] * 2
     assert not line.waiting
     line.limit.bytes_s = 0
     line.resume_all()
-    list(line.run())
+    list(LineRun(line))
     assert states(line) == [State.DONE] * 2
     line.clear_done()
     assert line.items == ()
@@ -254,7 +254,7 @@ def test_a_removed_one_leaves_the_sum(served: Served, library: Library) -> None:
     line = line_of(served, library, 2e6)
     line.add(big)
     line.add(small)
-    run = line.run()
+    run = LineRun(line)
     last = None
     for event in run:
         if isinstance(event, Progress):

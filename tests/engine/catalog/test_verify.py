@@ -9,6 +9,7 @@ import pytest
 from engine.catalog import records
 from engine.catalog.download.job import Download
 from engine.catalog.download.line import DownloadLine, State
+from engine.catalog.download.line_run import LineRun
 from engine.catalog.download.repair import repairing
 from engine.catalog.download.verify import Verified, verifying
 from engine.catalog.library import Library
@@ -52,7 +53,7 @@ def test_damage_is_found_in_every_part_and_mended_by_the_line(served, tmp_path: 
     before = served.body_bytes(PARTS[0])
     line = DownloadLine(client(served), library)
     line.add(planned.value)
-    list(line.run())
+    list(LineRun(line))
     assert [item.state for item in line.items] == [State.DONE]
     assert verified(made)[0].whole
     assert served.body_bytes(PARTS[0]) == before  # what is right is not fetched

@@ -15,7 +15,7 @@ from engine.events import Finished
 from engine.machine import apple, cgroup, cpu, nvidia_smi, pci, registry, text, windows_gpus
 from engine.machine.facts import Machine
 from engine.machine.look import BANDWIDTH, LLAMA, Places, look
-from engine.machine.sources import Unavailable
+from engine.machine.unavailable import Unavailable
 from tests.helpers import recorded
 from tests.helpers.recorded import Recorded
 

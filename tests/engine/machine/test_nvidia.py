@@ -7,7 +7,7 @@ import pynvml
 import pytest
 
 from engine.machine import nvidia, nvidia_smi, nvml
-from engine.machine.sources import Unavailable
+from engine.machine.unavailable import Unavailable
 from tests.helpers.recorded import Recorded
 
 PCI = "/sys/bus/pci/devices/0000:01:00.0"

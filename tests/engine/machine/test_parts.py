@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import PackageMissing
 from engine.machine.parts import Outcome, Part, run
-from engine.machine.sources import Unavailable
+from engine.machine.unavailable import Unavailable
 
 
 def outcomes(*parts: Part, stop: threading.Event | None = None) -> dict[str, Outcome]:

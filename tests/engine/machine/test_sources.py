@@ -11,7 +11,8 @@ import pytest
 
 from engine.machine import disks
 from engine.machine.facts import Disk
-from engine.machine.sources import Live, Unavailable
+from engine.machine.sources import Live
+from engine.machine.unavailable import Unavailable
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from llama_cpp import llama_cpp as binding
 from engine.catalog.facts import PART
 from engine.errors import Refused
 from engine.machine import cpu
-from engine.machine.sources import Live, Unavailable
+from engine.machine.sources import Live
+from engine.machine.unavailable import Unavailable
 from engine.runtime.backends.llama.native import GpuDevice
 from engine.runtime.options import CACHE_TYPES, PLAIN_CACHE_TYPES, LoadOptions
 
