@@ -115,6 +115,11 @@ def add(layout: QBoxLayout, parts: Iterable[QWidget | QLayout | int | None]) -> 
             layout.addLayout(part)
 
 
+def open_size(dialog: QWidget, width: int, height: int) -> None:
+    """Give a dialog the size that it wants, as far as the screen has it."""
+    dialog.resize(QSize(width, height).boundedTo(dialog.screen().availableSize() * _OF_SCREEN))
+
+
 def clear(layout: QLayout) -> None:
     """Take everything out of a layout and delete it."""
     while (item := layout.takeAt(0)) is not None:
@@ -133,4 +138,5 @@ def restyle(widget: QWidget, **properties: object) -> None:
     widget.style().polish(widget)
 
 
+_OF_SCREEN = 0.92  # for what a window manager puts around a dialog
 _ICON_COLOURS = {"primary": "on_accent", "quiet": "text_muted", "danger": "bad"}

@@ -10,7 +10,7 @@ from desktop.language import QT_TR_NOOP, tr
 from desktop.models.answer_facts import answer_facts
 from desktop.theme import scale
 from desktop.widgets.chat.tokens_view import TokensView
-from desktop.widgets.controls import add, button, label, paragraph, row
+from desktop.widgets.controls import add, button, label, open_size, paragraph, row
 from desktop.widgets.fact_list import FactList
 from desktop.widgets.scroll_column import ScrollColumn
 from engine.chat.conversation import Message
@@ -28,7 +28,7 @@ class AnswerDialog(QDialog):
     def __init__(self, message: Message, odds: Sequence[Odds], parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("About this answer"))
-        self.resize(*_SIZE)
+        open_size(self, *_SIZE)
         self.facts = FactList(answer_facts(message))
         self.tokens = TokensView(odds) if odds else None
         self.shut = button(self.tr("Close"), "primary")

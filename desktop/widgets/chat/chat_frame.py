@@ -29,7 +29,6 @@ from desktop.widgets.progress_line import ProgressLine
 PUT_AWAY = QT_TR_NOOP("The conversation was put away.")
 _NEW = QT_TR_NOOP("New conversation")
 _ICON_WIDTH = 50
-_WORDS_FROM = 700  # beside a narrower conversation that button has only its icon
 _PANEL_FROM = 820  # a narrower page shows the conversations only when they are asked for
 
 
@@ -130,7 +129,10 @@ class ChatFrame(QWidget):
         beside = self.is_wide and self.panel.isVisibleTo(self)
         left = PANEL_WIDTH if beside else 0
         self._across.setContentsMargins(left, 0, 0, 0)
-        self.new.setText(tr(_NEW) if self.width() - left >= _WORDS_FROM else "")
+        self.new.setText(tr(_NEW))
+        others = sum(part.minimumSizeHint().width() + scale.M for part in (self.toggle, self.picker, self.two))
+        if self.width() - left < 2 * scale.XL + others + self.new.sizeHint().width():
+            self.new.setText("")
         self.panel.shut.setVisible(not self.is_wide)
         self.panel.setGeometry(0, 0, PANEL_WIDTH, self.height())
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 from desktop.language import QT_TR_NOOP, tr
 from desktop.models.steering_words import inherited_words, preset_of, stops_of, stops_text
 from desktop.theme import scale
-from desktop.widgets.controls import add, button, label, paragraph, row
+from desktop.widgets.controls import add, button, label, open_size, paragraph, row
 from desktop.widgets.scroll_column import ScrollColumn
 from desktop.widgets.setting_row import SettingRow
 from desktop.widgets.steering.form_row import FormRow
@@ -155,7 +155,7 @@ class SettingsDialog(QDialog):
         self.shut.setFocus()
 
     def _lay_out(self) -> None:
-        self.resize(*_SIZE)
+        open_size(self, *_SIZE)
         content = QWidget()
         inner = QVBoxLayout(content)
         inner.setContentsMargins(scale.XS, 0, scale.M, 0)

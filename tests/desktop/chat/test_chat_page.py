@@ -436,3 +436,16 @@ def test_the_words_below_an_answer_are_cut_off_with_dots_and_read_whole(talk):
     talk.until(lambda: words.toolTip() == whole)
     assert words.width() < words.fontMetrics().horizontalAdvance(whole)
     assert words.mapTo(talk.page, words.rect().topRight()).x() < talk.page.width()
+
+
+@pytest.mark.parametrize("width", [500, 620, 700, 720, 760, 820, 984, 1100])
+def test_no_button_at_the_head_cuts_its_words_off(talk, width):
+    page = talk.page
+    talk.load(name="SmolLM2-135M-Instruct-of-a-long-name.Q4_1")
+    page.resize(width, 600)
+    words_on(page)
+    for button in (page.new, page.picker.open, page.composer.deed):
+        assert not button.text() or button.width() >= button.sizeHint().width(), button.text()
+    assert page.new.geometry().right() < page.width()
+    if width in (500, 1100):
+        assert bool(page.new.text()) is (width == 1100)

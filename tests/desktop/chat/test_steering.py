@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAccessible, QScreen
 from PySide6.QtWidgets import QApplication
 
 from desktop.flows.steering import SteeringFlow
@@ -212,3 +212,12 @@ def test_each_default_says_where_it_comes_from():
     assert inherited_words(steering, "temperature") == "0.6 is from the model (generation_config.json)."
     assert inherited_words(steering, "top_k") == "9 is from your settings."
     assert inherited_words(steering, "top_p") == "0.95 is Halfbyte's default."
+
+
+def test_dialogs_are_no_larger_than_a_small_screen(page, qtbot, flow, monkeypatch):
+    """A screen of 1366 by 768 at 150 %: the button below stays on it."""
+    monkeypatch.setattr(QScreen, "availableSize", lambda _: QSize(911, 482))
+    dialog = opened(page, qtbot, flow)
+    assert dialog.height() <= 482
+    assert dialog.shut.geometry().bottom() < 482
+    dialog.accept()
