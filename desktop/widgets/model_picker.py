@@ -26,7 +26,7 @@ class ModelPicker(QWidget):
         self.list = Choice()
         self.list.setPlaceholderText(self.tr("Choose a model of the library"))
         self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.list.setMinimumContentsLength(14)
+        self.list.setMinimumContentsLength(10)
         self.list.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.list.activated.connect(self._on_activated)
         self.name = label(self.tr("&Model"), "muted", buddy=self.list)
