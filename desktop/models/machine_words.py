@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from desktop.language import QT_TR_NOOP, tr
 from desktop.quantities import number, size
@@ -141,11 +142,17 @@ def _engine(llama: LlamaBuild | None) -> Iterator[tuple[str, str]]:
 
 def _gpu_parts(llama: LlamaBuild | None) -> Iterator[Section]:
     if llama and llama.parts:
-        yield Section(tr("Optional GPU parts"), "gpu", tuple(_gpu_part(part) for part in llama.parts))
+        rows = [_gpu_part(part) for part in llama.parts]
+        if absent := next((part for part in llama.parts if part.state == "absent"), None):
+            place = tr("Unpack it into {folder}; the README's “GPU parts” has more.")
+            rows.append((tr("To add one"), place.format(folder=Path(absent.file).parents[1])))
+        yield Section(tr("Optional GPU parts"), "gpu", tuple(rows))
 
 
 def _gpu_part(part: GpuPart) -> tuple[str, str]:
     name = gpu_parts.KINDS[part.kind]
+    if part.state == "absent":
+        return name, tr("not installed")
     if part.state == "loaded":
         return name, "\n".join((tr("loaded"), part.file))
     return name, "\n".join(filter(None, (part.reason, part.hint)))

@@ -30,6 +30,11 @@ class EmptyState(QWidget):
             layout.addLayout(row(None, *buttons, None))
         self._draw_icon()
 
+    def show_compact(self, compact: bool) -> None:
+        """Leave out the picture and the air around, where there is little height."""
+        self._icon.setHidden(compact)
+        self.layout().setContentsMargins(*(scale.M,) * 4 if compact else (scale.XL, scale.XXL, scale.XL, scale.XXL))
+
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:

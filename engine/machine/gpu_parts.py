@@ -51,7 +51,7 @@ def absent_hint(file: Path, others: list[str]) -> str:
     """Return how a part comes to where it is looked for."""
     kind = next(kind for kind in KINDS if kind in file.name)
     lead = f"{others[-1]} is for another version of llama.cpp. " if others else ""
-    return f"{lead}Unpack the part into {file.parent}, or {_MAKE.format(kind)}."
+    return f"{lead}Unpack the part into {file.parents[1]}, or {_MAKE.format(kind)}."
 
 
 def give_up() -> bool:

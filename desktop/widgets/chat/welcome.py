@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop.language import QT_TR_NOOP, tr
@@ -20,6 +21,7 @@ _TO_DO = {
     "loading": QT_TR_NOOP("The model is being loaded; you can write already."),
 }
 _WIDTH = 560
+_ROOMY_FROM = 360  # less height: at 200 %, or with the tour above
 
 
 class Welcome(QWidget):
@@ -42,6 +44,10 @@ class Welcome(QWidget):
         layout.addLayout(across)
         layout.addStretch(2)
         self.show_state("empty")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._state.show_compact(self.height() < _ROOMY_FROM)
 
     def show_state(self, state: str) -> None:
         """Say what to do in a state of the room."""

@@ -14,6 +14,7 @@ from desktop.widgets.chat.markdown_view import MarkdownView
 from desktop.widgets.chat.press import Press
 from desktop.widgets.chat.question import Question
 from desktop.widgets.chat.transcript import Transcript
+from desktop.widgets.chat.welcome import Welcome
 from engine.chat.conversation import Message
 from tests.helpers.hands import press
 
@@ -108,3 +109,17 @@ def test_a_link_to_a_program_can_only_be_copied(qtbot, theme):
     dialog.show()
     shown = [button.text() for button in dialog.findChildren(QPushButton) if button.isVisible()]
     assert shown == ["Stay here", "Copy address"]
+
+
+def test_the_welcome_is_not_cut_off_where_there_is_little_height(qtbot):
+    welcome = Welcome()
+    qtbot.addWidget(welcome)
+    texts = welcome._state.heading, welcome._state.sentence
+    for height, has_icon in ((600, True), (300, False)):
+        welcome.resize(560, height)
+        welcome.show()
+        qtbot.waitUntil(lambda shown=has_icon: welcome._state._icon.isVisible() is shown)
+        assert heading.height() >= heading.heightForWidth(heading.width())
+        assert welcome._state.sentence.height() >= welcome._state.sentence.heightForWidth(
+            welcome._state.sentence.width()
+        )

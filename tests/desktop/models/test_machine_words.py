@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from desktop.models.machine_words import as_text, gpu_question, sections, summary
-from engine.machine.facts import Device, Memory
+from engine.machine.facts import Device, GpuPart, Memory
 from tests.helpers.values import BUILD, GB, GPU, MACHINE
 
 
@@ -49,3 +49,16 @@ def test_the_text_has_everything():
 
 def test_a_machine_without_an_engine_is_shown():
     assert "did not answer" in as_text(replace(MACHINE, llama=None, gpus=(), packages={}))
+
+
+def test_each_gpu_part_says_whether_it_is_in_use():
+    cuda = GpuPart("cuda", "absent", "/home/ann/parts/llama-1/libggml-cuda.so", "It is not installed.", "Unpack it.")
+    vulkan = GpuPart("vulkan", "failed", "/v.so", "It cannot be loaded: no libvulkan.so.1.", "Install the loader.")
+    build = replace(BUILD, parts=(cuda, vulkan))
+    (section,) = (each for each in sections(replace(MACHINE, llama=build)) if each.heading == "Optional GPU parts")
+    facts = dict(section.facts)
+    assert facts["CUDA"] == "not installed"
+    assert facts["Vulkan"] == "It cannot be loaded: no libvulkan.so.1.\nInstall the loader."
+    assert facts["To add one"].startswith("Unpack it into /home/ann/parts;")
+    build = replace(BUILD, parts=(replace(vulkan, state="loaded", reason="", hint=""),))
+    assert ("Vulkan", "loaded\n/v.so") in sections(replace(MACHINE, llama=build))[-2].facts
