@@ -119,7 +119,4 @@ def test_the_welcome_is_not_cut_off_where_there_is_little_height(qtbot):
         welcome.resize(560, height)
         welcome.show()
         qtbot.waitUntil(lambda shown=has_icon: welcome._state._icon.isVisible() is shown)
-        assert heading.height() >= heading.heightForWidth(heading.width())
-        assert welcome._state.sentence.height() >= welcome._state.sentence.heightForWidth(
-            welcome._state.sentence.width()
-        )
+        assert all(text.height() >= text.heightForWidth(text.width()) for text in texts)
