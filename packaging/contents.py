@@ -50,6 +50,8 @@ NOT_IN_WORKER = (
         "send2trash",
     ),
 )
+# Every desktop has them, and newer ones than the build machine: a graphics driver that is loaded later needs those.
+OF_THE_SYSTEM = ("libstdc++.so", "libgcc_s.so")
 # Qt parts that the window never loads, and what only they and the GTK theme drag in from the build machine.
 QT_LEFT_OUT = (
     "libqgtk3",
@@ -162,6 +164,6 @@ def _can_be_found(name: str) -> bool:
 
 
 def is_left_out(name: str) -> bool:
-    """Return whether a collected file belongs to a Qt part that the window never loads."""
+    """Return whether a collected file belongs to a Qt part that the window never loads, or to the system."""
     path = name.replace("\\", "/")
-    return any(part in path for part in QT_LEFT_OUT)
+    return any(part in path for part in (*QT_LEFT_OUT, *OF_THE_SYSTEM))

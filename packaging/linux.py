@@ -19,7 +19,8 @@ HOME = Path("opt/halfbyte")
 MAINTAINER = "The Halfbyte authors <packages@halfbyte.invalid>"
 # What Qt and the executables take from the system; everything else is inside. libc6: that of the build machine.
 DEPENDS = (
-    "libc6 (>= 2.36), libegl1, libgl1, libfontconfig1, libfreetype6, libwayland-client0, libwayland-cursor0, libdrm2"
+    "libc6 (>= 2.36), libstdc++6 (>= 12), libgcc-s1, libegl1, libgl1, libfontconfig1, libfreetype6, "
+    "libwayland-client0, libwayland-cursor0, libdrm2"
 )
 CONTROL = """\
 Package: halfbyte
