@@ -50,7 +50,7 @@ def _try(file: Path) -> str:
     try:
         ctypes.CDLL(str(file))
     except OSError as error:
-        return f"It cannot be loaded: {error}."
+        return f"It cannot be loaded: {error.__cause__ or error}."  # a frozen app has the reason below its own words
     if function("ggml_backend_load", ctypes.c_void_p, ctypes.c_char_p)(os.fsencode(file)):
         return ""
     return "It is no part for this version of llama.cpp, or it found no driver to work with."
