@@ -19,8 +19,7 @@ class EmptyState(QWidget):
         self._icon = QLabel()
         self.heading = label(heading, "heading", wraps=True)
         self.sentence = label(sentence, "muted", wraps=True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(scale.XL, scale.XXL, scale.XL, scale.XXL)
+        self._column = layout = QVBoxLayout(self)
         layout.setSpacing(scale.M)
         for part in (self._icon, self.heading, self.sentence):
             part.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -29,11 +28,12 @@ class EmptyState(QWidget):
             layout.addSpacing(scale.S)
             layout.addLayout(row(None, *buttons, None))
         self._draw_icon()
+        self.show_compact(False)
 
     def show_compact(self, compact: bool) -> None:
         """Leave out the picture and the air around, where there is little height."""
         self._icon.setHidden(compact)
-        self.layout().setContentsMargins(*(scale.M,) * 4 if compact else (scale.XL, scale.XXL, scale.XL, scale.XXL))
+        self._column.setContentsMargins(*(scale.M,) * 4 if compact else (scale.XL, scale.XXL, scale.XL, scale.XXL))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
