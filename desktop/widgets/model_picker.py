@@ -15,6 +15,8 @@ from desktop.widgets.open_button import OpenButton
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.servers.listing import server_of
 
+_LEAST_WIDTH = 140
+
 
 class ModelPicker(QWidget):
     """Show the library in a list, with a button beside it; ``chosen`` tells the path of the model."""
@@ -26,7 +28,8 @@ class ModelPicker(QWidget):
         self.list = Choice()
         self.list.setPlaceholderText(self.tr("Choose a model of the library"))
         self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.list.setMinimumContentsLength(10)
+        self.list.setMinimumContentsLength(16)
+        self.list.setMinimumWidth(_LEAST_WIDTH)  # else the words of its placeholder always have room
         self.list.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.list.activated.connect(self._on_activated)
         self.name = label(self.tr("&Model"), "muted", buddy=self.list)

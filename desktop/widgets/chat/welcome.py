@@ -7,6 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop.language import QT_TR_NOOP, tr
+from desktop.theme import scale
 from desktop.widgets.controls import button, column, row
 from desktop.widgets.empty_state import EmptyState
 
@@ -37,6 +38,7 @@ class Welcome(QWidget):
         examples.setMaximumWidth(_WIDTH)
         examples.setLayout(column(*self.examples))
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(scale.XL, 0, scale.XL, 0)
         layout.addStretch(1)
         layout.addWidget(self._state)
         across = row(None, examples, None)

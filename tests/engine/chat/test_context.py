@@ -182,6 +182,7 @@ def test_a_title(session: Session) -> None:
     [
         ("I'm ready to help. What's next?", True),
         ("How can I help you?", True),
+        ("Here's a possible title for the conversation", True),
         ("Fruit", False),
         ("A fine title", False),
         ("What you said of grapes", False),
