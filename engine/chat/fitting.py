@@ -21,7 +21,8 @@ _WRAPPING = " \"'“”‘’*#`.:"
 _TITLE_QUESTION = "Give this conversation a title of at most six words. Answer with the title only."
 _LONG_WORD = re.compile(r"\w{4,}")
 _TALK = re.compile(
-    r"\b(i|you|your|we|let me|sure|here(['’]s| is)|title|conversation)\b|[.!?]( |$)|[。！？]", re.IGNORECASE
+    r"\b(i|you|your|we|let me|sure|here(['’]s| is)|title (for|of)|(this|the) conversation)\b|[.!?]( |$)|[。！？]",
+    re.IGNORECASE,
 )
 
 
