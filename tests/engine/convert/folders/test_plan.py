@@ -175,6 +175,13 @@ def test_a_model_that_the_card_holds_is_not_offloaded() -> None:
     assert card_room(facts_of("Qwen2.5-0.5B"), FOLDER_RECIPES["awq-int4-g128"], []) is None
 
 
+def test_finished_layers_wait_on_the_disk_beside_the_result(folder: Path) -> None:
+    needs = planned(folder, "gptq-int4-g128").needs
+    assert needs and 2 * needs.result_bytes < needs.disk_bytes < 3 * needs.result_bytes
+    packed = planned(folder, "bnb-nf4").needs
+    assert packed and packed.disk_bytes == packed.result_bytes
+
+
 def test_the_plan_tells_of_the_cards_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning.nvidia, "read", lambda sources: ((card(24),), ()))
     needs = planned(folder, "gptq-int4-g128").needs
