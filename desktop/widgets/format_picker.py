@@ -1,4 +1,4 @@
-"""Choose the format to make, each with its quality."""
+"""Choose the format to make, each with its quality: those that are suggested, then all others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from desktop.widgets.controls import column, label, row
 from desktop.widgets.fields import Choice
 from engine.convert.folders.recipes import FOLDER_RECIPES
 from engine.convert.recipes import RECIPES
-from engine.formats import FORMATS, Format
+from engine.formats import FORMATS, MORE_FORMATS, Format, format_named
 
 
 class FormatPicker(QWidget):
@@ -29,6 +29,10 @@ class FormatPicker(QWidget):
         for recipe in FOLDER_RECIPES.values():
             if recipe.id not in FORMATS:  # another maker of a format that is listed
                 self.list.addItem(f"{recipe.level} – {FORMATS[recipe.format_id].quality.words}", recipe.id)
+        self.list.insertSeparator(self.list.count())
+        for entry in MORE_FORMATS.values():
+            if entry.id in RECIPES:
+                self.list.addItem(f"{entry.label} – {entry.quality.words}", entry.id)
         self.name = label(self.tr("&Format"), "muted", buddy=self.list)
         self.about = label("", "caption", wraps=True)
         layout = row(self.name, column(self.list), self.about)
@@ -40,7 +44,9 @@ class FormatPicker(QWidget):
     @property
     def format(self) -> Format:
         recipe = FOLDER_RECIPES.get(self.recipe_id)
-        return FORMATS[recipe.format_id if recipe else self.recipe_id]
+        made = format_named(recipe.format_id if recipe else self.recipe_id)
+        assert made is not None
+        return made
 
     @property
     def recipe_id(self) -> str:

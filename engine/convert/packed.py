@@ -71,7 +71,7 @@ def refused_levels(source_is_mxfp4: bool, level: str) -> Iterator[EngineError]:
         yield Refused(
             f"The experts of this model are already quantized (MXFP4); as {level} they would be quantized a second "
             "time or only grow.",
-            f"Choose the format {MXFP4_LEVEL}, which takes them over as they are: -f {MXFP4_LEVEL.lower()}",
+            f"Choose the format {MXFP4_LEVEL}, which takes them over as they are.",
         )
 
 

@@ -245,7 +245,7 @@ def _notes(source: Source, recipe: Recipe | None) -> Iterator[str]:
     facts = source.facts
     if facts is None or recipe is None:
         return
-    yield from source.notes
+    yield from () if list(refused_levels(source.is_mxfp4, recipe.level)) else source.notes
     if estimates.widened(facts, recipe.level):
         yield (
             f"Rows of this model are no multiple of 256, so parts of it take a wider type than {recipe.level}: "

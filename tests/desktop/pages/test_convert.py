@@ -69,6 +69,8 @@ def test_a_choice_asks_for_a_plan(page, qtbot):
         page.choose(FOLDER, "gguf-q8_0")
     assert wish.args == [FOLDER, "gguf-q8_0", Manner()]
     assert page.formats.list.currentText() == "Q8_0 – near-lossless"
+    offered = {page.formats.list.itemData(number) for number in range(page.formats.list.count())} - {None}
+    assert offered >= set(RECIPES), "every level that can be made is offered"
 
 
 def test_the_plan_says_what_it_takes(page):

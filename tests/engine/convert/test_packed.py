@@ -42,7 +42,7 @@ def test_what_only_torch_widens_says_how_to_get_it(tmp_path: Path) -> None:
 
 def test_experts_in_mxfp4_stay_what_they_are(tmp_path: Path) -> None:
     (problem,) = planned("mxfp4", tmp_path).problems
-    assert "-f mxfp4_moe" in problem.hint
+    assert "MXFP4_MOE" in problem.hint
     other = plan(tmp_path / "mxfp4", "gguf-mxfp4_moe", tmp_path / "made.gguf", Library(tmp_path))
     assert other.problems == ()
     assert any("bit by bit" in note for note in other.notes)
