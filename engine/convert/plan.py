@@ -25,7 +25,16 @@ from engine.machine import cpu, disks
 from engine.machine.sources import Live
 from engine.machine.unavailable import Unavailable
 
-VERIFIED_TOKENIZERS = frozenset({"llama"})  # families of which a real model is converted in our tests
+# Families whose published tokenizers were converted, and parted hundreds of texts as the original library does but for
+# what ``PARTED_OTHERWISE`` says (tests/cases/convert/real_tokenizers.json).
+VERIFIED_TOKENIZERS = frozenset(
+    {"deepseek_v3", "gemma3", "gemma3_text", "gpt_oss", "llama", "mistral", "mixtral", "qwen3", "qwen3_moe"}
+)
+PARTED_OTHERWISE = {
+    "gpt_oss": "words with combining marks, as in Hindi, Thai or Arabic with vowel signs",
+    "qwen3": "letters whose accents are written as characters of their own",
+    "qwen3_moe": "letters whose accents are written as characters of their own",
+}
 # Their ``ssm_a`` is an exponential, whose last bit torch's vector kernels round in another way (architectures.json).
 ROUNDED_OTHERWISE = frozenset({"mamba", "falcon_mamba", "jamba"})
 
@@ -257,9 +266,11 @@ def _notes(source: Source, recipe: Recipe | None) -> Iterator[str]:
         yield "This model has no experts: as MXFP4_MOE all of it becomes Q8_0."
     if not source.is_gguf and source.family not in VERIFIED_TOKENIZERS:
         yield (
-            f"Models of the family “{source.family}” are tried here with small made-up ones only. "
+            f"Models of the family “{source.family}” were tried with made-up weights and tokenizers only. "
             "Keep the original until you have chatted with the result."
         )
+    if not source.is_gguf and (what := PARTED_OTHERWISE.get(source.family)):
+        yield f"llama.cpp reads {what}, in other tokens than the original does."
     if not source.is_gguf and source.family in ROUNDED_OTHERWISE and not toolchain.real_torch():
         yield (
             "Without torch, some numbers of the tensors “ssm_a” differ in their last bit from those that "

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -10,13 +11,22 @@ import pytest
 from engine.catalog.library import Library
 from engine.convert import estimates, toolchain
 from engine.convert.extras import Wanted
-from engine.convert.plan import PLAIN, Options, Plan, plan, plan_together, together_bytes
+from engine.convert.plan import (
+    PARTED_OTHERWISE,
+    PLAIN,
+    VERIFIED_TOKENIZERS,
+    Options,
+    Plan,
+    plan,
+    plan_together,
+    together_bytes,
+)
 from engine.convert.recipes import RECIPES
 from engine.errors import DiskFull, NotEnoughMemory, NotFound, Refused, UnsupportedModel
 from engine.machine import memory
 from engine.machine.facts import Memory
 from tests.helpers.gguf_files import write_gguf
-from tests.helpers.tiny_models import write_tiny_model
+from tests.helpers.tiny_models import CASES, write_tiny_model
 
 
 @pytest.fixture
@@ -60,10 +70,20 @@ def test_widths_that_fit_are_not_told(tmp_path: Path) -> None:
     assert not any("256" in note for note in made(write_gguf(tmp_path / "model-f16.gguf")).notes)
 
 
-def test_a_family_without_a_real_model_in_our_tests_is_told(tmp_path: Path, folder: Path) -> None:
-    qwen = write_tiny_model("qwen3", tmp_path / "qwen")
-    assert any("qwen3" in note for note in made(qwen).notes)
+def test_a_family_without_a_real_tokenizer_in_our_tests_is_told(tmp_path: Path, folder: Path) -> None:
+    granite = write_tiny_model("granite", tmp_path / "granite")
+    assert any("granite" in note for note in made(granite).notes)
     assert not any("family" in note for note in made(folder).notes)
+
+
+def test_what_is_called_verified_was_seen_with_a_real_tokenizer(tmp_path: Path) -> None:
+    outcomes = json.loads((CASES / "real_tokenizers.json").read_text("utf-8"))["outcomes"]
+    equal = {row["family"] for row in outcomes if row["file"].startswith("equal")}
+    assert equal == VERIFIED_TOKENIZERS
+    many = {row["family"] for row in outcomes if row["tokenizer"] != "deepseek_v3" and row["differ"]["bare"] > 5}
+    assert many == set(PARTED_OTHERWISE)
+    qwen = write_tiny_model("qwen3", tmp_path / "qwen")
+    assert any("other tokens" in note for note in made(qwen).notes)
 
 
 def test_all_obstacles_at_once_each_with_its_next_step(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
