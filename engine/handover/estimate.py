@@ -119,8 +119,9 @@ def speed(facts: ModelFacts, site: Site, tensor: int, pipeline: int, users: int)
     step_s = max(read_s, compute_s) + start_s
     total = batch / step_s if users >= pipeline else users / (step_s * pipeline)
     limit = "reading" if read_s >= compute_s else "computing"
+    counted = f"{cards} card{'' if cards == 1 else 's'}"
     formula = (
-        f"a step of {batch:.0f} answers is {limit}: {size(read)} / {cards} cards / {size(rate)}/s = "
+        f"a step of {batch:.0f} answers is {limit}: {size(read)} / {counted} / {size(rate)}/s = "
         f"{read_s * 1e3:.1f} ms against {compute_s * 1e3:.1f} ms of arithmetic, and {start_s * 1e3:.1f} ms to start; "
         f"{batch:.0f} / {step_s * 1e3:.1f} ms = {total:,.0f} tokens/s"
     )
