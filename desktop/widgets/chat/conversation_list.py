@@ -116,8 +116,8 @@ class ConversationList(QFrame):
     # Within
 
     def _show(self) -> None:
-        shown = (entry for entry in self._entries if entry.archived == self._archived)
-        self.rows.show_entries([entry for entry in shown if self.folder in ("", entry.folder)])
+        shown, folder = (entry for entry in self._entries if entry.archived == self._archived), self.folder
+        self.rows.show_entries([entry for entry in shown if folder in ("", entry.folder)])
         self.nothing.setText(tr(_NO_ARCHIVED) if self._archived else tr(_EMPTY))
         self._mark()
         self._show_middle()
