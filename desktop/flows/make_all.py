@@ -56,7 +56,10 @@ class MakeAllFlow(QObject):
 
     @Slot(object)
     def _on_planned(self, plans: tuple[Plan, ...]) -> None:
-        self._page.note.show_note(_planned_words(plans), (self.tr("Make and measure them"), partial(self._make, plans)))
+        can_begin = not any(plan.problems for plan in plans)
+        way = (self.tr("Make and measure them"), partial(self._make, plans))
+        level = "info" if can_begin else "warning"
+        self._page.note.show_note(_planned_words(plans), *((way,) if can_begin else ()), level=level)
 
     def _make(self, plans: tuple[Plan, ...]) -> None:
         title = tr("Making %Ln format(s) of {model}", "", len(plans)).format(model=plans[0].source.path.name)

@@ -93,3 +93,11 @@ def gone(plan) -> Removed:
     for path in plan.going:
         path.unlink()
     return Removed(plan.checkpoint, plan.freed_bytes)
+
+
+def test_what_is_in_the_way_is_told_without_a_button(page, qtbot):
+    (page.source / "tokenizer.json").unlink()
+    press(page.make_all)
+    qtbot.waitUntil(page.note.isVisible, timeout=10_000)
+    assert "tokenizer" in page.note.words.text()
+    assert page.note.ways == []
