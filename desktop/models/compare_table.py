@@ -170,13 +170,20 @@ def _answer(report: Report) -> Cell:
     return _rate(report.speed.decode_tokens_s, report.speed.answer_tokens) if report.speed else _missing()
 
 
+def _short_rate(value: float, decimals: int) -> str:
+    """Return a rate that fits its column: 57.1, 4,213, 24.5k; the full number is in the cell's tip."""
+    if value >= 10_000:
+        return tr("{thousands}k").format(thousands=number(value / 1000, 1))
+    return number(value, decimals if value < 1000 else 0)
+
+
 def _rate(spread: Spread, tokens: int) -> Cell:
     low, high = number(spread.lowest, 1), number(spread.highest, 1)
     full = tr("{median} tokens/s ({low} to {high}, {repeats} times {tokens} tokens)").format(
         median=number(spread.median, 1), low=low, high=high, repeats=spread.repeats, tokens=tokens
     )
-    between = f"{number(spread.lowest)}–{number(spread.highest)}"
-    return Cell(tr("{rate}/s").format(rate=number(spread.median, 1)), between, full)
+    between = f"{_short_rate(spread.lowest, 0)}–{_short_rate(spread.highest, 0)}"
+    return Cell(tr("{rate}/s").format(rate=_short_rate(spread.median, 1)), between, full)
 
 
 def _first_token(report: Report) -> Cell:
