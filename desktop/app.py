@@ -64,6 +64,7 @@ from engine.errors import Refused
 from engine.paths import erase, folders
 from engine.settings import Settings
 
+_LAST_MODEL = "chat/model"
 _PAGE_OF = {Do.SETTINGS: "settings", Do.SUGGESTION: "suggestion", Do.LIBRARY: "library", Do.MACHINE: "machine"}
 
 
@@ -84,6 +85,8 @@ class App(QObject):
         self.store = QSettings(str(folders().config / "window.ini"), QSettings.Format.IniFormat)
         self.window = Window(self.pages, self.jobs, self.store)
         self.window.closing.connect(self.close)
+        self.chat.remember(Path(str(self.store.value(_LAST_MODEL) or "")))
+        self.chat.model_used.connect(self._on_model_used)
         self.state.page_wanted.connect(self.window.show_page)
         for page in self.pages.values():
             page.way_chosen.connect(self._on_way)
@@ -260,6 +263,10 @@ class App(QObject):
             self.open_files([Path(event.file())])
             return True
         return super().eventFilter(watched, event)
+
+    @Slot(Path)
+    def _on_model_used(self, path: Path) -> None:
+        self.store.setValue(_LAST_MODEL, str(path))
 
     @Slot(float)
     def _on_limit(self, mb_s: float) -> None:

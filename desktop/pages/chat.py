@@ -42,12 +42,14 @@ class ChatPage(ChatFrame):
     """Show a :class:`ChatRoom`, and at its left the kept conversations, which :mod:`desktop.flows.chat` joins to it.
 
     ``way_chosen`` tells a fault's button that leads to another page, ``undo_wanted`` the wish to undo what
-    :meth:`show_undoable` told, ``about_wanted`` (the answer's id) to see what is known of an answer.
+    :meth:`show_undoable` told, ``about_wanted`` (the answer's id) to see what is known of an answer. ``model_used``: a
+    model of this machine was loaded; see :meth:`remember`.
     """
 
     way_chosen = Signal(object)
     undo_wanted = Signal()
     about_wanted = Signal(object)
+    model_used = Signal(Path)
 
     def __init__(self, jobs: Jobs, settings: Settings) -> None:
         super().__init__(Branch(jobs))
@@ -56,6 +58,7 @@ class ChatPage(ChatFrame):
         self._rate = LiveRate()
         self._used_tokens = 0
         self._goes_on = False  # once the model is loaded
+        self._remembered: Path | None = None
         self._picked = False  # the model that is being loaded, by the person
         self.models: tuple[Checkpoint, ...] = ()
         self.finding = Finding(self.finder, self.transcript, lambda: self.room.conversation.messages)
@@ -79,6 +82,10 @@ class ChatPage(ChatFrame):
         """Take settings on: sampling holds from the next question on, how a model is loaded from its next loading."""
         self.room.settings = settings
         self.instructed.show_prompt(self.room.system_prompt)
+
+    def remember(self, path: Path) -> None:
+        """Load this model, if it is still in the library, when the page is seen: it was used last."""
+        self._remembered = path
 
     @Slot(Path)
     def choose(self, path: Path) -> None:
@@ -235,6 +242,7 @@ class ChatPage(ChatFrame):
         self._show_places()
         if state == "ready":
             self._show_use(self._used_tokens)
+            self._note_model()
             picked, self._picked = self._picked, False
             if self.focusWidget() is None or (picked and self.picker.isAncestorOf(self.focusWidget())):
                 self.focus_first()  # who has just chosen a model wants to write
@@ -242,6 +250,14 @@ class ChatPage(ChatFrame):
         goes_on, self._goes_on = self._goes_on and state == "ready", self._goes_on and state == "loading"
         if goes_on:
             self._go_on()
+
+    def _note_model(self) -> None:
+        """Tell once which model of this machine is in use; one of a server is never loaded without being asked for."""
+        path = self.room.path
+        known = next((model for model in self.models if model.path == path), None)
+        if path and path != self._remembered and known and server_of(known) is None:
+            self.remember(path)
+            self.model_used.emit(path)
 
     def _show_note(self) -> None:
         """Say what is amiss with the loaded model."""
@@ -339,10 +355,11 @@ class ChatPage(ChatFrame):
         dialog.open()
 
     def _choose_only(self) -> None:
-        """Load the model if there is one alone: on the first day nothing has to be chosen."""
-        here = [model for model in self.models if server_of(model) is None]
-        if self.room.path is None and len(here) == 1:
-            self.choose(here[0].path)
+        """Load the model if there is one alone: on the first day nothing has to be chosen; else the one used last."""
+        here = [model.path for model in self.models if server_of(model) is None]
+        chosen = here[0] if len(here) == 1 else self._remembered
+        if self.room.path is None and chosen in here:
+            self.choose(chosen)
 
     def _retry(self) -> None:
         if self.room.state == "ready":

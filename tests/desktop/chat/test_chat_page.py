@@ -17,7 +17,7 @@ from desktop.widgets.chat.question_editor import QuestionEditor
 from engine.catalog.library import Library
 from engine.settings import DEFAULTS
 from tests.helpers.hands import words_on
-from tests.helpers.scripts import recorded
+from tests.helpers.scripts import recorded, script
 
 MARKDOWN = "# Title\n\nSome **bold** text.\n\n```python\nx = 1\n```\n\n- one\n- two\n"
 
@@ -449,3 +449,28 @@ def test_no_button_at_the_head_cuts_its_words_off(talk, width):
     assert page.new.geometry().right() < page.width()
     if width in (500, 984):  # a narrow window, and the page of a new one
         assert bool(page.new.text()) is (width == 984)
+
+
+def test_the_model_used_last_is_loaded_again_among_several(page, talk, tmp_path, qtbot):
+    models = [script(tmp_path, name, chunks=["Yes."]) for name in ("one", "two")]
+    used = []
+    page.model_used.connect(used.append)
+    page.show_library(models)
+    assert page.room.state == "empty", "nobody has chosen yet"
+    page.choose(models[1].path)
+    talk.until(lambda: page.room.state == "ready")
+    assert used == [models[1].path]
+    talk.ask("Well?")
+    assert used == [models[1].path]
+
+
+def test_a_remembered_model_is_loaded_when_the_page_is_seen_if_it_is_still_there(page, talk, tmp_path):
+    models = [script(tmp_path, name, chunks=["Yes."]) for name in ("one", "two")]
+    page.remember(tmp_path / "gone.gguf")
+    page.show_library(models)
+    assert page.room.state == "empty"
+    page.remember(models[1].path)
+    page.hide()
+    page.show()
+    talk.until(lambda: page.room.state == "ready")
+    assert page.room.path == models[1].path
