@@ -23,8 +23,8 @@ EXIT_CANCELLED = 130
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
-        commands.halfbyte.main(args=arguments, prog_name="halfbyte", standalone_mode=False)
-        return 0
+        code = commands.halfbyte.main(args=arguments, prog_name="halfbyte", standalone_mode=False)
+        return code if isinstance(code, int) else 0  # of a command that ended itself with one
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:

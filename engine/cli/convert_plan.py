@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
+
+import click
 
 from engine.cli import show
 from engine.convert.folders.plan import FolderPlan
 from engine.convert.plan import Plan, together_bytes
-from engine.errors import Refused
+from engine.errors import DiskFull, Refused
 from engine.quantities import duration, size
 
 IN_THE_WAY = 1
@@ -23,7 +24,7 @@ def tell_plans(plans: Sequence[Plan | FolderPlan], as_json: bool) -> NoReturn:
     else:
         for line in _lines(plans):
             show.output.print(line, soft_wrap=True, markup=False, highlight=False)
-    sys.exit(IN_THE_WAY if any(plan.problems for plan in plans) else 0)
+    raise click.exceptions.Exit(IN_THE_WAY if any(plan.problems for plan in plans) else 0)
 
 
 def refuse_what_is_in_the_way(plans: Sequence[Plan | FolderPlan]) -> None:
@@ -69,7 +70,16 @@ def _fetched_bytes(plans: Sequence[Plan | FolderPlan]) -> int:
 
 
 def _obstacles(plans: Sequence[Plan | FolderPlan]) -> list[str]:
-    return list(dict.fromkeys(obstacle for plan in plans for obstacle in plan.obstacles))
+    """Return what is in the way, each once; a disk that is too small for several formats is one obstacle."""
+    found = list(dict.fromkeys(obstacle for plan in plans for obstacle in plan.obstacles))
+    of_gguf = [plan for plan in plans if isinstance(plan, Plan)]
+    full = [problem for plan in of_gguf for problem in plan.problems if isinstance(problem, DiskFull)]
+    if len(full) < 2:
+        return found
+    told = {f"{problem.message} {problem.hint}" for problem in full}
+    first = full[0].details
+    together = DiskFull(together_bytes(of_gguf), first["free_bytes"], first["folder"])
+    return [*(each for each in found if each not in told), f"{together.message} {together.hint}"]
 
 
 def _points(sentences: Sequence[str] | dict[str, None]) -> list[str]:

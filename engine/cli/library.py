@@ -13,6 +13,8 @@ from engine.catalog.moving.job import recover
 from engine.catalog.starter import NAME as STARTER_NAME
 from engine.catalog.starter import place_starter
 from engine.catalog.summaries import Summaries
+from engine.cli import show
+from engine.errors import DiskFull
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
@@ -25,7 +27,10 @@ def open_library() -> Library:
     recover(settings.load().models_folder, keep_folder)
     folder, summaries = settings.load().models_folder, Summaries()
     library = Library(folder, summaries, lambda: models_elsewhere(folder, summaries))
-    place_starter(library)
+    try:
+        place_starter(library)
+    except DiskFull as error:  # what is asked for may need no room, or say itself how much it needs
+        show.errors.print(f"The starter model is not placed. {error.message}", soft_wrap=True, markup=False)
     return library
 
 
