@@ -67,14 +67,19 @@ class DiskFull(EngineError):
 
 
 class NotEnoughMemory(EngineError):
-    """Say that memory ran out or would; ``largest_context`` is what would still fit (tokens; 0: nothing fits)."""
+    """Say that memory ran out or would; ``largest_context`` is what would still fit (tokens; 0: nothing fits).
 
-    def __init__(self, needed_bytes: int, free_bytes: int, largest_context: int = 0, where: str = "memory") -> None:
+    ``instead`` is a sentence about what would fit where no context is in question.
+    """
+
+    def __init__(
+        self, needed_bytes: int, free_bytes: int, largest_context: int = 0, where: str = "memory", instead: str = ""
+    ) -> None:
         needs = f"{size(needed_bytes)} of {where} are needed" if needed_bytes else f"The {where} ran out"
         hint = (
             f"A context of {largest_context:,} tokens would fit."
             if largest_context
-            else "Close other programs, or choose a smaller model or format."
+            else instead or "Close other programs, or choose a smaller model or format."
         )
         free = f"; {size(free_bytes)} are free" if needed_bytes or free_bytes else ""
         super().__init__(
@@ -84,6 +89,7 @@ class NotEnoughMemory(EngineError):
             free_bytes=free_bytes,
             largest_context=largest_context,
             where=where,
+            instead=instead,
         )
 
 

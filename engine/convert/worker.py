@@ -26,7 +26,7 @@ from engine.catalog.facts import read_facts
 from engine.convert.folders.recipes import FolderRecipe
 from engine.convert.recipes import FOR_FEW_VALUES
 from engine.convert.room import Room
-from engine.errors import DamagedFile
+from engine.errors import DamagedFile, NotEnoughMemory
 from engine.events import Event, Finished, Notice
 from engine.formats import format_named
 from engine.pace import Pace
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from engine.convert.methods.calibration import Samples
 
 FEW_SAMPLES = 32
+LESS_MEMORY = (
+    "Fewer samples take less (--samples 32), and NF4 and INT8 take one matrix at a time. Or close other programs."
+)
 CASTING = "Reading and casting"
 
 
@@ -222,17 +225,32 @@ def _pack(
     else:
         given = _samples(emit, Path(source), Path(unfinished), how, texts, own_words)
         meter = _meter("Calibrating layers", emit, "steps")
-        if how.maker == "autoawq":
-            from engine.convert.methods import autoawq
-
-            made = autoawq.make(Path(source), Path(target), how, given, meter)
-        else:
-            from engine.convert.methods import gptq
-
-            made = gptq.make(Path(source), Path(target), Path(unfinished), how, given, meter)
+        try:
+            made = _calibrated(Path(source), Path(target), Path(unfinished), how, given, meter)
+        except NotEnoughMemory as error:
+            told: dict[str, Any] = error.details
+            raise NotEnoughMemory(**{**told, "instead": LESS_MEMORY}) from error
     for file in Path(target).iterdir():
         _to_disk(file)
     return {**made, "peak_memory_bytes": peak_resident_bytes(), "peak_gpu_bytes": pytorch.peak_gpu_bytes()}
+
+
+def _calibrated(
+    source: Path,
+    target: Path,
+    unfinished: Path,
+    how: FolderRecipe,
+    samples_for: Callable[[Any], Samples],
+    on_layers: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """Write ``target`` with the recipe's own program."""
+    if how.maker == "autoawq":
+        from engine.convert.methods import autoawq
+
+        return autoawq.make(source, target, how, samples_for, on_layers)
+    from engine.convert.methods import gptq
+
+    return gptq.make(source, target, unfinished, how, samples_for, on_layers)
 
 
 def _samples(

@@ -23,6 +23,7 @@ COPIES = 3  # of a matrix and of what was summed up of its inputs, while it is q
 KEPT_SHARE = 0.9  # of a card's free memory that the comparison may fill
 FILE_BYTES_S = 1e9  # weights that are read from a disk again
 GPU_MEMORY = "GPU memory"
+FEWER = "Fewer samples take less, and NF4 and INT8 take one matrix at a time. Or close what else is on the card."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def _making_bytes(facts: ModelFacts, recipe: FolderRecipe) -> int:
 
 def card_problems(room: CardRoom) -> Iterator[NotEnoughMemory]:
     if room.making_bytes > room.free_bytes:
-        yield NotEnoughMemory(room.making_bytes, room.free_bytes, where=GPU_MEMORY)
+        yield NotEnoughMemory(room.making_bytes, room.free_bytes, where=GPU_MEMORY, instead=FEWER)
 
 
 def card_notes(room: CardRoom, recipe: FolderRecipe, layers: int) -> Iterator[str]:

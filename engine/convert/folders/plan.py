@@ -106,7 +106,7 @@ def folder_plan(
     if needed:
         problems += [*room_problems(needed, target), *(card_problems(room) if room else ())]
     library = library or Library(settings.load().models_folder)
-    notes = tuple(_notes(looked_at, recipe, room))
+    notes = (*_notes(looked_at, recipe, room), *(_writing_notes(room) if own_words else ()))
     return FolderPlan(looked_at, recipe, target, library, needed, tuple(problems), notes, options)
 
 
@@ -174,7 +174,7 @@ def _needs(source: Source, recipe: FolderRecipe, room: CardRoom | None, own_word
         by_card = max(LAYER_S * facts.layers, facts.parameters / CALIBRATED_WEIGHTS_S)
         seconds += by_card if room else facts.parameters / CALIBRATED_WEIGHTS_S_OF_A_PROCESSOR
     if own_words:
-        seconds += _writing_s(facts, recipe, room is not None)
+        seconds += _writing_s(facts, recipe, room is not None and not room.offloads)
     seconds += offloading_s(room)
     working_bytes = source.size_bytes + (SHARD_BYTES if recipe.maker == "bitsandbytes" else result_bytes)
     gpu_bytes = room.peak_bytes if room else 0
@@ -193,6 +193,14 @@ def _beside_bytes(source: Source) -> int:
     """Return what is copied beside the weights: tokenizer, templates, licence."""
     beside = [file for file in source.path.iterdir() if file.is_file() and file not in source.files]
     return SMALL_FILES_BYTES + sum(file.stat().st_size for file in beside)
+
+
+def _writing_notes(room: CardRoom | None) -> Iterator[str]:
+    if room and room.offloads:
+        yield (
+            "The card does not hold this model, so it writes its text on the processor, which takes long. The texts "
+            "that come with Halfbyte need no such step."
+        )
 
 
 def _notes(source: Source, recipe: FolderRecipe, room: CardRoom | None) -> Iterator[str]:

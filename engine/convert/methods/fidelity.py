@@ -56,12 +56,12 @@ def _compared(
         gc.collect()
         shutil.rmtree(result / OFFLOADED, ignore_errors=True)
         on_tokens(len(tokens), 2 * len(tokens))
-        found = _log_probabilities(load(result, _own_place(result, device)), tokens, result, largest.value)
+        found = _log_probabilities(load(result, own_place(result, device)), tokens, result, largest.value)
         on_tokens(2 * len(tokens), 2 * len(tokens))
     return agreement_of(expected, found, tokens)
 
 
-def _own_place(folder: Path, device: Any) -> Any:
+def own_place(folder: Path, device: Any) -> Any:
     """Return the card, or the processor for a model that the card has no room for."""
     if device.type == "cuda" and _bytes_of(folder) > _free_bytes(device):
         return torch.device("cpu")
@@ -74,7 +74,7 @@ def _place_for(folder: Path, device: Any) -> Any:
     With ``"auto"`` as many layers as fit stay on the card and in main memory, and the others are read from their file
     each time.
     """
-    place = _own_place(folder, device)
+    place = own_place(folder, device)
     if place.type == "cpu" and _bytes_of(folder) > KEPT_SHARE * psutil.virtual_memory().available:
         return "auto"
     return place

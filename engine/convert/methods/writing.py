@@ -16,7 +16,7 @@ from transformers import AutoTokenizer  # pyright: ignore
 from engine.convert.folders.recipes import FolderRecipe
 from engine.convert.methods import pytorch, speaking
 from engine.convert.methods.calibration import Samples
-from engine.convert.methods.fidelity import IS_OLDER, plain
+from engine.convert.methods.fidelity import IS_OLDER, own_place, plain
 from engine.convert.methods.older_form import for_transformers_4
 from engine.texts import texts_sha256
 
@@ -48,7 +48,7 @@ def own_samples(
 
 def _written(source: Path, recipe: FolderRecipe, seed: int, on_tokens: Callable[[int, int], None]) -> Samples:
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, local_files_only=True)
-    model = plain(source, pytorch.device())
+    model = plain(source, own_place(source, pytorch.device()))
     generator, total = np.random.default_rng(seed), recipe.samples * recipe.sample_tokens
     special, begin = frozenset(tokenizer.all_special_ids), tokenizer.bos_token_id
     ends = frozenset(number for number in (tokenizer.eos_token_id,) if number is not None)

@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from engine.catalog.library import Library
 from engine.convert.folders import plan as planning
-from engine.convert.folders.card_room import card_notes, card_problems, card_room, offloading_s
+from engine.convert.folders.card_room import CardRoom, card_notes, card_problems, card_room, offloading_s
 from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan, target_of
 from engine.convert.folders.recipes import AUTOAWQ, FOLDER_RECIPES, FolderRecipe
 from engine.errors import NotFound, PackageMissing, Refused
@@ -165,6 +165,7 @@ def test_a_card_that_is_too_small_for_one_layer_is_a_problem() -> None:
     room = card_room(facts_of("Llama-3.3-70B"), FOLDER_RECIPES["gptq-int4-g128"], [card(12)])
     assert room
     (problem,) = card_problems(room)
+    assert "Fewer samples take less" in problem.hint
     assert problem.details["where"] == "GPU memory" and problem.details["needed_bytes"] > 12 * GB
 
 
@@ -173,6 +174,18 @@ def test_a_model_that_the_card_holds_is_not_offloaded() -> None:
     assert room and not room.offloads and not list(card_notes(room, FOLDER_RECIPES["awq-int4-g128"], 24))
     assert offloading_s(room) == 0
     assert card_room(facts_of("Qwen2.5-0.5B"), FOLDER_RECIPES["awq-int4-g128"], []) is None
+
+
+def test_a_model_that_the_card_does_not_hold_writes_on_the_processor(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning.nvidia, "read", lambda sources: ((card(0.9),), ()))
+    monkeypatch.setattr(planning, "card_room", lambda *given: CardRoom(10, 100, 50))
+    itself = planned(folder, "gptq-int4-g128", FolderOptions(own_words=7))
+    assert any("writes its text on the processor" in note for note in itself.notes)
+    ours = planned(folder, "gptq-int4-g128")
+    assert not any("writes its text" in note for note in ours.notes)
+    assert itself.needs and ours.needs and itself.needs.seconds > ours.needs.seconds
 
 
 def test_finished_layers_wait_on_the_disk_beside_the_result(folder: Path) -> None:
