@@ -13,6 +13,7 @@ from enum import Enum
 from importlib import metadata
 from typing import Any, Literal
 
+import PySide6
 from PySide6.QtCore import qVersion
 
 import engine
@@ -168,7 +169,7 @@ def versions() -> str:
         "System": platform.platform(),
         "Python": platform.python_version(),
         "Qt": qVersion(),
-        "PySide6": _version_of("PySide6-Essentials"),
+        "PySide6": PySide6.__version__,
         "llama-cpp-python": _version_of("llama-cpp-python"),
     }
     return "\n".join(f"{name} {version}" for name, version in lines.items())

@@ -82,6 +82,8 @@ def take_discover(home: Path, theme: str) -> None:
         with Person(home, environment={"HF_ENDPOINT": hub.url}) as person:
             person.see("Processor", within_s=60)
             person.press(key_of("discover"))
+            person.see("Show what is trending", "push button")
+            time.sleep(1)  # what the page says of the Hub's address moves the button down
             person.click("Show what is trending", "push button")
             person.see("that is all")
             time.sleep(1)

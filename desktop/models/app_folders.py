@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from desktop.language import tr
+from engine.environments import places
+from engine.machine import gpu_parts
 from engine.paths import Folders, file_sizes, folders
 from engine.runtime import kept_prompts
 
@@ -30,6 +32,8 @@ def app_folders(models: Path, where: Folders | None = None) -> tuple[AppFolder, 
     lines = (
         (tr("Models"), models, ""),
         (tr("Conversations and notes"), where.data, ""),
+        (tr("Packages of the CUDA formats"), places.root(), ""),
+        (tr("GPU parts"), gpu_parts.home(), ""),
         (tr("Settings"), where.config, ""),
         (tr("Read prompts (KV caches)"), kept_prompts.folder(), tr("Delete the KV caches")),
         (tr("Other caches"), where.cache, ""),

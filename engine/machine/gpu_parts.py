@@ -20,9 +20,14 @@ FILE = {"win32": "ggml-{}.dll", "darwin": "libggml-{}.dylib"}.get(sys.platform, 
 _NOTE = "refused.json"
 
 
+def home() -> Path:
+    """Return the folder of all parts; whoever adds one makes it."""
+    return folders().data / "parts"
+
+
 def folder(llama_version: str) -> Path:
-    """Return where the parts for a version of llama-cpp-python lie; whoever adds one makes it."""
-    return folders().data / "parts" / f"llama-{llama_version}"
+    """Return where the parts for a version of llama-cpp-python lie."""
+    return home() / f"llama-{llama_version}"
 
 
 def optional_kinds() -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
     sudo .venv/bin/python -m tests.benchmarks.start_times [--executable dist/halfbyte/halfbyte] [--rounds 5]
 
-From the start of the process until the window is on the screen (Xvfb, openbox), in a home that has been used before.
+From the start of the process until the window is on the screen (Xvfb, openbox), in a home that has been used before,
+and beside it what its main thread computed in that time, which other programs of the machine hardly change (Linux).
 Cold: the kernel's caches are dropped first, which needs root.
 """
 
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 _DROP = Path("/proc/sys/vm/drop_caches")
@@ -39,15 +41,16 @@ def main() -> None:
         manager = subprocess.Popen(["openbox"], env=environment)
         start_s(command, environment)  # the starter model is placed
         for name, is_cold in (("cold", True), ("warm", False)):
-            times_s = [start_s(command, environment, is_cold=is_cold) for _ in range(options.rounds)]
-            print(f"{name}: {statistics.median(times_s):.2f} s of {' '.join(f'{one:.2f}' for one in times_s)}")
+            starts = [start_s(command, environment, is_cold=is_cold) for _ in range(options.rounds)]
+            taken_s, computed_s = zip(*starts, strict=True)
+            print(f"{name}: {median_of(taken_s)}; computed {median_of(computed_s)}")
         manager.kill()
         manager.wait()
         screen.kill()
 
 
-def start_s(command: list[str], environment: dict[str, str], *, is_cold: bool = False) -> float:
-    """Return the seconds until the window can be seen, and end the app."""
+def start_s(command: list[str], environment: dict[str, str], *, is_cold: bool = False) -> tuple[float, float]:
+    """Return the seconds until the window can be seen, and those that its main thread computed; end the app."""
     if is_cold:
         os.sync()
         _DROP.write_text("3\n")
@@ -55,9 +58,15 @@ def start_s(command: list[str], environment: dict[str, str], *, is_cold: bool = 
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as app:
         subprocess.run(_WAIT, env=environment, stdout=subprocess.DEVNULL, timeout=60, check=True)
         taken_s = time.monotonic() - started
+        computed_s = int(Path(f"/proc/{app.pid}/schedstat").read_text().split()[0]) / 1e9
         time.sleep(2)  # what it does right after is not left half done
         app.terminate()
-    return taken_s
+    return taken_s, computed_s
+
+
+def median_of(times_s: Sequence[float]) -> str:
+    """Return the median and all that it is of."""
+    return f"{statistics.median(times_s):.2f} s of {' '.join(f'{one:.2f}' for one in times_s)}"
 
 
 if __name__ == "__main__":

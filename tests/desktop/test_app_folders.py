@@ -12,6 +12,8 @@ from desktop.flows.state import State
 from desktop.jobs import Jobs
 from desktop.models.app_folders import app_folders, clean
 from desktop.pages.settings import SettingsPage
+from engine.environments import places
+from engine.machine import gpu_parts
 from engine.paths import folders
 from engine.runtime import kept_prompts
 from engine.settings import DEFAULTS
@@ -41,6 +43,13 @@ def test_each_file_counts_in_one_folder(home):
     taken = {folder.path: folder.taken_bytes for folder in app_folders(folders().models)}
     assert taken[folders().models] == 5000 and taken[folders().data] == 300
     assert taken[kept_prompts.folder()] == 77 and taken[folders().cache] == 0 and taken[folders().logs] == 50
+
+
+def test_what_was_set_up_on_request_does_not_count_as_conversations(home):
+    write(places.root() / "cuda" / "torch.so", 900)
+    write(gpu_parts.folder("1") / "libggml-vulkan.so", 80)
+    taken = {folder.path: folder.taken_bytes for folder in app_folders(folders().models)}
+    assert (taken[places.root()], taken[gpu_parts.home()], taken[folders().data]) == (900, 80, 0)
 
 
 def test_cleaning_deletes_only_what_can_go(home):
