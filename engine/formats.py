@@ -22,6 +22,7 @@ class Family(StrEnum):
 
 # What a format id begins with → who reads it, where that is no family's name.
 _READ_AS = {"compressed": Family.GPTQ}  # compressed-tensors runs through the same kernels
+_COMPRESSED = "compressed-tensors-"
 # What the PyTorch back end reads of each family (engine/runtime/backends/hf/checkpoints.py).
 _READABLE = re.compile(
     r"gguf-.*|(awq|gptq)-int4(-.*)?|bnb-(nf4|int8)|compressed-tensors-int(4|8)|plain-(bf16|f16|f32)|[a-z]*"
@@ -32,6 +33,15 @@ def family_named(format_id: str) -> Family | None:
     """Return who reads a format, also one without a row; ``None`` for one that nobody here reads."""
     head = format_id.partition("-")[0]
     return _READ_AS.get(head) or (Family(head) if head in set(Family) else None)
+
+
+def label_of(format_id: str) -> str:
+    """Return a format as people say it, also one without a row; an id that says nothing stays as it is."""
+    if row := format_named(format_id):
+        return row.label
+    if format_id.startswith(_COMPRESSED):
+        return f"{format_id.removeprefix(_COMPRESSED).upper()} {_COMPRESSED[:-1]}"
+    return format_id
 
 
 def why_unread(format_id: str) -> str:

@@ -11,6 +11,7 @@ from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
 from engine.catalog.servers.listing import FORMAT_ID as SERVER
 from engine.errors import EngineError
+from engine.formats import label_of
 from engine.measure.choose import Choice, Room, Rule, choose
 from engine.measure.export import Votes
 from engine.measure.identity import known_sha256
@@ -37,7 +38,7 @@ class Contender:
 
     @property
     def label(self) -> str:
-        return self.model.format.label if self.model.format else self.model.format_id
+        return label_of(self.model.format_id)
 
     @property
     def can_measure(self) -> bool:

@@ -19,6 +19,7 @@ from engine.catalog.library import Library
 from engine.catalog.notes import Notes, used_s
 from engine.convert.source import GGUF_SOURCES
 from engine.errors import EngineError
+from engine.formats import label_of
 from engine.runtime import registry
 
 COLUMNS = (QT_TR_NOOP("Model"), QT_TR_NOOP("Format"), QT_TR_NOOP("Size"), QT_TR_NOOP("From"), QT_TR_NOOP("Last used"))
@@ -89,7 +90,7 @@ class Entry:
             return tr("Damaged")
         if self.checkpoint.format_id == UNSUPPORTED:
             return tr("Not supported")
-        return self.checkpoint.format.label if self.checkpoint.format else self.checkpoint.format_id
+        return label_of(self.checkpoint.format_id)
 
     @property
     def source_words(self) -> str:

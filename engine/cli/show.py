@@ -18,6 +18,7 @@ from engine.catalog.offers import Offer
 from engine.convert.card import agreement_words, gain_words
 from engine.errors import EngineError
 from engine.events import Notice, Progress
+from engine.formats import label_of
 from engine.machine import gpu_parts
 from engine.machine.facts import GpuPart, Machine
 from engine.quantities import duration, size
@@ -182,7 +183,7 @@ def library(entries: Sequence[Checkpoint]) -> None:
         return
     table = _table("Name", "Format", "Size", "From", right=(2,))
     for entry in entries:
-        label = entry.format.label if entry.format else entry.format_id
+        label = label_of(entry.format_id)
         table.add_row(_plain(entry.name), label, size(entry.size_bytes), _plain(", ".join(entry.owners) or "library"))
     output.print(table)
     for entry in entries:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from engine.formats import FORMATS
+from engine.formats import label_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,7 @@ class Report:
     @property
     def label(self) -> str:
         """The format as people say it."""
-        row = FORMATS.get(self.format_id)
-        return row.label if row else self.format_id
+        return label_of(self.format_id)
 
     def as_record(self) -> dict[str, Any]:
         return asdict(self)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.formats import FORMATS, Family, Format, ModelFacts, Quality, family_named
+from engine.formats import FORMATS, Family, Format, ModelFacts, Quality, family_named, label_of
 from engine.machine.facts import Disk, Machine
 from engine.quantities import size
 from engine.recommend.blocks import BLOCK_TYPES
@@ -66,15 +66,12 @@ def own_format(facts: ModelFacts) -> Format:
     """Return the row of the format that a model has now, or one made up for it where there is none."""
     if row := FORMATS.get(facts.format_id):
         return row
-    family, _, label = facts.format_id.removeprefix("compressed-").partition("-")
+    family, _, label = facts.format_id.partition("-")
+    named = label_of(facts.format_id)
+    label = named if named != facts.format_id else label.upper() or family.upper()
     bits = 8 * facts.weights_bytes / max(facts.parameters, 1)
     known = family_named(facts.format_id) or Family.PLAIN
-    return Format(facts.format_id, known, _label(family, label), round(bits, 2), _quality(bits), 0, "as it is")
-
-
-def _label(family: str, label: str) -> str:
-    """Return what people call a format without a row: that of compressed-tensors has its maker's name."""
-    return f"{label.upper()} compressed-{family}" if family == "tensors" else label.upper() or family.upper()
+    return Format(facts.format_id, known, label, round(bits, 2), _quality(bits), 0, "as it is")
 
 
 def _quality(bits: float) -> Quality:
