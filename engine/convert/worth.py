@@ -16,6 +16,7 @@ from engine.recommend.footprint import footprint
 # Steps of about one bit: what lies between two of them differs by less than people notice. Below Q3_K_M a model of the
 # usual sizes loses more than the next smaller model would (llama.cpp, tools/quantize/README.md, table of Llama-3.1).
 LADDER = ("gguf-q8_0", "gguf-q6_k", "gguf-q5_k_m", "gguf-q4_k_m", "gguf-q3_k_m")
+MXFP4_FORMAT = "gguf-mxfp4_moe"
 _SIXTEEN_BITS = 16.0
 
 
@@ -34,6 +35,8 @@ def worth_making(source: Path, library: Library, memory_bytes: int, context_toke
     ids = [*_original(model), *fitting]
     options = Options(wanted=Wanted(comparison=False))  # all of them are measured afterwards
     plans = [plan(source, each, library.target(model, each), library, options) for each in ids]
+    if any(each.source.is_mxfp4 for each in plans):  # the only level that leaves its experts as they are
+        plans = [plan(source, MXFP4_FORMAT, library.target(model, MXFP4_FORMAT), library, options)]
     todo = [each for each in plans if not each.target.exists()]
     if not todo:
         raise Refused(f"All levels of {model.title} that are worth having are here.", "Measure them.")

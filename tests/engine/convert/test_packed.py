@@ -9,6 +9,7 @@ import pytest
 from engine.catalog.facts import read_facts
 from engine.catalog.library import Library
 from engine.convert.plan import Plan, plan
+from engine.convert.worth import worth_making
 from engine.errors import Refused, UnsupportedModel
 from tests.helpers.quantized_folders import FORMS, write_quantized
 from tests.helpers.tiny_models import write_tiny_model
@@ -55,3 +56,11 @@ def test_packed_weights_are_seen_with_their_true_shapes(form: str, tmp_path: Pat
     assert {tensor.name: tensor.elements for tensor in packed.tensors} == {
         tensor.name: tensor.elements for tensor in plain.tensors
     }
+
+
+def test_of_experts_in_mxfp4_one_level_is_worth_making(tmp_path: Path) -> None:
+    library = Library(tmp_path / "library")
+    folder = write_quantized("mxfp4", library.folder / "acme" / "small")
+    plans = worth_making(folder, library, 64 << 30, 4096)
+    assert [each.recipe.level for each in plans if each.recipe] == ["MXFP4_MOE"]
+    assert plans[0].problems == ()
