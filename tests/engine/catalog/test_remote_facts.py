@@ -245,7 +245,7 @@ def test_a_plain_folder_has_facts_from_its_configuration_and_headers(served: Ser
     [
         ({"quant_method": "awq", "bits": 4, "group_size": 128}, "awq-int4-g128", Family.AWQ),
         ({"quant_method": "gptq", "bits": 4, "group_size": 64}, "gptq-int4-g64", Family.GPTQ),
-        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "bnb-nf4", Family.BNB),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}, "bnb-nf4", Family.BNB),
     ],
 )
 def test_a_quantized_folder_is_told_by_its_configuration(

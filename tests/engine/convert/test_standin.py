@@ -87,7 +87,8 @@ def test_a_function_hands_over_to_lazy_tensors() -> None:
         ("torch.Tensor.svd", lambda: torch.tensor([1.0]).svd()),
         ("torch.arange of fractions", lambda: torch.arange(0, 1, 0.1)),
         ("torch.float16 and torch.float32", lambda: torch.tensor([1.0]).to(torch.float16) + torch.tensor([1.0])),
-        ("torch.float8_e4m3fn", lambda: torch.from_numpy(np.zeros(4, np.uint8)).view(torch.float8_e4m3fn).float()),
+        ("torch.float8_e5m2", lambda: torch.from_numpy(np.zeros(4, np.uint8)).view(torch.float8_e5m2).float()),
+        ("rounding and torch.float8_e4m3fn", lambda: torch.tensor([1.0]).to(torch.float8_e4m3fn)),
     ],
 )
 def test_what_it_lacks_is_named(what: str, ask) -> None:
@@ -122,3 +123,11 @@ def test_a_tokenizer_that_is_only_code_is_refused(tmp_path: Path) -> None:
     (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "QWenTokenizer"}')
     with pytest.raises(Lacking, match="QWenTokenizer"):
         AutoTokenizer.from_pretrained(folder)
+
+
+def test_small_floats_are_read_as_their_specification_has_them() -> None:
+    """OCP 8-bit floating point specification 1.0: E4M3's smallest, one, its largest, and a negative one."""
+    codes = np.array([0x01, 0x08, 0x38, 0x7E, 0xC0], np.uint8)
+    values = torch.from_numpy(codes).view(torch.float8_e4m3fn).float().numpy()
+    assert values.tolist() == [2.0**-9, 2.0**-6, 1.0, 448.0, -2.0]
+    assert np.isnan(torch.from_numpy(np.array([0x7F], np.uint8)).view(torch.float8_e4m3fn).float().numpy()).all()
