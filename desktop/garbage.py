@@ -24,6 +24,7 @@ class GarbageTime(QObject):
         self._jobs = jobs
         gc.collect()
         gc.freeze()
+        gc.enable()  # desktop/__main__.py turned it off for the start
         self._thresholds = gc.get_threshold()
         gc.set_threshold(*self._thresholds[:2], _NEVER)
         self._timer = QTimer(self, interval=_EVERY_MS)

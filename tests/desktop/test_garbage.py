@@ -64,3 +64,11 @@ def test_the_old_ways_come_back(jobs):
     GarbageTime(jobs).end()
     assert gc.get_threshold() == before
     assert gc.get_freeze_count() == 0
+
+
+def test_it_turns_on_again_what_the_start_turned_off(jobs):
+    gc.disable()
+    time = GarbageTime(jobs)
+    assert gc.isenabled()
+    time.end()
+    gc.disable()  # as the other tests have it
