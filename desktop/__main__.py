@@ -27,7 +27,7 @@ def window(files: Sequence[str] | None = None) -> int:
     if reason:
         sys.stderr.write(f"The window cannot be opened. {reason}\n\nAll works without one as well: halfbyte --help\n")
         return 1
-    gc.disable()  # hardly anything of the start is garbage: looking for it takes a twelfth of it
+    gc.disable()  # hardly anything of the start is garbage: looking for it takes a twentieth of it
     from desktop.app import run  # Qt may be missing
 
     return run([Path(file) for file in files])
