@@ -22,7 +22,8 @@ from engine.convert.folders.plan import FolderPlan
 from engine.convert.folders.run import FolderConversion
 from engine.convert.plan import Plan
 from engine.convert.run import Conversion
-from engine.errors import Refused
+from engine.convert.vocabulary import VocabularyCheck, can_be_checked, with_vocabulary
+from engine.errors import EngineError, Refused
 from engine.events import Job
 
 
@@ -43,8 +44,12 @@ class ConvertFlow(QObject):
         self._kept = False  # whether the line is read from the disk, and written there
         self._held = False  # whether what waits does not go on by itself
         self._planning = Latest(state.jobs)
-        self._planning.finished.connect(page.show_plan)
+        self._planning.finished.connect(self._on_planned)
         self._planning.failed.connect(page.show_error)
+        self._planned: Prepared | None = None  # what the page shows, until it is begun
+        self._known: set[Path] = set()  # folders whose tokenizer the converter can read
+        self._reading = Latest(state.jobs)
+        self._reading.finished.connect(self._on_tokenizer)
         self._counting = Latest(state.jobs)
         self._counting.finished.connect(self._on_counted)
         page.plan_wanted.connect(self._plan)
@@ -75,6 +80,26 @@ class ConvertFlow(QObject):
     def _plan(self, path: Path, format_id: str, manner: Manner) -> None:
         self._planning.start(Call(prepare, path, format_id, self._state.library, manner))
 
+    @Slot(object)
+    def _on_planned(self, prepared: Prepared) -> None:
+        """Show the plan, and let the converter read the tokenizer meanwhile: that takes a second or two."""
+        self._planned = prepared
+        self._page.show_plan(prepared)
+        plan = prepared.plan
+        if isinstance(plan, Plan) and can_be_checked((plan,)) and plan.source.path not in self._known:
+            self._reading.start(VocabularyCheck(plan.source.path))
+
+    @Slot(object)
+    def _on_tokenizer(self, problem: EngineError | None) -> None:
+        prepared = self._planned
+        if prepared is None or not isinstance(prepared.plan, Plan):
+            return
+        if problem is None:
+            self._known.add(prepared.plan.source.path)
+        else:
+            (plan,) = with_vocabulary((prepared.plan,), problem)
+            self._page.show_plan(replace(prepared, plan=plan))
+
     @Slot()
     def _count(self) -> None:
         self._counting.start(Call(said))
@@ -86,6 +111,7 @@ class ConvertFlow(QObject):
     @Slot(object, object)
     def _convert(self, plan: Plan | FolderPlan, manner: Manner) -> None:
         """Begin, or join the line behind what runs."""
+        self._planned = None
         wanted = Waiting(next(self._numbers), plan, manner)
         if self._current is None:
             self._current = wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from engine.convert.from_hub import FromHub, plans_from_hub
 from engine.convert.plan import PLAIN, Options, Plan, plan, plan_together
 from engine.convert.recipes import RECIPES, override
 from engine.convert.run import Conversions
+from engine.convert.vocabulary import VocabularyCheck, VocabularyOnHub, can_be_checked, with_vocabulary
 from engine.errors import AccessNeeded, NotFound, Refused
 from engine.quantities import size
 
@@ -167,10 +169,12 @@ def _here(library: Library, folder: Path) -> Checkpoint | None:
 
 
 def _from_here(todo: tuple[Plan | FolderPlan, ...], only_plan: bool, as_json: bool) -> tuple[Checkpoint, ...]:
+    plans: Sequence[Plan] = [each for each in todo if isinstance(each, Plan)]
     if only_plan:
-        tell_plans(todo, as_json)
+        if can_be_checked(plans):
+            plans = with_vocabulary(plans, finish(VocabularyCheck(plans[0].source.path)))
+        tell_plans((*plans, *(each for each in todo if isinstance(each, FolderPlan))), as_json)
     refuse_what_is_in_the_way(todo)
-    plans = [each for each in todo if isinstance(each, Plan)]
     made = finish(Conversions(plans), as_json) if plans else ()
     return (*made, *(finish(FolderConversion(each), as_json) for each in todo if isinstance(each, FolderPlan)))
 
@@ -191,6 +195,8 @@ def _from_hub(
     if folder is None:
         raise access or NotFound(f"A folder to convert in {name}", hint=f"See what it has: halfbyte show {name}")
     plans = plans_from_hub(looked_up.model, folder, reading.headers, format_ids, library, access)
+    if can_be_checked(plans):
+        plans = with_vocabulary(plans, finish(VocabularyOnHub(hub, looked_up.model, folder.files)))
     if only_plan:
         tell_plans(plans, as_json)
     refuse_what_is_in_the_way(plans)

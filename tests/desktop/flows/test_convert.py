@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -192,3 +193,12 @@ def test_what_ends_with_the_app_is_still_in_the_line(page, qtbot) -> None:
     qtbot.waitUntil(lambda: not page.running_card.isVisible())
     assert [one.format_id for one in kept_line.read(kept_line.line_file())] == ["gguf-q4_k_m", "gguf-q8_0"]
     assert len(Made.begun) == 1
+
+
+def test_a_tokenizer_that_the_converter_does_not_know_is_told_with_the_plan(page, qtbot) -> None:
+    file = page.source / "tokenizer.json"
+    tokenizer = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps({**tokenizer, "pre_tokenizer": {"type": "Whitespace"}}), "utf-8")
+    page.flow.open(page.source, "gguf-q4_k_m")
+    qtbot.waitUntil(lambda: "splits text" in words_on(page), timeout=60_000)
+    assert not page.start.isEnabled()
