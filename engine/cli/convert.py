@@ -117,15 +117,14 @@ def convert_command(
         raise click.UsageError("--calibrate-on is for an importance matrix that is computed: --imatrix auto.")
     own_words, calibrate_on = _own_words(calibrate_on, seed)
     source = _here(library, folder)
-    if source is None:
-        plain = _options(imatrix, (), keep, Wanted(compare, gain), own_words) == PLAIN
-        if output or folder_ids or calibrate_on or not plain:
-            raise click.UsageError(f"Fetch the model first: halfbyte get {folder.as_posix()}")
-        made = _from_hub(folder.as_posix(), format_ids, library, only_plan, as_json)
-    else:
-        with ExitStack() as stack:
-            texts = tuple(_text(name, stack) for name in calibrate_on)
-            options = _options(imatrix, texts, keep, Wanted(compare, gain), own_words)
+    with ExitStack() as stack:
+        texts = tuple(_text(name, stack) for name in calibrate_on)
+        options = _options(imatrix, texts, keep, Wanted(compare, gain), own_words)
+        if source is None:
+            if output or folder_ids:
+                raise click.UsageError(f"Fetch the model first: halfbyte get {folder.as_posix()}")
+            made = _from_hub(folder.as_posix(), gguf_ids, options, library, only_plan, as_json)
+        else:
             of_folders = FolderOptions(texts, samples, own_words)
             folder_plans = [
                 folder_plan(source.path, one, output or target_of(library, source, one), library, of_folders)
@@ -180,9 +179,11 @@ def _from_here(todo: tuple[Plan | FolderPlan, ...], only_plan: bool, as_json: bo
 
 
 def _from_hub(
-    name: str, format_ids: list[str], library: Library, only_plan: bool, as_json: bool
+    name: str, format_ids: Sequence[str], options: Options, library: Library, only_plan: bool, as_json: bool
 ) -> tuple[Checkpoint, ...]:
     """Fetch a repository's folder and convert it; what stands in the way is told before its weights are fetched."""
+    ids = dict.fromkeys(format_ids)
+    fitting = {one: _fitting(options, one, is_folder=True, several=len(ids) > 1) for one in ids}
     hub = Hub()
     looked_up = finish(looking_up(hub, name))
     reading = ReadingFacts(hub, looked_up)
@@ -194,7 +195,7 @@ def _from_hub(
     folder = next((variant for variant in variants.all if not variant.entry), None)
     if folder is None:
         raise access or NotFound(f"A folder to convert in {name}", hint=f"See what it has: halfbyte show {name}")
-    plans = plans_from_hub(looked_up.model, folder, reading.headers, format_ids, library, access)
+    plans = plans_from_hub(looked_up.model, folder, reading.headers, format_ids, library, access, fitting)
     if can_be_checked(plans):
         plans = with_vocabulary(plans, finish(VocabularyOnHub(hub, looked_up.model, folder.files)))
     if only_plan:
@@ -202,7 +203,7 @@ def _from_hub(
     refuse_what_is_in_the_way(plans)
     fetched = plan_download(looked_up.model, folder.files, endpoint=hub.endpoint, format_id=folder.format_id)
     show.errors.print(f"{folder.title}: {size(fetched.size_bytes)} at {looked_up.model.commit[:8]}")
-    return finish(FromHub(fetched, format_ids, hub, library), as_json)
+    return finish(FromHub(fetched, format_ids, hub, library, fitting), as_json)
 
 
 def _options(
@@ -226,7 +227,13 @@ def _plans(
     ids = list(dict.fromkeys(format_ids))
     several = len(ids) > 1
     plans = [
-        plan(source.path, one, output or library.target(source, one), library, _fitting(options, one, source, several))
+        plan(
+            source.path,
+            one,
+            output or library.target(source, one),
+            library,
+            _fitting(options, one, is_folder=source.path.is_dir(), several=several),
+        )
         for one in ids
     ]
     todo = [one for one in plans if len(plans) == 1 or not one.target.exists()]
@@ -238,8 +245,8 @@ def _plans(
     return plan_together(todo)
 
 
-def _fitting(options: Options, format_id: str, source: Checkpoint, several: bool) -> Options:
+def _fitting(options: Options, format_id: str, *, is_folder: bool, several: bool) -> Options:
     """Return the options of one format among ``several``: what the converter writes alone takes none."""
     recipe = RECIPES.get(format_id)
-    direct = recipe is not None and not recipe.intermediate and source.path.is_dir()
+    direct = recipe is not None and not recipe.intermediate and is_folder
     return PLAIN if several and direct else options

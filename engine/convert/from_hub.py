@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from engine.catalog.hub.client import Hub
 from engine.catalog.hub.values import FolderHeaders, RemoteModel
 from engine.catalog.hub.variants import Variant
 from engine.catalog.library import Library
-from engine.convert.plan import Plan, plan, plan_for, plan_together
+from engine.convert.plan import PLAIN, Options, Plan, plan, plan_for, plan_together
 from engine.convert.room import SOME_ROOM_BYTES, some_room, waiting
 from engine.convert.run import Conversions
 from engine.convert.source import inspect_headers
@@ -29,10 +29,12 @@ def plans_from_hub(
     format_ids: Sequence[str],
     library: Library,
     access: AccessNeeded | None = None,
+    options: Mapping[str, Options] = {},
 ) -> tuple[Plan, ...]:
     """Plan the formats of a folder that is on the Hub, from headers alone: no weight is fetched, nothing is written.
 
-    Room is for the folder and its results together. ``access`` is what keeps a gated folder's headers from being read:
+    Room is for the folder and its results together. ``options`` are those of formats that have any. ``access`` is what
+    keeps a gated folder's headers from being read:
     then the plan says what the Hub tells everybody. Raises :class:`Refused` for a format that is none.
     """
     told = headers or FolderHeaders(model.config, ())
@@ -41,7 +43,9 @@ def plans_from_hub(
     if access:
         source = replace(source, problems=(access, *(source.problems if model.config else ())))
     ids = dict.fromkeys(format_ids)
-    return plan_together([plan_for(source, each, _target(library, model.name, each), library) for each in ids])
+    return plan_together(
+        [plan_for(source, each, _target(library, model.name, each), library, options.get(each, PLAIN)) for each in ids]
+    )
 
 
 def _target(library: Library, name: str, format_id: str) -> Path:
@@ -58,8 +62,16 @@ class FromHub:
     room back deletes it there. Raises what :class:`Download` and :class:`Conversions` raise.
     """
 
-    def __init__(self, fetched: DownloadPlan, format_ids: Sequence[str], hub: Hub, library: Library) -> None:
+    def __init__(
+        self,
+        fetched: DownloadPlan,
+        format_ids: Sequence[str],
+        hub: Hub,
+        library: Library,
+        options: Mapping[str, Options] = {},
+    ) -> None:
         self._fetched = fetched
+        self._options = options
         self._format_ids = tuple(dict.fromkeys(format_ids))
         self._library = library
         self._hub = hub
@@ -76,7 +88,10 @@ class FromHub:
         targets = [(format_id, self._library.target(folder, format_id)) for format_id in self._format_ids]
         missing = [(format_id, target) for format_id, target in targets if not target.exists()]
         if missing:
-            plans = [plan(folder.path, format_id, target, self._library) for format_id, target in missing]
+            plans = [
+                plan(folder.path, format_id, target, self._library, self._options.get(format_id, PLAIN))
+                for format_id, target in missing
+            ]
             self._step = Conversions(plan_together(plans))
             if self._cancelled:
                 raise Cancelled("The conversion")

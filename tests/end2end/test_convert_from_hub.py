@@ -64,6 +64,22 @@ def test_on_the_command_line_by_its_name(tmp_path: Path, home: Path) -> None:
     assert not list(made.rglob("*.part"))
 
 
+def test_learns_what_matters_of_a_model_that_is_fetched_first(tmp_path: Path, home: Path) -> None:
+    folder = write_tiny_model("llama", tmp_path / "source")
+    text = tmp_path / "own.txt"
+    text.write_text("The quick brown fox jumps over the lazy dog. " * 200, "utf-8")
+    with serving() as server:
+        server.publish(NAME, {file.name: file for file in folder.iterdir()})
+        made = _halfbyte(
+            server.url, home, NAME, "-f", "q4_0", "--calibrate-on", str(text), "--keep", "output=Q8_0", "--no-gain"
+        )
+    assert made.returncode == 0, made.stderr
+    (record,) = (home / "data" / "models" / "someone").rglob("*Q4_0*.json")
+    told = json.loads(record.read_text("utf-8"))
+    assert told["importance"]["datasets"] == ["own.txt"]
+    assert told["tensor_types"]["Q8_0"] == 1
+
+
 def test_the_plan_says_all_reasons_at_once_before_a_weight_is_fetched(tmp_path: Path, home: Path) -> None:
     folder = write_quantized("awq", tmp_path / "source")
     (folder / "tokenizer.json").unlink()
