@@ -53,7 +53,8 @@ def test_a_log_becomes_the_error_that_it_tells_of(name):
 def test_the_memory_of_a_gpu_is_told_as_such(line, needed):
     error = explain([line], FAILURE)
     assert isinstance(error, NotEnoughMemory)
-    assert error.details == {"needed_bytes": needed, "free_bytes": 2000, "largest_context": 4096, "where": "GPU memory"}
+    told = {"needed_bytes": needed, "free_bytes": 2000, "largest_context": 4096, "where": "GPU memory", "instead": ""}
+    assert error.details == told
 
 
 def test_a_reason_that_is_not_known_is_passed_on():
