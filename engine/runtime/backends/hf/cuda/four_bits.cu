@@ -346,7 +346,9 @@ __device__ void four_bit_product(const Product& p) {
             total[r] += __shfl_xor_sync(~0u, total[r], 2);
             if (t == 0) joined[member * 32 + r * 8 + g] = total[r];
         }
-        if (steps < STAGES) wait_for_copies_but<0>();  // the scales of the next unit are older than that else
+        // The scales of the next unit came with the first step of this one; all threads have them behind the barrier.
+        if (steps < STAGES) wait_for_copies_but<0>();
+        else wait_for_copies_but<STAGES - 1>();
         asm volatile("bar.sync %0, %1;" ::"r"(1 + team), "n"(TEAM * 32) : "memory");
         if (member != 0) continue;
         float sum = 0;
