@@ -70,7 +70,7 @@ class Person:
         bus = self._start(["dbus-daemon", "--session", "--nofork", "--print-address=1"], stdout=subprocess.PIPE)
         assert bus.stdout is not None
         self.environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("XDG_")},  # other folders
             "DISPLAY": screen,
             "DBUS_SESSION_BUS_ADDRESS": bus.stdout.readline().decode().strip(),
             "QT_QPA_PLATFORM": "xcb",
