@@ -106,7 +106,9 @@ def test_how_long_was_thought_is_known_after_a_restart_and_goes_on(kept):
     kept.restart()
     kept.open("first")
     words = kept.page.answer.thinking.button.text()
-    assert words.startswith("Thought for 0.5"), words
+    assert 0.4 < float(words.removeprefix("Thought for ").removesuffix(" s")) < 5, (
+        words
+    )  # half a second, and what waits
     kept.load("next", chunks=["Ended."])
     kept.click(kept.page.answer.more)
     kept.until_ended()
