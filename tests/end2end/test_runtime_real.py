@@ -395,7 +395,11 @@ def test_a_quantized_kv_cache_takes_less(starter: Checkpoint):
 @pytest.mark.parametrize(
     ("room_bytes", "needed_bytes", "other_context"),
     [
-        (30 * MIB, 0, False),  # the worker cannot even start a thread, and dies of it
+        (
+            30 * MIB,
+            SIZE_BYTES,
+            False,
+        ),  # the worker cannot even start a thread, and dies of it; or had it started before
         (110 * MIB, SIZE_BYTES, False),  # the file cannot be mapped
         (280 * MIB, 180 * MIB, True),  # the KV cache
     ],
