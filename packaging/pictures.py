@@ -26,7 +26,7 @@ from tests.helpers.starter_folder import write_starter_folder  # noqa: E402
 PICTURES = ROOT / "resources" / "pictures"
 FOLDER = "SmolLM2-135M-Instruct · HuggingFaceTB"
 MADE = "SmolLM2-135M-Instruct-Q4_K_M · HuggingFaceTB"
-QUESTION = "Write a Python function that reverses a string."
+QUESTION = "Write a Python function that adds two numbers."
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from desktop.widgets.empty_state import EmptyState
 
 EXAMPLES = (
     QT_TR_NOOP("What is photosynthesis?"),
-    QT_TR_NOOP("Write a Python function that reverses a string."),
+    QT_TR_NOOP("Write a Python function that adds two numbers."),
     QT_TR_NOOP("Give me three tips for a good night’s sleep."),
 )
 _READY = QT_TR_NOOP("Write below, or begin with one of these.")
