@@ -83,6 +83,7 @@ class ConvertFlow(QObject):
     @Slot(object)
     def _on_planned(self, prepared: Prepared) -> None:
         """Show the plan, and let the converter read the tokenizer meanwhile: that takes a second or two."""
+        self._reading.cancel()  # what it finds is of the plan before
         self._planned = prepared
         self._page.show_plan(prepared)
         plan = prepared.plan

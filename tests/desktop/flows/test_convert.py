@@ -202,3 +202,18 @@ def test_a_tokenizer_that_the_converter_does_not_know_is_told_with_the_plan(page
     page.flow.open(page.source, "gguf-q4_k_m")
     qtbot.waitUntil(lambda: "splits text" in words_on(page), timeout=60_000)
     assert not page.start.isEnabled()
+
+
+def test_what_is_wrong_with_one_tokenizer_is_not_told_of_another_model(page, qtbot, tmp_path) -> None:
+    spoilt = write_tiny_model("llama", tmp_path / "acme" / "spoilt")
+    file = spoilt / "tokenizer.json"
+    tokenizer = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps({**tokenizer, "pre_tokenizer": {"type": "Whitespace"}}), "utf-8")
+    page.flow.open(page.source, "gguf-q4_k_m")
+    qtbot.waitUntil(lambda: page.source in page.flow._known, timeout=60_000)
+    page.flow.open(spoilt, "gguf-q4_k_m")
+    qtbot.waitUntil(lambda: "spoilt" in words_on(page.plan_card))
+    page.flow.open(page.source, "gguf-q4_k_m")
+    qtbot.waitUntil(lambda: "mini" in words_on(page.plan_card) and not page.jobs.running, timeout=60_000)
+    assert "splits text" not in words_on(page)
+    assert page.start.isEnabled()
