@@ -9,9 +9,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
+
+from engine.convert.vocabulary import VocabularyCheck
+from engine.events import Finished
 from tests.helpers.quantized_folders import FORMS
-from tests.helpers.tiny_models import CASES, families
+from tests.helpers.tiny_models import CASES, families, write_tiny_model
 
 
 def test_each_family_is_converted_as_with_torch() -> None:
@@ -37,3 +42,12 @@ def answers(section: str) -> dict[str, str]:
 
 def recorded_answers(section: str) -> dict[str, str]:
     return json.loads((CASES / "torch_answers.json").read_text("utf-8"))[section]
+
+
+@pytest.mark.parametrize("name", sorted(families())[::9])
+def test_a_tokenizer_is_read_without_any_weights(name: str, tmp_path: Path) -> None:
+    folder = write_tiny_model(name, tmp_path / name)
+    for file in (*folder.glob("*.safetensors"), *folder.glob("*.index.json")):
+        file.unlink()
+    *_, last = VocabularyCheck(folder)
+    assert last == Finished(None)
