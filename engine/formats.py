@@ -48,7 +48,7 @@ def why_unread(format_id: str) -> str:
     """Return why weights of a format cannot be run as they are, in a sentence; empty where they can."""
     if _READABLE.fullmatch(format_id):
         return ""
-    elsewhere = "; vLLM may (“Serve for many”)" if format_id.startswith(("gptq", "awq", "compressed")) else ""
+    elsewhere = "; vLLM may (“Serve for many”)" if format_id.startswith(("gptq-int8", "compressed")) else ""
     return f"Halfbyte does not read weights that are stored as {format_id}{elsewhere}."
 
 
@@ -191,6 +191,8 @@ class ModelFacts:
     ``format_id`` is the format that the file has now.
     ``value_length`` is 0 where one latent row serves as key and value. The ``window_`` lengths are those of layers with
     a window. ``query_group`` is how many query heads share a key head in the first layer, 0 where that keeps none.
+    ``packing`` says what is special of packed weights: ``ordered`` where the groups that share a scale lie scattered
+    over the columns (GPTQ's activation reordering), ``asymmetric`` where groups of GPTQ have a zero point.
     """
 
     name: str
@@ -215,6 +217,7 @@ class ModelFacts:
     window_key_length: int = 0
     window_value_length: int = 0
     query_group: int = 1
+    packing: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> int:

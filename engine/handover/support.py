@@ -1,11 +1,14 @@
 """What vLLM makes of each format.
 
 Source: vLLM 0.33.0 (g4ba787ec9), model_executor/layers/quantization/__init__.py, ``QuantizationMethods``: bitsandbytes
-and GGUF are no longer among them. Compute capabilities: auto_awq.py and auto_gptq.py, ``get_min_capability``.
+and GGUF are no longer among them. Compute capabilities and widths: auto_awq.py and auto_gptq.py, ``get_min_capability``
+and ``TYPE_MAP``; order of columns: utils/gptq_utils.py, ``normalize_and_validate_gptq_desc_act``, and
+compressed_tensors.py.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from engine.errors import Refused, UnsupportedModel
@@ -13,22 +16,25 @@ from engine.formats import ModelFacts
 
 VLLM_VERSION = "0.33.0"
 BF16_CAPABILITY = 8.0
+_BITS = re.compile(r"-int(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """How vLLM loads a format. ``flag`` is the value of ``--quantization``, empty for weights that are not quantized.
 
-    ``capability`` is the lowest CUDA compute capability that it runs on.
+    ``capability`` is the lowest CUDA compute capability that it runs on. ``widths`` are the bits that a weight of a
+    numbered format may have.
     """
 
     flag: str
     capability: float
+    widths: tuple[int, ...] = ()
 
 
 METHODS = {
-    "awq": Method("awq", 7.5),
-    "gptq": Method("gptq", 6.0),
+    "awq": Method("awq", 7.5, (4,)),
+    "gptq": Method("gptq", 6.0, (4, 8)),
     "compressed": Method("compressed-tensors", 7.0),
     "plain": Method("", 7.0),
 }
@@ -51,7 +57,25 @@ def method_of(facts: ModelFacts) -> Method:
         raise UnsupportedModel(facts.architecture, "vLLM", reason)
     if family not in METHODS:
         raise UnsupportedModel(facts.architecture, "vLLM", f"Halfbyte does not know how it loads {facts.format_id}")
-    return METHODS[family]
+    method = METHODS[family]
+    if reason := _why_not_packed(facts, method):
+        raise UnsupportedModel(facts.architecture, "vLLM", f"version {VLLM_VERSION} {reason}")
+    return method
+
+
+def _why_not_packed(facts: ModelFacts, method: Method) -> str:
+    """Return what of a model's packed weights vLLM does not load, with the way round; empty if it loads them."""
+    bits = _BITS.search(facts.format_id)
+    if method.widths and bits and int(bits[1]) not in method.widths:
+        return f"does not load {facts.format_id}. Make AWQ or GPTQ with 4 bits from the original"
+    if "ordered" in facts.packing:
+        return (
+            "no longer loads weights whose columns are reordered across groups (desc_act, or actorder by group). Make "
+            "GPTQ from the original with Halfbyte: its reordering leaves the groups as they are"
+        )
+    if "asymmetric" in facts.packing:
+        return "loads GPTQ only where it is symmetric. Make GPTQ or AWQ from the original"
+    return ""
 
 
 def dtype_for(method: Method, capability: float) -> str:

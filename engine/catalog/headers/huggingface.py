@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from engine.catalog.headers.configuration import Config, read_config
 from engine.catalog.headers.families import architecture, metadata
 from engine.catalog.headers.file_types import prevailing_type
 from engine.catalog.headers.model import model_facts
-from engine.catalog.headers.packed_tensors import bits_of, is_floating
+from engine.catalog.headers.packed_tensors import bits_of, is_floating, packing_of
 from engine.catalog.headers.safetensors_header import StoredTensor
 from engine.catalog.headers.shards import read_json, read_tensors
 from engine.catalog.headers.tensor_layout import lay_out
@@ -29,7 +30,8 @@ def config_facts(config: Config, stored: Iterable[StoredTensor], name: str, card
     """Return the facts of a configuration and its tensors; ``card`` is what other files say, in GGUF's terms."""
     tensors = lay_out(stored, architecture(config), config)
     found = {**metadata(config), **card}
-    return model_facts(found, tensors, name=name, format_id=_format_id(config, tensors), file=config.file)
+    facts = model_facts(found, tensors, name=name, format_id=_format_id(config, tensors), file=config.file)
+    return replace(facts, packing=packing_of(config.table("quantization_config")))
 
 
 def _format_id(config: Config, tensors: Sequence[TensorFacts]) -> str:

@@ -34,6 +34,17 @@ def is_floating(quantization: Mapping[str, Any]) -> bool:
     return _scheme(quantization).get("type") == "float"
 
 
+def packing_of(quantization: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what is special of packed weights, as :attr:`engine.formats.ModelFacts.packing` has it."""
+    grouped = quantization.get("group_size") != -1  # a whole row is one group, in whatever order
+    gptq = quantization.get("quant_method") == "gptq"
+    ordered = (gptq and grouped and quantization.get("desc_act") is True) or (
+        _scheme(quantization).get("actorder") in ("group", "dynamic", True)  # True: compressed-tensors' former word
+    )
+    found = {"ordered": ordered, "asymmetric": gptq and quantization.get("sym") is False}
+    return tuple(word for word, is_so in found.items() if is_so)
+
+
 def _scheme(quantization: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return how compressed-tensors' first group of layers has its weights."""
     groups = quantization.get("config_groups")

@@ -19,9 +19,9 @@ class FolderRecipe:
     """How to make a folder of packed weights.
 
     ``group``: how many weights of a row share a scale; 0 where the format knows no other. ``act_order``: columns are
-    quantized by how strongly they are used (GPTQ's activation reordering). Calibrated with at most ``samples`` samples
-    of ``sample_tokens`` tokens each, 0 for a format that needs none. ``environment`` has the packages that make it,
-    where the app's own interpreter has not.
+    quantized by how strongly they are used (GPTQ's activation reordering), within groups that stay as they are.
+    Calibrated with at most ``samples`` samples of ``sample_tokens`` tokens each, 0 for a format that needs none.
+    ``environment`` has the packages that make it, where the app's own interpreter has not.
     """
 
     id: str

@@ -32,7 +32,8 @@ from engine.convert.methods.shards import copy_beside, save, write_json
 BACKENDS = {"gptq": BACKEND.GPTQ_TORCH, "awq": BACKEND.AWQ_TORCH}  # plain PyTorch: nothing is compiled or fetched
 BITS = 4
 RESUMABLE = {"llama", "qwen3_moe"}  # GPTQModel 7.7.0, looper/gptq_checkpoint.py, validate_checkpoint_support
-OF_THE_RESULT = ("config.json", "quantize_config.json", INDEX)
+DESCRIBED = ("config.json", "quantize_config.json")  # files that say how the result is packed
+OF_THE_RESULT = (*DESCRIBED, INDEX)
 
 
 def make(
@@ -67,6 +68,7 @@ def make(
     del model
     gc.collect()
     untie(target)
+    forget_places(target)
     for file in target.iterdir():
         if file.is_dir():
             shutil.rmtree(file)
@@ -107,6 +109,15 @@ def untie(folder: Path) -> None:
         write_json(folder / INDEX, index)
 
 
+def forget_places(folder: Path) -> None:
+    """Take out where layers waited on this computer, which GPTQModel 7.7.0 writes into the result with its settings."""
+    for name in DESCRIBED:
+        if (folder / name).is_file():
+            table = read_json(folder / name)
+            (table.get("quantization_config") or table).get("meta", {}).pop("offload_to_disk_path", None)
+            write_json(folder / name, table)
+
+
 def _all_names(folder: Path) -> set[str]:
     names: set[str] = set()
     for file in folder.glob("*.safetensors"):
@@ -120,7 +131,8 @@ def _settings(recipe: FolderRecipe, method: str, work: Path) -> Any:
     plain["offload_to_disk_path"] = str(work / "offload")
     if method == "awq":
         return QuantizeConfig(**plain, method=METHOD.AWQ, format=FORMAT.GEMM)
-    order = {"desc_act": recipe.act_order, "act_group_aware": False}
+    # In groups that stay as they are, so that nothing is looked up later: vLLM 0.33 loads no other reordering.
+    order = {"desc_act": False, "act_group_aware": recipe.act_order}
     return QuantizeConfig(**plain, **order, method=METHOD.GPTQ, format=FORMAT.GPTQ)
 
 

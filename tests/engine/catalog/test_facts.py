@@ -333,3 +333,19 @@ def test_four_bit_weights_of_bitsandbytes_are_counted() -> None:
 def test_quantized_folders_say_so(tmp_path: Path, quantization: Any, format_id: str) -> None:
     write(tmp_path, config__json={**CONFIG, "quantization_config": quantization}, model__safetensors=WEIGHTS)
     assert read_facts(tmp_path).format_id == format_id
+
+
+@pytest.mark.parametrize(
+    ("quantization", "packing"),
+    [
+        ({"quant_method": "gptq", "bits": 4, "group_size": 64, "desc_act": True, "sym": True}, ("ordered",)),
+        ({"quant_method": "gptq", "bits": 4, "group_size": -1, "desc_act": True, "sym": True}, ()),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 64, "desc_act": False, "sym": False}, ("asymmetric",)),
+        ({"quant_method": "awq", "bits": 4, "group_size": 64, "zero_point": True}, ()),
+        (compressed(num_bits=4, type="int", actorder="group"), ("ordered",)),
+        (compressed(num_bits=4, type="int", actorder="weight"), ()),
+    ],
+)
+def test_what_is_special_of_packed_weights_is_read(tmp_path: Path, quantization: Any, packing: tuple[str, ...]) -> None:
+    write(tmp_path, config__json={**CONFIG, "quantization_config": quantization}, model__safetensors=WEIGHTS)
+    assert read_facts(tmp_path).packing == packing

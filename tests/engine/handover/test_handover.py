@@ -143,6 +143,26 @@ def test_what_vllm_cannot_load_is_said_with_a_way_round(format_id: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("format_id", "packing", "said"),
+    [
+        ("gptq-int4-g128", ("ordered",), "reordered across groups"),
+        ("compressed-tensors-int4", ("ordered",), "reordered across groups"),
+        ("gptq-int4-g128", ("asymmetric",), "only where it is symmetric"),
+        ("gptq-int3-g128", (), "does not load gptq-int3"),
+        ("awq-int8-g128", (), "does not load awq-int8"),
+    ],
+)
+def test_packed_weights_that_vllm_turns_away_are_not_handed_over(
+    format_id: str, packing: tuple[str, ...], said: str
+) -> None:
+    """As vLLM 0.32.0 did on a CPU: “GPTQ group activation ordering (desc_act=True) is no longer supported”."""
+    facts = replace(facts_of("Llama-3-8B"), format_id=format_id, packing=packing)
+    with pytest.raises(UnsupportedModel, match=said) as told:
+        plan(facts, H100, model="/m", served_as="m", users=1)
+    assert "from the original" in str(told.value)
+
+
+@pytest.mark.parametrize(
     ("format_id", "flag"), [("awq-int4-g128", "awq"), ("gptq-int4-g128", "gptq"), ("plain-bf16", "")]
 )
 def test_the_quantization_follows_from_the_format(format_id: str, flag: str) -> None:

@@ -22,6 +22,7 @@ from engine.catalog.facts import read_facts  # noqa: E402
 from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe  # noqa: E402
 from engine.convert.methods import bnb, calibration, fidelity, writing  # noqa: E402
 from engine.errors import DamagedFile, Refused, UnsupportedModel  # noqa: E402
+from engine.handover.support import method_of  # noqa: E402
 from tests.device.torch_folders import Shape, write_folder  # noqa: E402
 from tests.helpers.byte_tokenizer import SPECIAL, byte_tokenizer  # noqa: E402
 
@@ -137,7 +138,10 @@ def test_calibrated_formats_answer_as_their_original(source: Path, format_id: st
     told = gptq.make(source, target, tmp_path / "work", recipe, samples_of(recipe), lambda *at: layers.append(at))
     assert layers == [(0, 2), (1, 2), (2, 2)]
     assert told["samples"] == 4
-    assert read_facts(target).format_id.startswith(format_id[:4])
+    facts = read_facts(target)
+    assert facts.format_id.startswith(format_id[:4])
+    assert method_of(facts).flag == format_id[:4].strip("-"), "vLLM loads it"
+    assert str(tmp_path) not in "".join(file.read_text("utf-8") for file in target.glob("*.json"))
     assert all(file.is_file() for file in target.iterdir())
     assert {file.name for file in target.iterdir()} >= {"config.json", "tokenizer.json", "README.source.md"}
     assert fidelity.fidelity(source, target, TEXT, gptq.load, lambda *_: None).divergence < 0.2
