@@ -41,7 +41,7 @@ HEADINGS = (
 def main() -> int:
     asked = _arguments()
     report = Report()
-    original = _original(report, asked)
+    original = original_of(report, asked)
     if "full" in asked.formats:
         full_while_quantizing(report, Gpu(), original, asked)
     formats = [name for name in asked.formats if name in FORMATS]
@@ -65,7 +65,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _original(report: Report, asked: argparse.Namespace) -> Path:
+def original_of(report: Report, asked: argparse.Namespace) -> Path:
     if asked.model not in SHAPES:
         return Path(asked.model).absolute()
     folder = (asked.scratch / f"Random-{asked.model}").absolute()
@@ -219,7 +219,9 @@ def _row(name: str, record: dict[str, Any], chat: dict[str, Any], firsts: list[d
     ]
 
 
-def full_while_quantizing(report: Report, gpu: Gpu, original: Path, asked: argparse.Namespace) -> None:
+def full_while_quantizing(
+    report: Report, gpu: Gpu, original: Path, asked: argparse.Namespace, recipe_id: str = "gptq-int4-g128"
+) -> None:
     """Take the card's memory as soon as the layers are calibrated: a typed error, nothing left, the memory back."""
     import torch  # pyright: ignore[reportMissingImports]
 
@@ -231,7 +233,7 @@ def full_while_quantizing(report: Report, gpu: Gpu, original: Path, asked: argpa
     torch.cuda.init()
     torch.zeros(1, device="cuda")
     before, place = gpu.used_bytes, asked.scratch.absolute() / "full"
-    plan = folder_plan(original, "gptq-int4-g128", place / "never", None, FolderOptions((), asked.samples))
+    plan = folder_plan(original, recipe_id, place / "never", None, FolderOptions((), asked.samples))
     hoard: list[Any] = []
     problem: EngineError | None = None
     try:

@@ -1,6 +1,7 @@
 """What a folder format takes of a graphics card while it is made and compared, and what waits elsewhere.
 
-GPTQModel and AutoAWQ bring one layer after the other onto the card; bitsandbytes packs one matrix after the other. The
+GPTQModel and AutoAWQ bring one layer after the other onto the card, where AutoAWQ works on all samples of a layer at
+once (awq/quantize/quantizer.py, version 0.2.9); bitsandbytes packs one matrix after the other. The
 comparison afterwards runs the whole original: where the card is too small, layer by layer out of main memory or, where
 that is too small as well, out of its file (:mod:`engine.convert.methods.fidelity`).
 """
@@ -20,6 +21,8 @@ from engine.recommend.weights import is_linear, weights_bytes
 CONTEXT_BYTES = 600 << 20  # CUDA's context and PyTorch's kernels
 HALF_BYTES, FULL_BYTES = 2, 4
 COPIES = 3  # of a matrix and of what was summed up of its inputs, while it is quantized
+CLIP_ROWS, CLIP_TOKENS = 256, 512  # whose products with a clipped matrix AutoAWQ has at once
+DIFFERENCE_NUMBERS, DIFFERENCE_BYTES = 1 << 28, 14  # two answers in FP16, their difference so and in FP32, its square
 KEPT_SHARE = 0.9  # of a card's free memory that the comparison may fill
 FILE_BYTES_S = 1e9  # weights that are read from a disk again
 GPU_MEMORY = "GPU memory"
@@ -64,15 +67,34 @@ def _making_bytes(facts: ModelFacts, recipe: FolderRecipe) -> int:
     largest = max((shape[0] * shape[1] for shape in shapes), default=0)
     if not recipe.calibrates:
         return CONTEXT_BYTES + (HALF_BYTES + FULL_BYTES) * largest
+    widest = max((shape[0] for shape in shapes), default=0)
     layers: dict[int, int] = {}
     for tensor in facts.tensors:
         if tensor.layer is not None:
             layers[tensor.layer] = layers.get(tensor.layer, 0) + HALF_BYTES * tensor.elements
     embedding = sum(tensor.elements for tensor in facts.tensors if tensor.name == "token_embd.weight")
-    widest = max((shape[0] for shape in shapes), default=0)
     entering = HALF_BYTES * 2 * recipe.samples * recipe.sample_tokens * facts.width
     at_work = COPIES * FULL_BYTES * (largest + (widest * widest if recipe.format_id.startswith("gptq") else 0))
+    if recipe.maker == "autoawq":
+        at_work = max(_scaling_bytes(facts.width, widest, recipe), HALF_BYTES * CLIP_ROWS * CLIP_TOKENS * widest)
     return CONTEXT_BYTES + max(layers.values(), default=0) + at_work + entering + HALF_BYTES * embedding
+
+
+def _scaling_bytes(width: int, widest: int, recipe: FolderRecipe) -> int:
+    """Return what AutoAWQ takes to try scales: the inputs of all samples, and how far two answers to them differ."""
+    tokens = recipe.samples * recipe.sample_tokens
+    return HALF_BYTES * tokens * widest + DIFFERENCE_BYTES * min(DIFFERENCE_NUMBERS, tokens * width)
+
+
+def inputs_bytes(facts: ModelFacts, recipe: FolderRecipe) -> int:
+    """Return what AutoAWQ keeps of a layer in main memory: the inputs of each matrix, twice while they are joined."""
+    if recipe.maker != "autoawq":
+        return 0
+    layers: dict[int, int] = {}
+    for tensor in filter(is_linear, facts.tensors):
+        if tensor.layer is not None:
+            layers[tensor.layer] = layers.get(tensor.layer, 0) + tensor.shape[0]
+    return 2 * HALF_BYTES * recipe.samples * recipe.sample_tokens * max(layers.values(), default=0)
 
 
 def card_problems(room: CardRoom) -> Iterator[NotEnoughMemory]:
@@ -84,7 +106,8 @@ def card_notes(room: CardRoom, recipe: FolderRecipe, layers: int) -> Iterator[st
     """Say what waits elsewhere for a model that is larger than the card."""
     if not room.offloads:
         return
-    waits = f"its {layers} layers go onto the card one after the other and wait in main memory and on the disk"
+    places = "main memory" if recipe.maker == "autoawq" else "main memory and on the disk"
+    waits = f"its {layers} layers go onto the card one after the other and wait in {places}"
     if not recipe.calibrates:
         waits = "its tensors go onto the card one after the other"
     yield (

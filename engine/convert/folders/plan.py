@@ -14,7 +14,14 @@ from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.headers.shards import INDEX
 from engine.catalog.library import Library
 from engine.convert.estimates import HASH_BYTES_S, START_S, Needs
-from engine.convert.folders.card_room import CardRoom, card_notes, card_problems, card_room, offloading_s
+from engine.convert.folders.card_room import (
+    CardRoom,
+    card_notes,
+    card_problems,
+    card_room,
+    inputs_bytes,
+    offloading_s,
+)
 from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe
 from engine.convert.places import room_problems, write_problems
 from engine.convert.source import Source, inspect
@@ -177,6 +184,7 @@ def _needs(source: Source, recipe: FolderRecipe, room: CardRoom | None, own_word
         seconds += _writing_s(facts, recipe, room is not None and not room.offloads)
     seconds += offloading_s(room)
     working_bytes = source.size_bytes + (SHARD_BYTES if recipe.maker == "bitsandbytes" else result_bytes)
+    working_bytes += inputs_bytes(facts, recipe)
     gpu_bytes = room.peak_bytes if room else 0
     disk_bytes = int(result_bytes * (1 + (WAITING_SHARE if recipe.maker == "gptqmodel" else 0)))
     return Needs(disk_bytes, result_bytes, PYTORCH_BYTES + working_bytes, seconds, gpu_bytes=gpu_bytes)

@@ -45,7 +45,12 @@ def make(
     """
     with for_transformers_4(source) as readable, pytorch.memory_explained():
         _refuse_unknown(readable, source.name)
-        model = AutoAWQForCausalLM.from_pretrained(str(readable), torch_dtype=torch.float16, trust_remote_code=False)
+        model = AutoAWQForCausalLM.from_pretrained(
+            str(readable),
+            torch_dtype=torch.float16,
+            device_map=None,  # its own "auto" fills the card with all layers
+            trust_remote_code=False,
+        )
         tokenizer = AutoTokenizer.from_pretrained(readable, trust_remote_code=False, local_files_only=True)
         samples = samples_for(tokenizer)
         length = len(samples.tokens[0])
@@ -81,8 +86,7 @@ def make(
 
 def load(folder: Path, device: Any) -> Any:
     """Open a folder with AutoAWQ's own layers; on a processor too, where its own way asks for Intel's extension."""
-    if device.type == "cpu":
-        gemm.TRITON_AVAILABLE = False
+    gemm.TRITON_AVAILABLE = False  # plain PyTorch: Triton would ask for a C compiler, for a result that is run once
     kind = _refuse_unknown(folder, folder.name)
     family = AWQ_CAUSAL_LM_MODEL_MAP[kind]
     _, config, quantization = family._load_config(family, str(folder), "", trust_remote_code=False)

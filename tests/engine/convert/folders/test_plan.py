@@ -11,7 +11,14 @@ from safetensors.numpy import save_file
 
 from engine.catalog.library import Library
 from engine.convert.folders import plan as planning
-from engine.convert.folders.card_room import CardRoom, card_notes, card_problems, card_room, offloading_s
+from engine.convert.folders.card_room import (
+    CardRoom,
+    card_notes,
+    card_problems,
+    card_room,
+    inputs_bytes,
+    offloading_s,
+)
 from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan, target_of
 from engine.convert.folders.recipes import AUTOAWQ, FOLDER_RECIPES, FolderRecipe
 from engine.errors import NotFound, PackageMissing, Refused
@@ -145,7 +152,7 @@ def card(free_gb: float) -> Gpu:
     return Gpu("nvidia", "RTX 4090", int(free_gb * GB), int(free_gb * GB), compute_capability="8.9")
 
 
-@pytest.mark.parametrize("recipe_id", ["gptq-int4-g128", "awq-int4-g128", "bnb-nf4"])
+@pytest.mark.parametrize("recipe_id", ["gptq-int4-g128", "awq-int4-g128", AUTOAWQ.id, "bnb-nf4"])
 def test_a_model_of_70_billion_parameters_is_made_on_a_card_of_24_gb(recipe_id: str) -> None:
     """The plan says what waits where; the comparison afterwards is computed in parts, and takes its time."""
     facts, recipe = facts_of("Llama-3.3-70B"), FOLDER_RECIPES[recipe_id]
@@ -159,6 +166,27 @@ def test_a_model_of_70_billion_parameters_is_made_on_a_card_of_24_gb(recipe_id: 
     assert ("its 80 layers go onto the card one after the other" in note) is recipe.calibrates
     assert "in parts" in note
     assert offloading_s(room) > 120
+
+
+def test_the_room_for_autoawq_is_what_it_has_at_once() -> None:
+    """To try scales, the inputs of all samples and two answers to them; the inputs of all matrices in main memory."""
+    facts, ours = facts_of("Llama-3-8B"), FOLDER_RECIPES["awq-int4-g128"]
+    room, theirs = card_room(facts, ours, [card(80)]), card_room(facts, AUTOAWQ, [card(80)])
+    assert room and theirs
+    scaling_bytes = 128 * 512 * (14336 * 2 + 4096 * (2 + 2 + 2 + 4 + 4))
+    assert theirs.making_bytes > scaling_bytes > room.making_bytes
+    few = card_room(facts, dataclasses.replace(AUTOAWQ, samples=16), [card(80)])
+    assert few and few.making_bytes > 256 * 512 * 14336 * 2, "however few samples, it tries clippings of 256 rows"
+    assert inputs_bytes(facts, AUTOAWQ) == 2 * 2 * 128 * 512 * (6 * 4096 + 14336)
+    assert inputs_bytes(facts, ours) == 0
+
+
+def test_layers_of_autoawq_wait_in_main_memory_alone() -> None:
+    facts = facts_of("Llama-3.3-70B")
+    room = card_room(facts, AUTOAWQ, [card(23.5)])
+    assert room
+    (note,) = card_notes(room, AUTOAWQ, facts.layers)
+    assert "wait in main memory." in note and "disk" not in note
 
 
 def test_a_card_that_is_too_small_for_one_layer_is_a_problem() -> None:
