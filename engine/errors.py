@@ -132,14 +132,16 @@ class UnsupportedModel(EngineError):
 
 
 class ContextTooLong(EngineError):
-    """Say that a prompt fills more than the context window (both in tokens)."""
+    """Say that a prompt fills more than the context window (both in tokens); ``at_least``: not all was counted."""
 
-    def __init__(self, used: int, limit: int) -> None:
+    def __init__(self, used: int, limit: int, at_least: bool = False) -> None:
+        taken = f"{limit:,} tokens and more" if at_least else f"{used:,} tokens"
         super().__init__(
-            f"The conversation takes {used:,} tokens; the context window holds {limit:,}.",
+            f"The conversation takes {taken}; the context window holds {limit:,}.",
             "Choose a larger context or what to leave out, or begin a new conversation. Nothing was cut.",
             used=used,
             limit=limit,
+            at_least=at_least,
         )
 
 

@@ -192,7 +192,8 @@ class ModelFacts:
     ``value_length`` is 0 where one latent row serves as key and value. The ``window_`` lengths are those of layers with
     a window. ``query_group`` is how many query heads share a key head in the first layer, 0 where that keeps none.
     ``packing`` says what is special of packed weights: ``ordered`` where the groups that share a scale lie scattered
-    over the columns (GPTQ's activation reordering), ``asymmetric`` where groups of GPTQ have a zero point.
+    over the columns (GPTQ's activation reordering), ``asymmetric`` where groups of GPTQ have a zero point, ``gemv``
+    where AWQ is laid out for one answer at a time.
     """
 
     name: str

@@ -8,6 +8,7 @@ from typing import Any
 from desktop.language import QT_TR_NOOP, tr
 from desktop.models.steering_words import stops_text
 from desktop.quantities import number
+from engine.catalog.servers.listing import FORMAT_ID
 from engine.chat.conversation import Message, Origin
 from engine.runtime.results import Usage
 from engine.settings import TABLE
@@ -40,18 +41,17 @@ def _made_by(origin: Origin) -> Iterator[tuple[str, str]]:
     yield tr("Revision"), origin.revision[:12]
     yield tr("Format"), origin.format_id
     yield tr("Back end"), origin.backend
-    if tokens := origin.loading.get("context_tokens"):
+    tokens = origin.loading.get("context_tokens")
+    if tokens and origin.format_id != FORMAT_ID:  # a server has the context that it was started with
         yield tr("Context"), tr("%Ln token(s)", "", tokens)
 
 
 def _took(usage: Usage) -> Iterator[tuple[str, str]]:
     yield tr("Seed"), str(usage.seed)
-    yield (
-        tr("Prompt"),
-        tr("{tokens} tokens, {reused} of them reused").format(
-            tokens=number(usage.prompt_tokens), reused=number(usage.reused_tokens)
-        ),
+    reused = tr("{tokens} tokens, {reused} of them reused").format(
+        tokens=number(usage.prompt_tokens), reused=number(usage.reused_tokens)
     )
+    yield tr("Prompt"), reused if usage.reused_tokens else tr("%Ln token(s)", "", usage.prompt_tokens)
     yield tr("Answer"), tr("%Ln token(s)", "", usage.answer_tokens)
     yield tr("First token"), tr("after {seconds} s").format(seconds=number(usage.first_token_s, 2))
     yield (

@@ -229,7 +229,9 @@ class ChatPage(ChatFrame):
 
     @Slot(Checkpoint)
     def _on_opened(self, model: Checkpoint) -> None:
-        self.leaving.show_words(leaving_of(model))
+        leaving = leaving_of(model)
+        self.leaving.show_words(leaving)
+        self.welcome.show_leaving(bool(leaving))
         self.instructed.show_prompt(self.room.system_prompt)
 
     @Slot()

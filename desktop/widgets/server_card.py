@@ -22,6 +22,7 @@ class ServerCard(Card):
     def __init__(self, shown: ServerRow) -> None:
         super().__init__(shown.server.name, "servers")
         self.server = shown.server
+        self._busy = False
         self.address = paragraph(shown.server.url, role="")
         url = shown.server.url
         self.place = paragraph(place_words(url), "warning" if leaving_words(url) else "muted")
@@ -54,7 +55,7 @@ class ServerCard(Card):
         """Show what is known of the same server now; the model that was chosen stays chosen."""
         self.status.setText(shown.status)
         restyle(self.status, role=shown.level)
-        self.test.setEnabled(not shown.busy)
+        self._busy = shown.busy  # the button stays as it is: disabled it would lose the focus
         chosen = self.list.currentText()
         self.list.clear()
         for model in shown.models:
@@ -70,7 +71,8 @@ class ServerCard(Card):
 
     @Slot()
     def _on_test(self) -> None:
-        self.test_wanted.emit(self.server)
+        if not self._busy:
+            self.test_wanted.emit(self.server)
 
     @Slot()
     def _on_edit(self) -> None:

@@ -71,10 +71,11 @@ class ServerDialog(QDialog):
     def show_error(self, error: BaseException) -> None:
         """Say what is wrong; one that only does not answer now can be kept all the same."""
         self._show_busy(False)
-        self.problem.setText(error_words(error))
+        wants_key = isinstance(error, EngineError) and error.hint == GIVE_KEY
+        words = f"{error} {self.tr('Enter its key above.')}" if wants_key else error_words(error)
+        self.problem.setText(words)
         self.problem.show()
         self.untried.show()
-        wants_key = isinstance(error, EngineError) and error.hint == GIVE_KEY
         (self.key if wants_key else self.url).setFocus()
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -113,6 +114,8 @@ class ServerDialog(QDialog):
     @Slot()
     def _on_text(self) -> None:
         """Say at once whether words would leave this machine."""
+        self.problem.hide()  # it was about another address
+        self.untried.hide()
         text, problem = self.url.text().strip(), ""
         try:
             url = normal_url(text) if text else ""

@@ -92,14 +92,15 @@ def summary(answer: Message) -> str:
     usage = answer.usage
     if usage is None:
         return ""
+    reused = f"{usage.reused_tokens:,} of " if usage.reused_tokens else ""  # not every server says whether it did
     words = [
-        f"{usage.answer_tokens:,} tokens",
-        f"{usage.decode_tokens_s:.1f} tokens/s",
+        f"{usage.answer_tokens:,} {'token' if usage.answer_tokens == 1 else 'tokens'}",
+        f"{usage.decode_tokens_s:.1f} tokens/s" if usage.decode_tokens_s else "",
         f"first after {usage.first_token_s:.2f} s",
-        f"{usage.reused_tokens:,} of {usage.prompt_tokens:,} prompt tokens reused",
+        f"{reused}{usage.prompt_tokens:,} prompt tokens{' reused' if reused else ''}",
         f"seed {usage.seed}",
     ]
     if usage.guessed_tokens:
         words.insert(2, f"{usage.accepted_tokens:,} of {usage.guessed_tokens:,} guesses came true")
     endings = {"length": "the longest allowed answer was reached", "context": "the context window is full"}
-    return ", ".join([*words, *filter(None, [endings.get(usage.finish_reason)])])
+    return ", ".join(filter(None, [*words, endings.get(usage.finish_reason)]))

@@ -17,7 +17,7 @@ def serve_arguments(way: Deployment, model: str = "") -> list[str]:
     arguments = [model or way.model, "--served-model-name", way.served_as, "--port", str(PORT)]
     for name, value in engine_options(way).items():
         arguments += [f"--{name.replace('_', '-')}", str(value)]
-    return arguments
+    return [*arguments, "--enable-prompt-tokens-details"]  # tells how much of a prompt was still in the cache
 
 
 def engine_options(way: Deployment) -> dict[str, str | int | float]:
@@ -78,7 +78,10 @@ def _comment(line: str) -> str:
 
 def _broken(program: str, arguments: list[str]) -> str:
     """Return a command with one option a line."""
-    lines, rest = [f"{program} {shlex.quote(arguments[0])}"], arguments[1:]
-    for name, value in zip(rest[::2], rest[1::2], strict=True):
-        lines.append(f"  {name} {shlex.quote(value)}")
+    lines = [f"{program} {shlex.quote(arguments[0])}"]
+    for argument in arguments[1:]:
+        if argument.startswith("--"):
+            lines.append(f"  {argument}")
+        else:
+            lines[-1] += f" {shlex.quote(argument)}"
     return " \\\n".join(lines)

@@ -75,6 +75,8 @@ def _why_not_packed(facts: ModelFacts, method: Method) -> str:
         )
     if "asymmetric" in facts.packing:
         return "loads GPTQ only where it is symmetric. Make GPTQ or AWQ from the original"
+    if "gemv" in facts.packing:
+        return "loads AWQ only in its layout for many answers (GEMM). Make AWQ from the original"
     return ""
 
 

@@ -20,7 +20,7 @@ class Script:
     """What the server does. ``events`` are sent as data each: JSON values, or strings as they are.
 
     ``end``: ``done`` sends the mark of the end, ``close`` leaves it out, ``cut`` resets the connection, ``stall``
-    waits.
+    waits. ``denied`` is what a wrong key gets.
     ``stall_before`` waits before the headers. ``raw`` is sent in place of events. ``key`` is the one that is accepted.
     """
 
@@ -31,6 +31,7 @@ class Script:
     body: bytes = b""
     raw: bytes = b""
     key: str = ""
+    denied: bytes = b'{"error": {"message": "Invalid API Key"}}'
     owner: str = "vllm"
     models: Any = None
     stall_before: bool = False
@@ -105,7 +106,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         given = self.headers.get("Authorization", "").removeprefix("Bearer ")
         self.script.keys.append(given)
         if self.script.key and given != self.script.key:
-            self._whole(401, b'{"error": {"message": "Invalid API Key"}}')
+            self._whole(401, self.script.denied)
             return True
         return False
 

@@ -33,6 +33,8 @@ class Welcome(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.examples = [self._example(tr(text)) for text in EXAMPLES]
+        self._leaves = False
+        self._shown = "empty"
         self._state = EmptyState("chat", self.tr("Ask your own machine"), "")
         examples = QWidget()
         examples.setMaximumWidth(_WIDTH)
@@ -51,10 +53,17 @@ class Welcome(QWidget):
         super().resizeEvent(event)
         self._state.show_compact(self.height() < _ROOMY_FROM)
 
+    def show_leaving(self, leaves: bool) -> None:
+        """Promise nothing of words that leave this machine: what is said of them stands above the field."""
+        self._leaves = leaves
+        self._state.heading.setText(self.tr("Ask a model elsewhere") if leaves else self.tr("Ask your own machine"))
+        self.show_state(self._shown)
+
     def show_state(self, state: str) -> None:
         """Say what to do in a state of the room."""
-        stays = self.tr("Everything you write stays on this computer.")
-        self._state.sentence.setText(f"{tr(_TO_DO.get(state, _READY))} {stays}")
+        self._shown = state
+        stays = "" if self._leaves else self.tr("Everything you write stays on this computer.")
+        self._state.sentence.setText(f"{tr(_TO_DO.get(state, _READY))} {stays}".strip())
         for example in self.examples:
             example.setEnabled(state == "ready")
 

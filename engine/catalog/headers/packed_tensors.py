@@ -41,7 +41,9 @@ def packing_of(quantization: Mapping[str, Any]) -> tuple[str, ...]:
     ordered = (gptq and grouped and quantization.get("desc_act") is True) or (
         _scheme(quantization).get("actorder") in ("group", "dynamic", True)  # True: compressed-tensors' former word
     )
-    found = {"ordered": ordered, "asymmetric": gptq and quantization.get("sym") is False}
+    layouts = {str(quantization.get(key, "")).lower() for key in ("version", "checkpoint_format", "format")}
+    gemv = quantization.get("quant_method") == "awq" and any(layout.startswith("gemv") for layout in layouts)
+    found = {"ordered": ordered, "asymmetric": gptq and quantization.get("sym") is False, "gemv": gemv}
     return tuple(word for word, is_so in found.items() if is_so)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 from typing import TYPE_CHECKING, Any
 
 from engine.catalog.hub.answers import wait_asked_s
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
 
 BODY_LIMIT_BYTES = 64 << 10
 SAID_LIMIT = 300
+# vLLM 0.32.0, renderers/params.py; OpenAI says “your messages resulted in”.
+_TOO_LONG = re.compile(
+    r"maximum context length is (\d+) tokens\b.{0,80}?"
+    r"\b(?:contains|resulted in|has) (at least )?(\d+) (?:input )?tokens"
+)
 GIVE_KEY = "Give the server its key: on the page Servers, or with halfbyte servers add URL --key."
 LIST_MODELS = "Test the server to see what is there: on the page Servers, or with halfbyte servers list --models."
 
@@ -34,7 +41,20 @@ def unreachable(error: Exception, host: str) -> Offline:
         return Offline(host, f"no encrypted connection comes about ({said}); it may be http:// in place of https://")
     if "refused" in said.lower():
         return Offline(host, "nothing listens at this address; the server may not be running")
+    if isinstance(_root(error), socket.gaierror):
+        return Offline(host, "no computer of this name is known; there may be a typing error in the address")
+    kind = type(error).__name__
+    if kind in ("ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout"):
+        return Offline(host, "it does not answer; it may be busy, or something on the way drops what is sent")
+    if kind in ("RemoteProtocolError", "ReadError", "WriteError"):
+        return Offline(host, f"it ended the connection; it may have been stopped ({said})")
     return Offline(host, said)
+
+
+def _root(error: BaseException) -> BaseException:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
 
 
 def refusal(response: httpx2.Response, model: str) -> EngineError:
@@ -52,12 +72,10 @@ def refusal(response: httpx2.Response, model: str) -> EngineError:
             f"{host} {known}.{said}",
             GIVE_KEY,
         )
-    if status == 404 and model:
-        return NotFound(
-            f"The model “{model}”",
-            host,
-            f"{LIST_MODELS}{said}",
-        )
+    if status == 404:
+        if not model:
+            return NotFound("A list of models", host, f"Check the address; most end in /v1.{said}")
+        return NotFound(f"The model “{model}”", host, f"{LIST_MODELS}{said}")
     return said_error(error, host) or _by_status(status, host, said)
 
 
@@ -70,14 +88,22 @@ def said_error(error: Any, host: str) -> EngineError | None:
     if not _said(error):
         return None
     if isinstance(error, dict):
-        used, limit = error.get("n_prompt_tokens"), error.get("n_ctx")
-        if error.get("type") == "exceed_context_size_error" and isinstance(used, int) and isinstance(limit, int):
-            return ContextTooLong(used, limit)
+        if too_long := _too_long(error):
+            return too_long
         if error.get("code") == "context_length_exceeded" or "maximum context length" in _said(error):
             return Refused(f"The conversation is too long for {host}: {_said(error)}", "Start a new conversation.")
         if error.get("type") == "server_error" or error.get("code") in (500, 503):
             return Offline(host, f"it has a problem: {_said(error)}")
     return Refused(f"{host} refuses the request: {_said(error)}", "Change the request, or ask who runs the server.")
+
+
+def _too_long(error: dict[str, Any]) -> ContextTooLong | None:
+    used, limit = error.get("n_prompt_tokens"), error.get("n_ctx")
+    if error.get("type") == "exceed_context_size_error" and isinstance(used, int) and isinstance(limit, int):
+        return ContextTooLong(used, limit)
+    if counted := _TOO_LONG.search(_said(error)):
+        return ContextTooLong(int(counted[3]), int(counted[1]), bool(counted[2]))
+    return None
 
 
 def _by_status(status: int, host: str, said: str) -> EngineError:

@@ -37,6 +37,7 @@ class Remote:
         self._stop = stop
         self._client: ServerClient | None = None
         self._model = ""
+        self._context_tokens = 0  # of the server, 0 where it does not say
         self._dialect: Dialect = PLAIN
 
     def load(self, path: Path, options: LoadOptions) -> Iterator[Event]:
@@ -49,6 +50,7 @@ class Remote:
         self._client = ServerClient(server, ServerKeys().find(server.name, server.url))
         served = _listed(self._client, remote.model)
         self._model, self._dialect = remote.model, dialect_of(served.owner)
+        self._context_tokens = served.context_tokens
         if self._dialect is PLAIN:
             yield Notice("This server is not asked for top K, min P and repeat penalty: OpenAI's protocol lacks them.")
         context = served.context_tokens or options.context_tokens
@@ -78,7 +80,9 @@ class Remote:
             raise Refused("No server is connected.", "Load the model, then ask again.")
         seed = sampling.seed if sampling.seed >= 0 else secrets.randbits(31)
         body = body_of(self._dialect, self._model, messages, sampling, seed, continue_last=continue_last)
-        answer = RemoteAnswer(sampling, seed)
+        if 0 < self._context_tokens <= sampling.max_tokens:
+            del body["max_tokens"]  # vLLM refuses what its window cannot hold; without a limit the window is the limit
+        answer = RemoteAnswer(sampling, seed, goes_on=continue_last and bool(messages[-1]["content"]))
         incoming = Incoming(lambda tell: client.answering(body, tell), client.host, self.patience.first_s)
         try:
             for chunk in self._chunks(incoming, client.host):

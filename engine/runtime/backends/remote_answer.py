@@ -14,19 +14,22 @@ from engine.runtime.backends.thinking import Part, ThinkingSplitter, tags_of
 from engine.runtime.options import Sampling
 from engine.runtime.results import FinishReason, Usage
 
+FASTEST_TOKENS_S = 10_000.0  # what comes faster was held back on its way: a proxy sent it in one piece
 INLINE_TAGS = tags_of("<think></think>")  # what most models write where a server does not part thinking from answer
 
 
 class RemoteAnswer:
     """Takes chunks in and gives events out. ``reason`` is the server's word for why it ended, empty before that.
 
-    Stop strings are looked for here as well, because not every server does: ``stopped`` once one came.
+    Stop strings are looked for here as well, because not every server does: ``stopped`` once one came. ``goes_on``: it
+    goes on with words of an answer, so that nothing of it is thinking, which vLLM's parsers begin with.
     """
 
-    def __init__(self, sampling: Sampling, seed: int) -> None:
+    def __init__(self, sampling: Sampling, seed: int, *, goes_on: bool = False) -> None:
         self.reason = ""
         self._sampling = sampling
         self._seed = seed
+        self._goes_on = goes_on
         self._stream = TextStream(sampling.stop)
         self._splitter = ThinkingSplitter(INLINE_TAGS)
         self._asked_s = time.perf_counter()
@@ -51,9 +54,11 @@ class RemoteAnswer:
             self._pieces += 1
         self._odds += chunk.odds
         if chunk.thinking:
-            yield self._token(chunk.thinking, "thinking")
+            yield self._token(chunk.thinking, "answer" if self._goes_on else "thinking")
         if chunk.answer:
             yield from self._split(self._stream.feed(chunk.answer.encode("utf-8", "replace")))
+        if chunk.finish_reason and not self._first_s:  # an answer without a word
+            self._first_s = self._last_s = time.perf_counter()
         self.reason = chunk.finish_reason or self.reason
         self._told = chunk.usage or self._told
         self._timings = chunk.timings or self._timings
@@ -79,8 +84,7 @@ class RemoteAnswer:
             answer_tokens=tokens,
             first_token_s=max(0.0, self._first_s - self._asked_s),
             prompt_tokens_s=_rate(self._timings.get("prompt_per_second")),
-            decode_tokens_s=_rate(self._timings.get("predicted_per_second"))
-            or ((tokens - 1) / decode_s if decode_s > 0 and tokens > 1 else 0.0),
+            decode_tokens_s=_rate(self._timings.get("predicted_per_second")) or _seen_rate(tokens, decode_s),
             peak_memory_bytes=peak_resident_bytes(),
             finish_reason=self._finish_reason(),
             seed=self._seed,
@@ -118,6 +122,12 @@ class RemoteAnswer:
 
 def _count(told: Any, otherwise: int) -> int:
     return told if isinstance(told, int) and not isinstance(told, bool) and told >= 0 else otherwise
+
+
+def _seen_rate(tokens: int, decode_s: float) -> float:
+    """Return the rate at which tokens came here; 0 where they came together."""
+    rate = (tokens - 1) / decode_s if decode_s > 0 and tokens > 1 else 0.0
+    return rate if rate < FASTEST_TOKENS_S else 0.0
 
 
 def _rate(told: Any) -> float:

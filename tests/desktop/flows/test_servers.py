@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 
 import pytest
 
 from desktop.flows.servers import ServersFlow
 from desktop.flows.state import State
 from desktop.jobs import Jobs
+from desktop.models.answer_facts import answer_facts
 from desktop.models.server_rows import leaving_of, leaving_words
 from desktop.pages.chat import ChatPage
 from desktop.pages.servers import ServersPage
 from desktop.widgets.chat.leaving_mark import LeavingMark
+from desktop.widgets.chat.welcome import Welcome
 from desktop.widgets.confirm_dialog import ConfirmDialog
 from desktop.widgets.model_picker import model_words
-from engine.catalog.servers.listing import Server, Servers
+from engine.catalog.servers.listing import FORMAT_ID, Server, Servers
+from engine.chat.conversation import Message, Origin
+from engine.runtime.results import Usage
 from engine.settings import DEFAULTS
 from tests.helpers.chat_server import NAME, Script, serving, words
 from tests.helpers.hands import press, words_on
@@ -70,7 +75,8 @@ def test_a_server_is_tried_before_it_is_kept(flow, script, qtbot):
     assert "stays here" in words_on(dialog)
     press(dialog.keep)
     qtbot.waitUntil(dialog.problem.isVisible)
-    assert "wants a key" in dialog.problem.text()
+    assert "wants a key" in dialog.problem.text() and "Enter its key above." in dialog.problem.text()
+    assert "halfbyte servers" not in dialog.problem.text()  # who sees this has no command line
     assert Servers().all() == ()
     dialog.key.setText(KEY)
     press(dialog.keep)
@@ -86,6 +92,11 @@ def test_what_does_not_answer_can_be_kept_all_the_same(flow, qtbot):
     press(flow.dialog.keep)
     qtbot.waitUntil(flow.dialog.untried.isVisible)
     assert "may not be running" in flow.dialog.problem.text()
+    flow.dialog.url.setText("http://127.0.0.1:10")
+    assert not flow.dialog.problem.isVisible() and not flow.dialog.untried.isVisible()  # it was another address's
+    flow.dialog.url.setText("http://127.0.0.1:9")
+    press(flow.dialog.keep)
+    qtbot.waitUntil(flow.dialog.untried.isVisible)
     press(flow.dialog.untried)
     qtbot.waitUntil(lambda: bool(flow.page.cards))
     (card,) = flow.page.cards.values()
@@ -98,8 +109,11 @@ def test_a_test_brings_new_models_and_a_removal_forgets_them(flow, script, qtbot
     server = added(flow, script, qtbot)
     card = flow.page.cards[server]
     script.models = {"data": [{"id": "a/b"}, {"id": NAME}]}
+    card.test.setFocus()
     with qtbot.waitSignal(flow.changed):
         press(card.test)
+        press(card.test)  # while it is asked: nothing more
+    assert flow.page.window().focusWidget() is card.test and len(script.keys) == 2
     assert [model.title for model in flow.entries] == ["a/b", NAME]
     with qtbot.waitSignal(flow.page.chat_wanted) as wish:
         press(card.chat)
@@ -165,3 +179,42 @@ def test_the_mark_says_where_words_go(qtbot, tmp_path):
     assert mark.isVisible() and "leaves this machine" in mark.accessibleName()
     mark.show_words("")
     assert not mark.isVisible()
+
+
+def test_nothing_is_promised_of_words_that_leave(qtbot):
+    welcome = Welcome()
+    qtbot.addWidget(welcome)
+    welcome.show()
+    welcome.show_state("ready")
+    assert "stays on this computer" in words_on(welcome)
+    welcome.show_leaving(True)
+    welcome.show_state("ready")
+    assert "stays" not in words_on(welcome) and "your own" not in words_on(welcome)
+    welcome.show_leaving(False)
+    assert "Ask your own machine" in words_on(welcome) and "stays on this computer" in words_on(welcome)
+
+
+def test_the_page_with_a_far_server_promises_nothing(flow, script, qtbot, monkeypatch):
+    """Its name leads to this machine, which nobody but the test knows."""
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: resolve("127.0.0.1", *rest, **more))
+    press(flow.page.add)
+    flow.dialog.url.setText(script.url.replace("127.0.0.1", "far.example").replace("https", "http"))
+    flow.dialog.key.setText(KEY)
+    press(flow.dialog.keep)
+    qtbot.waitUntil(lambda: bool(flow.page.cards), timeout=10_000)
+    chat = ChatPage(flow._state.jobs, flow._state.settings)
+    qtbot.addWidget(chat)
+    chat.show_library(flow.entries)
+    chat.show()
+    chat._on_opened(flow.entries[0])
+    assert "leaves this machine" in words_on(chat) and "stays on this computer" not in words_on(chat)
+
+
+def test_what_a_server_does_not_say_is_not_told():
+    usage = Usage(31, 0, 10, 0.05, 0.0, 45.4, 0, "stop", 7)
+    origin = Origin("server:box/m", "", FORMAT_ID, "remote", {}, {"context_tokens": 4096})
+    told = dict(answer_facts(Message("assistant", "Hello", usage=usage, origin=origin)))
+    assert told["Prompt"] == "31 tokens" and "Context" not in told
+    told = dict(answer_facts(Message("assistant", "Hello", usage=replace(usage, reused_tokens=16), origin=origin)))
+    assert told["Prompt"] == "31 tokens, 16 of them reused"

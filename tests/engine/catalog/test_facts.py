@@ -342,6 +342,7 @@ def test_quantized_folders_say_so(tmp_path: Path, quantization: Any, format_id: 
         ({"quant_method": "gptq", "bits": 4, "group_size": -1, "desc_act": True, "sym": True}, ()),
         ({"quant_method": "gptq", "bits": 4, "group_size": 64, "desc_act": False, "sym": False}, ("asymmetric",)),
         ({"quant_method": "awq", "bits": 4, "group_size": 64, "zero_point": True}, ()),
+        ({"quant_method": "awq", "bits": 4, "group_size": 64, "version": "gemv_fast"}, ("gemv",)),
         (compressed(num_bits=4, type="int", actorder="group"), ("ordered",)),
         (compressed(num_bits=4, type="int", actorder="weight"), ()),
     ],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.catalog.servers.address import is_readable_on_the_way, leaves_machine, normal_url
+from engine.catalog.servers.client import ServerClient
 from engine.catalog.servers.keys import ServerKeys, variable_of
-from engine.catalog.servers.listing import Servers, read_model, split_name
-from engine.errors import DamagedFile, EngineError, NotFound, Refused
+from engine.catalog.servers.listing import Server, Servers, read_model, split_name
+from engine.errors import DamagedFile, EngineError, NotFound, Offline, Refused
 
 KEY = "sk-0123456789abcdef"
 
@@ -129,3 +132,32 @@ def test_what_cannot_be_sent_is_refused_and_not_shown() -> None:
     with pytest.raises(Refused) as caught:
         ServerKeys(Store()).keep("https://a/v1", "geheimnis\nX-Evil: 1")
     assert "geheimnis" not in str(caught.value.as_record())
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(b"", "ended the connection; it may have been stopped"), (b"HTTP/1.1 404 Not Found\r\n\r\n{}", "list of models")],
+)
+def test_a_server_that_ends_or_is_another_is_told_so(answer: bytes, said: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as line:
+
+        def serve() -> None:
+            taken, _ = line.accept()
+            with taken:
+                taken.recv(4096)
+                taken.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://127.0.0.1:{line.getsockname()[1]}/v1"
+        with ServerClient(Server("x", url)) as client, pytest.raises(EngineError, match=said):
+            client.models()
+
+
+def test_a_name_that_nobody_knows_and_silence_are_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ServerClient(Server("x", "http://no-such-host.invalid/v1")) as client, pytest.raises(Offline, match="typing"):
+        client.models()
+    monkeypatch.setattr("engine.catalog.servers.client.LIST_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        with ServerClient(Server("x", url)) as client, pytest.raises(Offline, match="does not answer; it may be busy"):
+            client.models()

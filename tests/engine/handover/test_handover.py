@@ -148,6 +148,7 @@ def test_what_vllm_cannot_load_is_said_with_a_way_round(format_id: str) -> None:
         ("gptq-int4-g128", ("ordered",), "reordered across groups"),
         ("compressed-tensors-int4", ("ordered",), "reordered across groups"),
         ("gptq-int4-g128", ("asymmetric",), "only where it is symmetric"),
+        ("awq-int4-g128", ("gemv",), "only in its layout for many"),
         ("gptq-int3-g128", (), "does not load gptq-int3"),
         ("awq-int8-g128", (), "does not load awq-int8"),
     ],
