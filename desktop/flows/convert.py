@@ -125,7 +125,9 @@ class ConvertFlow(QObject):
             self._page.show_queued()
 
     def _begin(self, wanted: Waiting, *, by_person: bool) -> None:
-        title = self.tr("Converting {model} to {format}").format(model=wanted.plan.source.path.name, format=wanted.made)
+        title = self.tr("Converting {model} to {format}").format(
+            model=wanted.plan.source.path.name, format=wanted.plan.makes
+        )
         on_words = wanted.manner.learns_from == "conversations"
         job = OnConversations(wanted.plan, _job) if on_words else _job(wanted.plan)
         self._running = thread = self._state.jobs.start(job, title)

@@ -72,11 +72,7 @@ class Waiting:
 
     @property
     def title(self) -> str:
-        return f"{self.plan.source.path.name} → {self.made}"
-
-    @property
-    def made(self) -> str:
-        return self.plan.format.label if self.plan.format else self.plan.target.name
+        return f"{self.plan.source.path.name} → {self.plan.makes}"
 
     @property
     def format_id(self) -> str:

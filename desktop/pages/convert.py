@@ -92,7 +92,7 @@ class ConvertPage(Page):
     def show_plan(self, prepared: Prepared) -> None:
         self._prepared = prepared
         planned = prepared.plan
-        self.plan_card.heading.setText(self.tr("Convert to {format}").format(format=_label(prepared)))
+        self.plan_card.heading.setText(self.tr("Convert to {format}").format(format=prepared.plan.makes))
         self._facts.show_facts(fact_words(prepared))
         clear(self._remarks)
         for obstacle in planned.obstacles:
@@ -224,7 +224,7 @@ class ConvertPage(Page):
 
     def _show_start(self, prepared: Prepared) -> None:
         words = self.tr("Convert to {format} afterwards") if self._running else self.tr("Convert to {format}")
-        words = words.format(format=_label(prepared))
+        words = words.format(format=prepared.plan.makes)
         self.start.setText(words)
         self.start.setAccessibleName(words)
         self.start.setEnabled(not prepared.plan.obstacles)
@@ -266,8 +266,3 @@ class ConvertPage(Page):
         self.result_card.hide()
         self._show_only(self.empty)
         self.picker.list.setFocus()
-
-
-def _label(prepared: Prepared) -> str:
-    planned = prepared.plan
-    return planned.format.label if planned.format else planned.target.name

@@ -38,7 +38,7 @@ def refuse_what_is_in_the_way(plans: Sequence[Plan | FolderPlan]) -> None:
 
 def _lines(plans: Sequence[Plan | FolderPlan]) -> Iterator[str]:
     for plan in plans:
-        yield f"{plan.format.label if plan.format else plan.target.name} → {plan.target}"
+        yield f"{plan.makes} → {plan.target}"
         if plan.needs:
             yield f"  {_needs_words(plan)}"
     if fetched_bytes := _fetched_bytes(plans):
@@ -89,6 +89,7 @@ def _points(sentences: Sequence[str] | dict[str, None]) -> list[str]:
 def _record(plan: Plan | FolderPlan) -> dict[str, object]:
     return {
         "format": plan.format.id if plan.format else "",
+        **({"recipe": plan.recipe.id} if isinstance(plan, FolderPlan) else {}),
         "target": str(plan.target),
         "needs": plan.needs,
         "fetched_bytes": _fetched_bytes([plan]),

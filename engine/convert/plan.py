@@ -90,6 +90,11 @@ class Plan:
         return format_named(self.recipe.format_id) if self.recipe else None
 
     @property
+    def makes(self) -> str:
+        """Return what it is called that is made: the format, or the file where that is not known."""
+        return self.format.label if self.format else self.target.name
+
+    @property
     def imatrix(self) -> Path | None:
         return self.options.imatrix
 

@@ -82,6 +82,11 @@ class FolderPlan:
         return FORMATS[self.recipe.format_id]
 
     @property
+    def makes(self) -> str:
+        """Return what it is called that is made: two recipes of one format differ in it."""
+        return self.recipe.level
+
+    @property
     def obstacles(self) -> tuple[str, ...]:
         """Why not, in words; empty if it can begin."""
         return tuple(f"{problem.message} {problem.hint}".strip() for problem in self.problems)

@@ -42,7 +42,9 @@ def own_samples(
                 samples = _written(readable, recipe, seed, on_tokens)
         else:
             samples = _written(source, recipe, seed, on_tokens)
-    kept.write_text(json.dumps({"tokens": samples.tokens, "sha256": samples.sha256}), "utf-8")
+    part = kept.with_suffix(".part")  # whoever is killed while writing leaves no half of them
+    part.write_text(json.dumps({"tokens": samples.tokens, "sha256": samples.sha256}), "utf-8")
+    part.replace(kept)
     return samples
 
 

@@ -59,3 +59,15 @@ def test_no_room_for_the_starter_model_stops_nothing_else(
     captured = capsys.readouterr()
     assert "starter model is not placed" in captured.err
     assert "Q4_K_M → " in captured.out
+
+
+def test_two_makers_of_one_format_are_told_apart(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["convert", str(folder), "-f", "awq", "-f", "awq-autoawq", "--plan"]
+    cli.main(asked)  # the packages may be there or not
+    out = capsys.readouterr().out
+    assert "AWQ INT4 → " in out and "AWQ INT4 (AutoAWQ) → " in out
+    cli.main([*asked, "--json"])
+    assert [plan["recipe"] for plan in json.loads(capsys.readouterr().out)] == [
+        "awq-int4-g128",
+        "awq-int4-g128-autoawq",
+    ]

@@ -83,9 +83,10 @@ def test_autoawq_is_another_maker_of_the_same_format(folder: Path, monkeypatch: 
     target = target_of(library, library.entry_at(folder), AUTOAWQ.id)
     assert target == folder.parent / "tiny-AWQ-INT4-autoawq", "both may lie in the library"
     plan = folder_plan(folder, AUTOAWQ.id, target, library)
+    assert (plan.makes, planned(folder, "awq-int4-g128").makes) == ("AWQ INT4 (AutoAWQ)", "AWQ INT4")
     assert plan.format is FORMATS["awq-int4-g128"] and plan.recipe.calibrates and plan.recipe.group == 64
     (missing,) = [one for one in plan.problems if isinstance(one, PackageMissing)]
-    assert asked == ["autoawq"] and missing.details["environment"] == "autoawq"
+    assert asked == ["autoawq", "cuda"] and missing.details["environment"] == "autoawq"
     assert "halfbyte environments set-up autoawq" in missing.hint and "pip" not in missing.hint
     assert FolderRecipe.of_record(dataclasses.asdict(plan.recipe)) == plan.recipe
 
