@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from desktop.language import tr
+from desktop.language import QT_TR_NOOP, tr
 from desktop.models.estimate_words import corrected_from_words
 from desktop.quantities import number, size
 from engine.chat.context import Enlargement, Filling
@@ -35,9 +35,15 @@ def shares(filling: Filling, *, asking: bool) -> tuple[Share, ...]:
     return tuple(part for part in parts if part.tokens)
 
 
+_GUESSED = QT_TR_NOOP(
+    "About {used} of {window} tokens are in use, guessed from the length: this server does not count."
+)
+
+
 def filling_words(filling: Filling) -> str:
     """Say how full the window is: “52 of 1,024 tokens are in use.”"""
-    used = tr("{used} of {window} tokens are in use.").format(used=number(filling.used), window=number(filling.window))
+    words = tr("{used} of {window} tokens are in use.") if filling.exact else tr(_GUESSED)
+    used = words.format(used=number(filling.used), window=number(filling.window))
     if filling.free >= 0:
         return used
     beyond = tr("With room for an answer that is {tokens} too many.").format(tokens=number(-filling.free))

@@ -9,13 +9,15 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QLineEdit, QVBoxLayout, QWidge
 from desktop.language import QT_TR_NOOP, tr
 from desktop.models.server_rows import error_words, leaving_words, place_words
 from desktop.theme import scale
-from desktop.widgets.controls import add, button, label, paragraph, restyle, row
+from desktop.widgets.controls import add, button, column, label, open_size, paragraph, restyle, row
+from desktop.widgets.scroll_column import ScrollColumn
 from engine.catalog.servers.address import normal_url, usual_name
 from engine.catalog.servers.faults import GIVE_KEY
-from engine.catalog.servers.keeping import Draft
-from engine.catalog.servers.listing import Server
+from engine.catalog.servers.keeping import AGAIN_HINT, TAKEN_HINT, Draft
+from engine.catalog.servers.listing import NAME_HINT, Server
 from engine.errors import EngineError, Refused
 
+_SIZE = 480, 560
 _ABOUT = QT_TR_NOOP("Any server that speaks OpenAI's protocol: vLLM, llama-server, Ollama, LM Studio, a paid service.")
 _KEY = QT_TR_NOOP(
     "It goes into this system's keyring, or without one is kept until Halfbyte closes, and to this server alone."
@@ -36,7 +38,6 @@ class ServerDialog(QDialog):
         )
         self.url = QLineEdit(before.url if before else "")
         self.url.setPlaceholderText(self.tr("http://localhost:8080 or https://host.example/v1"))
-        self.url.setMinimumWidth(420)
         self.url.textChanged.connect(self._on_text)
         self.place = paragraph("")
         self.name = QLineEdit(before.name if before else "")
@@ -69,40 +70,60 @@ class ServerDialog(QDialog):
 
     @Slot(Exception)
     def show_error(self, error: BaseException) -> None:
-        """Say what is wrong; one that only does not answer now can be kept all the same."""
+        """Say what is wrong, at the field to change; one that only does not answer now can be kept all the same."""
         self._show_busy(False)
         wants_key = isinstance(error, EngineError) and error.hint == GIVE_KEY
         words = f"{error} {self.tr('Enter its key above.')}" if wants_key else error_words(error)
         self.problem.setText(words)
         self.problem.show()
-        self.untried.show()
-        (self.key if wants_key else self.url).setFocus()
+        field = self._field_of(error)
+        self.untried.setVisible(field is not self.name)
+        field.setFocus()
+        self._scroll.ensureWidgetVisible(field)
+
+    def _field_of(self, error: BaseException) -> QLineEdit:
+        """Return the field that a person has to change."""
+        hint = error.hint if isinstance(error, EngineError) else ""
+        if hint in (NAME_HINT, TAKEN_HINT):
+            return self.name
+        return self.key if hint in (GIVE_KEY, AGAIN_HINT) else self.url
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.key.clear()
         super().closeEvent(event)
 
     def _lay_out(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(scale.XL, scale.XL, scale.XL, scale.L)
-        layout.setSpacing(scale.S)
+        inner = QWidget()
+        inner.setProperty("role", "page")
+        fields = QVBoxLayout(inner)
+        fields.setContentsMargins(scale.XL, scale.XL, scale.XL, scale.S)
+        fields.setSpacing(scale.S)
         heading = (
             self.tr("Change {server}").format(server=self._before.name) if self._before else self.tr("Add a server")
         )
         about = paragraph(tr(_ABOUT))
-        add(layout, [label(heading, "heading", wraps=True), about, scale.XS])
-        add(layout, [label(self.tr("&Address"), "", buddy=self.url), self.url, self.place, scale.XS])
-        add(layout, [label(self.tr("&Name"), "", buddy=self.name), self.name, scale.XS])
+        add(fields, [label(heading, "heading", wraps=True), about, scale.XS])
+        add(fields, [label(self.tr("&Address"), "", buddy=self.url), self.url, self.place, scale.XS])
+        add(fields, [label(self.tr("&Name"), "", buddy=self.name), self.name, scale.XS])
         add(
-            layout,
+            fields,
             [
                 label(self.tr("&Key"), "", buddy=self.key),
                 self.key,
                 row(self.reveal, self.forget, None),
                 paragraph(tr(_KEY)),
+                None,
             ],
         )
-        add(layout, [self.problem, scale.XS, row(self.untried, None, self.leave, self.keep)])
+        self._scroll = ScrollColumn(inner, heading)
+        foot = column(self.problem, row(self.untried, None, self.leave, self.keep), spacing=scale.S)
+        foot.setContentsMargins(scale.XL, scale.S, scale.XL, scale.L)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        add(layout, [self._scroll, foot])
+        layout.setStretch(0, 1)
+        open_size(self, *_SIZE)
 
     def _show_busy(self, busy: bool) -> None:
         for field in (self.url, self.name, self.key, self.forget):

@@ -44,13 +44,17 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """What fills a window, in tokens, for the gauge; ``turns`` has one entry a message, in the branch's order."""
+    """What fills a window, in tokens, for the gauge; ``turns`` has one entry a message, in the branch's order.
+
+    ``exact`` as in :class:`Counts`.
+    """
 
     window: int
     system: int
     turns: tuple[int, ...]
     template: int
     answer_room: int
+    exact: bool = True
 
     @property
     def used(self) -> int:
@@ -87,7 +91,7 @@ def filling(conversation: Conversation, counts: Counts, window: int, sampling: S
     """Return what fills a window; ``counts.messages`` are those of :func:`texts`."""
     system, turns = (counts.messages[:1], counts.messages[1:]) if conversation.system_prompt else ((), counts.messages)
     template = counts.total - sum(counts.messages)
-    return Filling(window, sum(system), turns, template, answer_room(window, sampling))
+    return Filling(window, sum(system), turns, template, answer_room(window, sampling), counts.exact)
 
 
 def answer_room(window: int, sampling: Sampling) -> int:

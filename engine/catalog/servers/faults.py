@@ -47,7 +47,7 @@ def unreachable(error: Exception, host: str) -> Offline:
     if kind in ("ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout"):
         return Offline(host, "it does not answer; it may be busy, or something on the way drops what is sent")
     if kind in ("RemoteProtocolError", "ReadError", "WriteError"):
-        return Offline(host, f"it ended the connection; it may have been stopped ({said})")
+        return Offline(host, "it ended the connection; it may have been stopped")
     return Offline(host, said)
 
 

@@ -10,9 +10,11 @@ from typing import Literal
 from engine.catalog.servers.address import normal_url, usual_name
 from engine.catalog.servers.client import Served, ServerClient
 from engine.catalog.servers.keys import ServerKeys
-from engine.catalog.servers.listing import NAME, Server, Servers
+from engine.catalog.servers.listing import NAME, NAME_HINT, Server, Servers
 from engine.errors import EngineError, Refused
 
+TAKEN_HINT = "Give this one another name."
+AGAIN_HINT = "Enter the key again: it is sent only where you gave it for."
 KeyPlace = Literal["", "keyring", "memory"]
 
 
@@ -46,10 +48,10 @@ def server_of_draft(draft: Draft, servers: Servers) -> Server:
     url = normal_url(draft.url)
     server = Server(draft.name.strip() or usual_name(url), url)
     if not NAME.fullmatch(server.name):
-        raise Refused(f"“{server.name}” cannot be a server's name.", "Use letters, digits, dots and dashes.")
+        raise Refused(f"“{server.name}” cannot be a server's name.", NAME_HINT)
     taken = {known.name.lower() for known in servers.all() if known != draft.before}
     if server.name.lower() in taken:
-        raise Refused(f"There is a server “{server.name}” already.", "Give this one another name.")
+        raise Refused(f"There is a server “{server.name}” already.", TAKEN_HINT)
     return server
 
 
@@ -63,7 +65,7 @@ def keep_draft(draft: Draft, servers: Servers, keys: ServerKeys, *, untried: boo
     old_key = keys.find(before.name, before.url) if before and not draft.forget_key else ""
     moved = before is not None and before.url != server.url
     if moved and old_key and not draft.key:
-        raise Refused("The address is another one now.", "Enter the key again: it is sent only where you gave it for.")
+        raise Refused("The address is another one now.", AGAIN_HINT)
     tried = Tried(server) if untried else _asked(server, draft.key.strip() or old_key)
     names = servers.models(before) if untried and before else [served.name for served in tried.models]
     if before:

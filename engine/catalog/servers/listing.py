@@ -26,6 +26,7 @@ PREFIX = "server:"
 FORMAT_ID = "server"
 ENDING = ".server.json"
 LONGEST_NAME = 200  # of a model, written as the name of a file
+NAME_HINT = "Use letters, digits, dots and dashes."
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
@@ -74,7 +75,7 @@ class Servers:
     def add(self, url: str, name: str) -> Server:
         """Keep a server, in place of one of the same name. Raises :class:`Refused` for a bad name or address."""
         if not NAME.fullmatch(name):
-            raise Refused(f"“{name}” cannot be a server's name.", "Use letters, digits, dots and dashes.")
+            raise Refused(f"“{name}” cannot be a server's name.", NAME_HINT)
         server = Server(name, normal_url(url))
 
         def change(state: dict) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 
@@ -35,6 +37,7 @@ def test_the_parts_of_the_window_are_all_of_it():
     assert sum(found.values()) == 1000
     assert "Your question" not in {share.words for share in shares(FILLING, asking=False)}
     assert filling_words(FILLING) == "270 of 1,000 tokens are in use."
+    assert filling_words(replace(FILLING, exact=False)).startswith("About 270 of 1,000 tokens are in use, guessed")
     assert filling_words(Filling(300, 100, (60,), 20, 150)).endswith("that is 30 too many.")
 
 

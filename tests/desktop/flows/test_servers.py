@@ -6,6 +6,7 @@ import socket
 from dataclasses import replace
 
 import pytest
+from PySide6.QtCore import QPoint
 
 from desktop.flows.servers import ServersFlow
 from desktop.flows.state import State
@@ -20,6 +21,7 @@ from desktop.widgets.confirm_dialog import ConfirmDialog
 from desktop.widgets.model_picker import model_words
 from engine.catalog.servers.listing import FORMAT_ID, Server, Servers
 from engine.chat.conversation import Message, Origin
+from engine.errors import Offline
 from engine.runtime.results import Usage
 from engine.settings import DEFAULTS
 from tests.helpers.chat_server import NAME, Script, serving, words
@@ -133,6 +135,30 @@ def test_a_change_keeps_the_key(flow, script, qtbot):
     press(flow.dialog.keep)
     qtbot.waitUntil(lambda: [each.name for each in flow.page.cards] == ["tower"], timeout=10_000)
     assert [model.name for model in flow.entries] == [f"server:tower/{NAME}"]
+
+
+@pytest.mark.parametrize(("name", "said"), [("a name!", "cannot be a server's name"), ("BOX", "already")])
+def test_a_name_that_does_not_do_is_changed_where_it_stands(flow, script, qtbot, name, said):
+    added(flow, script, qtbot)
+    press(flow.page.add)
+    flow.dialog.url.setText("http://127.0.0.1:9")
+    flow.dialog.name.setText(name)
+    press(flow.dialog.keep)
+    qtbot.waitUntil(flow.dialog.problem.isVisible)
+    assert said in flow.dialog.problem.text()
+    assert flow.dialog.focusWidget() is flow.dialog.name and not flow.dialog.untried.isVisible()
+
+
+def test_the_buttons_stay_in_sight_on_a_small_screen(flow, qtbot):
+    press(flow.page.add)
+    dialog = flow.dialog
+    dialog.resize(480, 380)
+    dialog.url.setText("http://192.0.2.7:8000")
+    dialog.show_error(Offline("192.0.2.7", "nothing listens at this address; the server may not be running"))
+    qtbot.wait(50)
+    assert dialog.height() <= 380, "it grows beyond the screen"
+    for seen in (dialog.keep, dialog.untried, dialog.leave, dialog.problem):
+        assert dialog.rect().contains(seen.geometry().translated(seen.parentWidget().mapTo(dialog, QPoint())))
 
 
 def test_giving_up_ends_a_test_that_hangs(flow, qtbot):
