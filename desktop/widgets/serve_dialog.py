@@ -11,9 +11,10 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QTabBar, QVBoxLayout, QWidge
 from desktop.language import QT_TR_NOOP, tr
 from desktop.models.serve_words import HandedOver, Text, Wanted, fact_words
 from desktop.theme import scale
-from desktop.widgets.controls import add, button, label, paragraph, row
+from desktop.widgets.controls import add, button, label, paragraph
 from desktop.widgets.controls import column as stacked
 from desktop.widgets.fact_list import FactList
+from desktop.widgets.flow_layout import FlowLayout
 from desktop.widgets.script_view import ScriptView
 from desktop.widgets.scroll_column import ScrollColumn
 from desktop.widgets.serve_choice import ServeChoice
@@ -158,7 +159,8 @@ class ServeDialog(QDialog):
         )
         add(column, [self.choice, self.problem, self.facts, self.tabs, self.script])
         column.setStretch(column.count() - 1, 1)
-        buttons = row(self.script.copy, self.script.save, self.batch, None, self.shut)
+        column.addStretch(0)  # takes the room where there is no script to take it
+        buttons = FlowLayout(self.script.copy, self.script.save, self.batch, self.shut)  # a narrow screen has two rows
         foot = stacked(self.script.said, buttons, spacing=scale.S)
         foot.setContentsMargins(scale.XL, scale.S, scale.XL, scale.L)
         layout = QVBoxLayout(self)

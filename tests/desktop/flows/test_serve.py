@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QPoint
 from PySide6.QtGui import QGuiApplication
 
 from desktop.flows.serve import ServeFlow
@@ -84,6 +85,26 @@ def test_too_many_users_are_told_what_fits(flow, tmp_path, qtbot):
     dialog.choice.gpus.setValue(1)
     qtbot.waitUntil(lambda: bool(dialog.tabs.count()))
     assert not dialog.problem.isVisible()
+
+
+def test_a_narrow_screen_keeps_all_buttons_in_sight(flow, tmp_path, qtbot):
+    dialog = opened(flow, write_tiny_model("llama", tmp_path / "tiny"), qtbot)
+    across = sum(each.width() for each in (dialog.script.copy, dialog.script.save, dialog.batch, dialog.shut))
+    dialog.resize(across, 420)  # without the room between them
+    qtbot.waitUntil(lambda: dialog.shut.y() > dialog.script.copy.y())
+    assert dialog.width() == across
+    for seen in (dialog.script.copy, dialog.script.save, dialog.batch, dialog.shut):
+        assert dialog.rect().contains(seen.geometry().translated(seen.parentWidget().mapTo(dialog, QPoint())))
+
+
+def test_what_is_refused_stands_below_the_choice(flow, tmp_path, qtbot):
+    dialog = opened(flow, write_tiny_model("llama", tmp_path / "tiny"), qtbot)
+    dialog.resize(760, 760)
+    dialog.choice.gpus.setValue(16)
+    dialog.choice.nodes.setValue(64)
+    qtbot.waitUntil(dialog.problem.isVisible)
+    qtbot.waitUntil(lambda: dialog.problem.y() - dialog.choice.geometry().bottom() < 40)
+    assert dialog.choice.y() < 200
 
 
 def test_a_gguf_file_is_led_to_llamas_own_server(flow, tmp_path, qtbot):
