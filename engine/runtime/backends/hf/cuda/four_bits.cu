@@ -5,8 +5,10 @@
 // its places: the vector rounded to float16, and what the rounding left. So the accumulators of a lane are the product of
 // its own weights with a vector of 22 bits, and the scale of its group is multiplied in float32.
 //
-// A unit is 16 rows (for the gated product 16 of the gate and 16 of the other), whose columns a team of warps shares.
-// Weights come through a ring in shared memory, several steps ahead, and before the vector is known.
+// A unit is a tile of 16 rows, or two: for the gated product one of the gate and one of the other, else two of a matrix,
+// where each processor has one unit then. A team of warps shares its columns. Weights come through a ring in shared memory,
+// several steps ahead. The first of them are asked for before the vector is known, but not many: whatever is asked for is
+// answered behind what was asked for before, and so is the vector, which all wait for.
 // Source: PTX ISA 9.0, "Matrix fragments for mma.m16n8k16 with floating point type"; the exponent trick that makes float16
 // of a four-bit number by one logical operation is from Kim et al., arXiv 2211.10017.
 
@@ -51,10 +53,10 @@ struct Tile {
     int output;
 };
 
-template <int MODE>
+template <int MODE, int TILES>
 __device__ Tile tile_of(const Product& p, int unit, int number) {
     if (MODE == GATED) return {&p.matrices[number], unit * 16, unit * 16};
-    int tile = unit, output = 0, which = 0;
+    int tile = unit * TILES + number, output = 0, which = 0;
     while (which < 2) {
         const int tiles = (p.matrices[which].rows + 15) / 16;
         if (tile < tiles) break;
@@ -100,83 +102,141 @@ struct Scales {
     }
 };
 
-// The vector as pairs of float16 in the order of the weights of a word, rounded and rest: 32 bytes for 8 columns. It is
-// multiplied by a power of two so that the largest value is below 2^15; returned is what sums are to be multiplied by.
-// `sums` gets, for each piece of 32 columns, what the exponents of the codes add, and the sum that zeros are multiplied by.
-__device__ float prepare_halves(const Product& p, u8* vector, float2* sums, float* found) {
-    const int words = p.columns / 8, warp = threadIdx.x / 32;
-    float square = 0, most = 0;
-    for (int word = threadIdx.x; word < words; word += BLOCK_THREADS) {
-        float x[8];
-        if (p.order) {
+// What belongs to 32 columns of the vector.
+struct Piece {
+    float down;       // what their products are to be multiplied by
+    float exponents;  // what the exponents of the codes add to them
+    float sum;        // what zeros are multiplied by
+    float unused;
+};
+
+__device__ u32 both_halves(float low, float high) {
+    u32 pair;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+}
+
+// Eight columns of the vector for each of WORDS words of a thread. Loads are apart from what is computed with them, so that
+// all are on their way together, and before most of the weights.
+template <bool NORM, int WORDS>
+struct Columns {
+    float x[WORDS][8], gain[WORDS][8];
+
+    static __device__ int word_of(int base, int w) { return base + w * BLOCK_THREADS + threadIdx.x; }
+
+    // Load what the kernel before does not compute. The places of reordered columns wait where their values will be.
+    __device__ void load_beside(const Product& p, int base, u8* vector) {
 #pragma unroll
-            for (int k = 0; k < 8; k++) x[k] = p.input[p.order[word * 8 + k]];
-        } else {
-            *(float4*)x = ((const float4*)p.input)[word * 2], *(float4*)(x + 4) = ((const float4*)p.input)[word * 2 + 1];
+        for (int w = 0; w < WORDS; w++) {
+            const int word = word_of(base, w);
+            if (word >= p.columns / 8) break;
+            if (NORM) {
+                *(float4*)gain[w] = ((const float4*)p.gain)[word * 2];
+                *(float4*)(gain[w] + 4) = ((const float4*)p.gain)[word * 2 + 1];
+            }
+            if (!p.order) continue;
+            ((int4*)vector)[word * 2] = ((const int4*)p.order)[word * 2];
+            ((int4*)vector)[word * 2 + 1] = ((const int4*)p.order)[word * 2 + 1];
         }
-        if (p.gain) {
-            float gain[8];
+    }
+
+    __device__ void load(const Product& p, int base, const u8* vector) {
+#pragma unroll
+        for (int w = 0; w < WORDS; w++) {
+            const int word = word_of(base, w);
+#pragma unroll
+            for (int k = 0; k < 8; k++) x[w][k] = 0;
+            if (word >= p.columns / 8) continue;
             if (p.order) {
 #pragma unroll
-                for (int k = 0; k < 8; k++) gain[k] = p.gain[p.order[word * 8 + k]];
+                for (int k = 0; k < 8; k++) x[w][k] = p.input[((const int*)vector)[word * 8 + k]];
             } else {
-                *(float4*)gain = ((const float4*)p.gain)[word * 2];
-                *(float4*)(gain + 4) = ((const float4*)p.gain)[word * 2 + 1];
+                *(float4*)x[w] = ((const float4*)p.input)[word * 2];
+                *(float4*)(x[w] + 4) = ((const float4*)p.input)[word * 2 + 1];
             }
-#pragma unroll
-            for (int k = 0; k < 8; k++) square += x[k] * x[k], x[k] *= gain[k];
         }
-#pragma unroll
-        for (int k = 0; k < 8; k++) most = fmaxf(most, fabsf(x[k]));
-        ((float4*)vector)[word * 2] = *(float4*)x, ((float4*)vector)[word * 2 + 1] = *(float4*)(x + 4);
     }
-    square = warp_sum(square);
-    for (int step = 16; step; step >>= 1) most = fmaxf(most, __shfl_xor_sync(~0u, most, step));
-    if (threadIdx.x % 32 == 0) found[warp] = square, found[BLOCK_WARPS + warp] = most;
-    __syncthreads();
-    square = found[threadIdx.x % BLOCK_WARPS], most = found[BLOCK_WARPS + threadIdx.x % BLOCK_WARPS];
-    for (int step = BLOCK_WARPS / 2; step; step >>= 1) {
-        square += __shfl_xor_sync(~0u, square, step), most = fmaxf(most, __shfl_xor_sync(~0u, most, step));
-    }
-    const int shift = most > 0 ? min(141 - (int)(__float_as_uint(most) >> 23), 100) : 0;
-    const float up = as_float((127 + shift) << 23);
-    for (int base = 0; base < words; base += BLOCK_THREADS) {  // whole warps: four lanes join the sums of a piece
-        const int word = base + threadIdx.x;
-        float all = 0, plain = 0;
-        if (word < words) {
-            float x[8];
-            u16 high[8], low[8];
-            *(float4*)x = ((float4*)vector)[word * 2], *(float4*)(x + 4) = ((float4*)vector)[word * 2 + 1];
+
+    // Put them into shared memory as pairs of float16 in the order of the weights of a word, rounded and rest: 32 bytes for
+    // 8 columns. Each piece is multiplied by a power of two so that its largest value is below 2^15. Returns the sum of
+    // squares, for the norm.
+    __device__ float prepare(const Product& p, int base, u8* vector, Piece* pieces) {
+        const int words = p.columns / 8;
+        float square = 0;
+        if constexpr (NORM) {
 #pragma unroll
-            for (int k = 0; k < 8; k++) {
-                const bool sixteenth = KIND == INT4 && k % 2 == 0;  // the high half of a byte counts 16 times
-                const float value = x[k] * (sixteenth ? up / 16 : up);
-                high[k] = float_to_half(value);
-                low[k] = float_to_half(value - half_to_float(high[k]));
-                const float both = half_to_float(high[k]) + half_to_float(low[k]);
-                all += both, plain += sixteenth ? 16 * both : both;
+            for (int w = 0; w < WORDS; w++) {
+                square += prepare_word(word_of(base, w), x[w], gain[w], words, vector, pieces);
             }
-            const int order[8] = {KIND == INT4, KIND == INT4 ? 5 : 1, KIND == INT4 ? 0 : 2, KIND == INT4 ? 4 : 3,
+        } else {
+#pragma unroll
+            for (int w = 0; w < WORDS; w++) {
+                const int word = word_of(base, w);
+                if (word >= words) break;
+                ((float4*)vector)[word * 2] = *(float4*)x[w], ((float4*)vector)[word * 2 + 1] = *(float4*)(x[w] + 4);
+            }
+#pragma unroll 1
+            for (int w = 0; w < WORDS; w++) {
+                const int word = word_of(base, w);
+                if (word - (int)threadIdx.x % 32 >= words) break;
+                float own[8] = {};
+                if (word < words) *(float4*)own = ((float4*)vector)[word * 2], *(float4*)(own + 4) = ((float4*)vector)[word * 2 + 1];
+                prepare_word(word, own, own, words, vector, pieces);
+            }
+        }
+        return square;
+    }
+
+    __device__ float prepare_word(int word, float* x, const float* gain, int words, u8* vector, Piece* pieces) {
+        float square = 0, most = 0;
+#pragma unroll
+        for (int k = 0; k < 8; k++) {
+            if (NORM) square += x[k] * x[k], x[k] *= word < words ? gain[k] : 0;
+            most = fmaxf(most, fabsf(x[k]));
+        }
+        most = fmaxf(most, __shfl_xor_sync(~0u, most, 1));
+        most = fmaxf(most, __shfl_xor_sync(~0u, most, 2));
+        const int shift = most > 0 ? min(141 - (int)(__float_as_uint(most) >> 23), 100) : 0;
+        const float up = as_float((127 + shift) << 23);
+        constexpr int ORDER[8] = {KIND == INT4 ? 1 : 0, KIND == INT4 ? 5 : 1, KIND == INT4 ? 0 : 2, KIND == INT4 ? 4 : 3,
                                   KIND == INT4 ? 3 : 4, KIND == INT4 ? 7 : 5, KIND == INT4 ? 2 : 6, KIND == INT4 ? 6 : 7};
-            u32 pairs[8];
+        float all = 0, plain = 0;
+        u32 pairs[8];
 #pragma unroll
-            for (int k = 0; k < 4; k++) {
-                pairs[k] = high[order[2 * k]] | (u32)high[order[2 * k + 1]] << 16;
-                pairs[4 + k] = low[order[2 * k]] | (u32)low[order[2 * k + 1]] << 16;
-            }
+        for (int k = 0; k < 4; k++) {
+            const int first = ORDER[2 * k], second = ORDER[2 * k + 1];
+            const bool sixteenth = KIND == INT4 && first % 2 == 0;  // the high half of a byte counts 16 times
+            const float low = x[first] * (sixteenth ? up / 16 : up), high = x[second] * (sixteenth ? up / 16 : up);
+            pairs[k] = both_halves(low, high);
+            const float rounded_low = low16(pairs[k], true), rounded_high = high16(pairs[k], true);
+            pairs[4 + k] = both_halves(low - rounded_low, high - rounded_high);
+            const float both = rounded_low + low16(pairs[4 + k], true) + (rounded_high + high16(pairs[4 + k], true));
+            all += both, plain += sixteenth ? 16 * both : both;
+        }
+        if (word < words) {
             ((uint4*)vector)[word * 2] = *(uint4*)pairs, ((uint4*)vector)[word * 2 + 1] = *(uint4*)(pairs + 4);
         }
         if (KIND == INT4) {
             for (int step = 1; step < 4; step <<= 1) {
                 all += __shfl_xor_sync(~0u, all, step), plain += __shfl_xor_sync(~0u, plain, step);
             }
-            if (word < words && word % 4 == 0) sums[word / 4] = make_float2(1024 * all, plain);
         }
+        if (word < words && word % 4 == 0) pieces[word / 4] = {as_float((127 - shift) << 23), 1024 * all, plain, 0};
+        return square;
     }
-    __syncthreads();
-    const float down = as_float((127 - shift) << 23);
-    return p.gain ? down * rsqrtf(square / p.columns + p.epsilon) : down;
+};
+
+// What all sums are multiplied by: the norm of the vector.
+__device__ float norm_of(const Product& p, const float* squares) {
+    float square = 0;
+#pragma unroll
+    for (int warp = 0; warp < BLOCK_WARPS; warp++) square += squares[warp];
+    return rsqrtf(square / p.columns + p.epsilon);
 }
+
+// The values of NF4 as float16 (QLoRA, arXiv 2305.14314, appendix E; ``NF4_VALUES`` in nf4.py).
+__constant__ u16 NF4_HALVES[16] = {0xbc00, 0xb992, 0xb833, 0xb652, 0xb48d, 0xb1ea, 0xadd4, 0x0000,
+                                   0x2d18, 0x3126, 0x33e0, 0x3568, 0x370d, 0x3880, 0x39c9, 0x3c00};
 
 // Two values of NF4 for a byte of a word; `table` is the address of this lane's own in shared memory.
 __device__ u32 both_values(u32 table, u32 word, int byte) {
@@ -203,28 +263,30 @@ __device__ void multiply_word(float* sums, u32 low, u32 high, uint4 pairs, u32 t
     }
 }
 
-// What a team fetches next: a unit and a step of it.
-template <int MODE, int TEAM>
+// What a lane fetches next: a unit and a step of it.
+template <int MODE, int TEAM, int TILES>
 struct Ahead {
-    static constexpr int TILES = MODE == GATED ? 2 : 1, ROWS = 2 * TILES, STAGES = 4 / TILES, STAGE = LINE * ROWS;
-    int unit, step, stage;
+    static constexpr int ROWS = 2 * TILES, STAGES = 4 / TILES, STAGE = LINE * ROWS;
+    int unit, step, own_steps, stage;  // `own_steps`: in which this lane has columns
     const u8* codes[ROWS];
 
     __device__ void enter(const Product& p, int units, int piece, int g) {
+        own_steps = 0;
         if (unit >= units) return;
+        own_steps = (p.columns / 32 - piece + TEAM * 4 - 1) / (TEAM * 4);
 #pragma unroll
         for (int r = 0; r < ROWS; r++) {
-            const Tile tile = tile_of<MODE>(p, unit, r / 2);
+            const Tile tile = tile_of<MODE, TILES>(p, unit, r / 2);
             const int row = min(tile.first + g + r % 2 * 8, tile.matrix->rows - 1);
             codes[r] = (const u8*)tile.matrix->codes + ((long long)row * (p.columns / 32) + piece) * 16;
         }
     }
 
-    // Put the rows' pieces of this lane into the ring. `piece` is the lane's first, of all steps.
+    // Put the rows' pieces of this lane into the ring. `piece` is the lane's first of a row.
     __device__ void fetch(const Product& p, u32 ring, int units, int stride, int steps, int piece, int g) {
-        if (unit < units && piece + step * TEAM * 4 < p.columns / 32) {
+        if (step < own_steps) {
 #pragma unroll
-            for (int r = 0; r < ROWS; r++) copy16(ring + stage * STAGE + r * LINE, codes[r] + step * (TEAM * 64));
+            for (int r = 0; r < ROWS; r++) copy16(ring + stage * STAGE + r * LINE, codes[r]), codes[r] += TEAM * 64;
         }
         asm volatile("cp.async.commit_group;" ::: "memory");
         stage = stage + 1 == STAGES ? 0 : stage + 1;
@@ -235,17 +297,50 @@ struct Ahead {
     }
 };
 
-template <int MODE, int TEAM>
+// The scales that a lane needs for the piece at hand: of the rows g and g + 8 of each tile.
+template <int MODE, int TILES>
+struct OwnScales {
+    static constexpr int ROWS = 2 * TILES;
+    float scale[ROWS], zero[ROWS], offset[TILES];
+    int first[TILES];  // NF4: the number of the tile's first scale
+
+    __device__ OwnScales(const Product& p, const Scales& scales, int unit) {
+#pragma unroll
+        for (int n = 0; n < TILES; n++) {
+            const Tile tile = tile_of<MODE, TILES>(p, unit, n);
+            offset[n] = tile.matrix->offset, first[n] = tile.first * scales.each;
+        }
+    }
+
+    __device__ void load(const Scales& scales, const u8* from, const float* nested, int piece, int g) {
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            const u8* mine = from + r / 2 * scales.bytes;
+            const int place = (g + r % 2 * 8) * scales.each + (piece >> scales.shift), start = first[r / 2];
+            if (KIND == NF4) {
+                const float of_scale = ((const float*)(mine + scales.more))[(start + place >> 8) - (start >> 8)];
+                scale[r] = nested[mine[place]] * of_scale + offset[r / 2];
+            } else {
+                scale[r] = half_to_float(((const u16*)mine)[place]), zero[r] = mine[scales.more + place];
+            }
+        }
+    }
+};
+
+template <int MODE, int TEAM, int TILES>
 __device__ void four_bit_product(const Product& p) {
-    using Next = Ahead<MODE, TEAM>;
-    constexpr int TILES = Next::TILES, ROWS = Next::ROWS, STAGES = Next::STAGES, TEAMS = BLOCK_WARPS / TEAM;
+    using Next = Ahead<MODE, TEAM, TILES>;
+    constexpr int ROWS = Next::ROWS, STAGES = Next::STAGES, TEAMS = BLOCK_WARPS / TEAM;
+    constexpr bool NORM = MODE != ADD;
+    constexpr int WORDS = NORM ? (BLOCK_WARPS < 16 ? 2 : 1) : 4;
     extern __shared__ __align__(16) float shared[];
+    __shared__ float squares[BLOCK_WARPS];
     const Scales scales(p);
     const int pieces = p.columns / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
     const int team = warp / TEAM, member = warp % TEAM, thread = threadIdx.x % (TEAM * 32);
     u8* vector = (u8*)shared;
-    float2* sums = (float2*)(vector + p.columns * 4);
-    u8* spare = (u8*)sums + (pieces + 1) / 2 * 16;
+    Piece* vector_pieces = (Piece*)(vector + p.columns * 4);
+    u8* spare = (u8*)(vector_pieces + pieces);
     float* found = (float*)(spare + SPARE_BYTES);  // two times BLOCK_WARPS × 32
     u8* own_scales = (u8*)(found + 2 * BLOCK_WARPS * 32) + team * 2 * TILES * scales.bytes;
     u8* ring = (u8*)(found + 2 * BLOCK_WARPS * 32) + TEAMS * 2 * TILES * scales.bytes;
@@ -256,32 +351,51 @@ __device__ void four_bit_product(const Product& p) {
     const u32 ring_address = shared_address(ring), scales_address = shared_address(own_scales);
     int units = 0;
     for (int m = 0; m < (MODE == GATED ? 1 : 3); m++) units += (p.matrices[m].rows + 15) / 16;
+    if (MODE != GATED) units /= TILES;
     const int quads = (pieces + 3) / 4, steps = (quads + TEAM - 1) / TEAM, stride = gridDim.x * TEAMS;
     const int first_unit = blockIdx.x + team * gridDim.x, first_piece = member * 4 + t;
 
-    Next ahead = {first_unit, 0, 0};
+    const bool has_nested = KIND == NF4 && (int)threadIdx.x < NESTED_WORDS;
+    const float nested_value = has_nested ? p.matrices[0].nested_table[threadIdx.x] : 0;
+    Next ahead = {first_unit, 0, 0, 0};
     ahead.enter(p, units, first_piece, g);
+    int fetched = 0;
+#pragma unroll 1  // the code is fetched for one use: the less of it, the sooner
+    for (; fetched < min(p.early, STAGES); fetched++) ahead.fetch(p, ring_address, units, stride, steps, first_piece, g);
     if (first_unit < units) {
 #pragma unroll
         for (int n = 0; n < TILES; n++) {
-            scales.fetch(scales_address + n * scales.bytes, tile_of<MODE>(p, first_unit, n), thread, TEAM * 32);
+            scales.fetch(scales_address + n * scales.bytes, tile_of<MODE, TILES>(p, first_unit, n), thread, TEAM * 32);
         }
     }
-#pragma unroll
-    for (int n = 0; n < STAGES; n++) ahead.fetch(p, ring_address, units, stride, steps, first_piece, g);
-
+    Columns<NORM, WORDS> columns;
+    columns.load_beside(p, 0, vector);
     for (int i = threadIdx.x; i < SPARE_BYTES / 4; i += BLOCK_THREADS) ((u32*)spare)[i] = 0;
     if (KIND == NF4) {
         for (int i = threadIdx.x; i < 256 * 8; i += BLOCK_THREADS) {
-            const int byte = i / 8;
-            const u32 pair = float_to_half(p.table[byte >> 4]) | (u32)float_to_half(p.table[byte & 15]) << 16;
+            const u32 pair = NF4_HALVES[i / 128] | (u32)NF4_HALVES[i / 8 % 16] << 16;
             ((uint4*)table)[i] = make_uint4(pair, pair, pair, pair);
         }
-        for (int i = threadIdx.x; i < 256; i += BLOCK_THREADS) nested[i] = p.matrices[0].nested_table[i];
+        if (has_nested) nested[threadIdx.x] = nested_value;
     }
     wait_for_kernel_before();
-    wait_for_copies_but<STAGES - 1>();  // the scales of the first unit, before all threads meet
-    const float factor = prepare_halves(p, vector, sums, found);
+    columns.load(p, 0, vector);
+    asm volatile("cp.async.commit_group;" ::: "memory");  // the scales
+#pragma unroll 1
+    for (; fetched < STAGES; fetched++) ahead.fetch(p, ring_address, units, stride, steps, first_piece, g);
+    float square = columns.prepare(p, 0, vector, vector_pieces);
+    for (int base = WORDS * BLOCK_THREADS; base < p.columns / 8; base += WORDS * BLOCK_THREADS) {
+        columns.load_beside(p, base, vector), columns.load(p, base, vector);
+        square += columns.prepare(p, base, vector, vector_pieces);
+    }
+    if (NORM) {
+        square = warp_sum(square);
+        if (lane == 0) squares[warp] = square;
+    }
+    if (p.early < 2) wait_for_copies_but<STAGES - 1>();  // the scales of the first unit
+    else wait_for_copies_but<0>();
+    __syncthreads();
+    const float factor = NORM && member == 0 ? norm_of(p, squares) : 1;
 
     const bool own = g / 2 == t;  // of the 8 columns, this lane's
     const uint4* first_pairs = (const uint4*)(own ? vector + first_piece * 128 : spare + 64) + g % 2;
@@ -293,21 +407,23 @@ __device__ void four_bit_product(const Product& p) {
 #pragma unroll
             for (int n = 0; n < TILES; n++) {
                 scales.fetch(scales_address + ((turn ^ 1) * TILES + n) * scales.bytes,
-                             tile_of<MODE>(p, unit + stride, n), thread, TEAM * 32);
+                             tile_of<MODE, TILES>(p, unit + stride, n), thread, TEAM * 32);
             }
         }
+        OwnScales<MODE, TILES> now(p, scales, unit);
         float total[ROWS] = {};
         const uint4* pairs = first_pairs;
         int piece = first_piece;
         for (int s = 0; s < steps; s++, piece += TEAM * 4, pairs += pair_stride) {
+            const bool valid = piece < pieces;  // else all is multiplied by zeros
+            const float4 of = *(const float4*)(valid ? vector_pieces + piece : (const Piece*)spare);
+            now.load(scales, now_scales, nested, valid ? piece : 0, g);
             wait_for_copies_but<STAGES - 1>();
             uint4 codes[ROWS];
 #pragma unroll
             for (int r = 0; r < ROWS; r++) codes[r] = *(const uint4*)(ring + current * Next::STAGE + r * LINE);
             current = current + 1 == STAGES ? 0 : current + 1;
             ahead.fetch(p, ring_address, units, stride, steps, first_piece, g);
-            const bool valid = piece < pieces;
-            if (piece - t >= pieces) continue;
             float parts[TILES][2][4] = {};  // two sums, so that one need not wait for the other
             const uint4* from = valid || !own ? pairs : (const uint4*)(spare + 64) + g % 2;
 #pragma unroll
@@ -320,23 +436,11 @@ __device__ void four_bit_product(const Product& p) {
                                   word == 0 ? high.x : word == 1 ? high.y : word == 2 ? high.z : high.w, pair, lane_table);
                 }
             }
-            if (!valid) continue;
-            const float2 sum = KIND == INT4 ? sums[piece] : make_float2(0, 0);
 #pragma unroll
             for (int r = 0; r < ROWS; r++) {
                 const float(&both)[2][4] = parts[r / 2];
                 const float part = both[0][r % 2 * 2] + both[0][r % 2 * 2 + 1] + both[1][r % 2 * 2] + both[1][r % 2 * 2 + 1];
-                const u8* mine = now_scales + r / 2 * scales.bytes;
-                const int place = (g + r % 2 * 8) * scales.each + (piece >> scales.shift);
-                if (KIND == NF4) {
-                    const Tile tile = tile_of<MODE>(p, unit, r / 2);
-                    const int first = tile.first * scales.each;
-                    const float scale = ((const float*)(mine + scales.more))[(first + place >> 8) - (first >> 8)];
-                    total[r] += (nested[mine[place]] * scale + tile.matrix->offset) * part;
-                } else {
-                    const float zero = mine[scales.more + place];
-                    total[r] += half_to_float(((const u16*)mine)[place]) * (part - sum.x - zero * sum.y);
-                }
+                total[r] += now.scale[r] * of.x * (KIND == NF4 ? part : part - of.y - now.zero[r] * of.z);
             }
         }
         float* joined = found + (turn * TEAMS + team) * TEAM * 32;
@@ -346,45 +450,43 @@ __device__ void four_bit_product(const Product& p) {
             total[r] += __shfl_xor_sync(~0u, total[r], 2);
             if (t == 0) joined[member * 32 + r * 8 + g] = total[r];
         }
+        const Tile tile = tile_of<MODE, TILES>(p, unit, lane / 16 % TILES);
         // The scales of the next unit came with the first step of this one; all threads have them behind the barrier.
         if (steps < STAGES) wait_for_copies_but<0>();
         else wait_for_copies_but<STAGES - 1>();
         asm volatile("bar.sync %0, %1;" ::"r"(1 + team), "n"(TEAM * 32) : "memory");
-        if (member != 0) continue;
-        float sum = 0;
-        if (lane < TILES * 16) {
-            for (int other = 0; other < TEAM; other++) sum += joined[other * 32 + lane];
+        if (member == 0) {
+            float sum = 0;
+            if (lane < TILES * 16) {
+                for (int other = 0; other < TEAM; other++) sum += joined[other * 32 + lane];
+            }
+            sum *= factor;
+            const int row = tile.first + lane % 16;
+            const bool there = lane < TILES * 16 && row < tile.matrix->rows;
+            if (there && tile.matrix->bias) sum += tile.matrix->bias[row];
+            const float second = __shfl_down_sync(~0u, sum, 16);
+            float* to = p.output + tile.output + lane % 16;
+            if (there && MODE == GATED && lane < 16) *to = sum / (1 + __expf(-sum)) * second;
+            if (there && MODE == ADD) *to += sum;
+            if (there && MODE == STORE) *to = sum;
         }
-        sum *= factor;
-        const Tile tile = tile_of<MODE>(p, unit, lane / 16 % TILES);
-        const int row = tile.first + lane % 16;
-        const bool there = lane < TILES * 16 && row < tile.matrix->rows;
-        if (there && tile.matrix->bias) sum += tile.matrix->bias[row];
-        const float second = __shfl_down_sync(~0u, sum, 16);
-        float* to = p.output + tile.output + lane % 16;
-        if (!there) continue;
-        if (MODE == GATED) {
-            if (lane < 16) *to = sum / (1 + __expf(-sum)) * second;
-        } else if (MODE == ADD) *to += sum;
-        else *to = sum;
     }
     asm volatile("cp.async.wait_all;" ::: "memory");
 }
 
-#define FOUR_BITS(name, MODE, TEAM)                                                                               \
-    extern "C" __global__ void __launch_bounds__(BLOCK_THREADS, 1) name(const __grid_constant__ Product p) {      \
-        four_bit_product<MODE, TEAM>(p);                                                                          \
+#define FOUR_BITS(name, MODE, TEAM, TILES)                                                                            \
+    extern "C" __global__ void __launch_bounds__(BLOCK_THREADS, 1) name##_##TEAM(const __grid_constant__ Product p) { \
+        four_bit_product<MODE, TEAM, TILES>(p);                                                                       \
     }
-FOUR_BITS(four_bits_store_4, STORE, 4)
-FOUR_BITS(four_bits_store_8, STORE, 8)
-FOUR_BITS(four_bits_add_4, ADD, 4)
-FOUR_BITS(four_bits_add_8, ADD, 8)
-FOUR_BITS(four_bits_gated_4, GATED, 4)
-FOUR_BITS(four_bits_gated_8, GATED, 8)
+#define FOUR_BITS_ALL(TEAM)                    \
+    FOUR_BITS(four_bits_store, STORE, TEAM, 1) \
+    FOUR_BITS(four_bits_add, ADD, TEAM, 1)     \
+    FOUR_BITS(four_bits_gated, GATED, TEAM, 2)
+FOUR_BITS_ALL(4)
+FOUR_BITS_ALL(8)
 #if BLOCK_WARPS >= 16
-FOUR_BITS(four_bits_store_16, STORE, 16)
-FOUR_BITS(four_bits_add_16, ADD, 16)
-FOUR_BITS(four_bits_gated_16, GATED, 16)
+FOUR_BITS_ALL(16)
+FOUR_BITS(four_bits_add2, ADD, 16, 2)
 #endif
 
 #endif

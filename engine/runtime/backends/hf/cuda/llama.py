@@ -16,7 +16,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from engine.runtime.backends.hf.attention import Keep
 from engine.runtime.backends.hf.cuda.driver import Launch, Program
 from engine.runtime.backends.hf.cuda.matrix import Kind, Unfit, address, kind_of, matrix_of, widen
-from engine.runtime.backends.hf.cuda.products import Product, launch
+from engine.runtime.backends.hf.cuda.products import ALL_EARLY, EARLY, Product, launch
 
 Tensor = Any
 
@@ -75,7 +75,7 @@ class LlamaStep:
         blocks = heads // self._queries
         processors = torch.cuda.get_device_properties(device).multi_processor_count
         self._splits = max(1, min(32, processors // blocks))
-        self._partial = room(heads * self._splits * (self._length + 2))
+        self._partial = room(heads * self._splits * (self._length + 4))
         self._done = room(blocks, torch.int32)
         context_tokens = self._keep.layers[0].keys.shape[2]
         positions = torch.arange(context_tokens, device=device).unsqueeze(0)
@@ -90,15 +90,17 @@ class LlamaStep:
             heads = (attention.q_proj, attention.k_proj, attention.v_proj)
             yield self._product("store", heads, self._hidden, self._heads, layer.input_layernorm)
             yield self._attention(number, attention)
-            yield self._product("add", [attention.o_proj], self._attended, self._hidden)
+            yield self._product("add", [attention.o_proj], self._attended, self._hidden, early=ALL_EARLY)
             gated = (mlp.gate_proj, mlp.up_proj)
             yield self._product("gated", gated, self._hidden, self._active, layer.post_attention_layernorm)
             yield self._product("add", [mlp.down_proj], self._active, self._hidden)
         output = self._module.get_output_embeddings()
         yield self._product("store", [output], self._hidden, self._scores, self._module.model.norm)
 
-    def _product(self, mode: str, layers: Sequence[Any], source: Tensor, target: Tensor, norm: Any = None) -> Launch:
-        product = Product(mode, [matrix_of(layer) for layer in layers], source, target, norm)
+    def _product(
+        self, mode: str, layers: Sequence[Any], source: Tensor, target: Tensor, norm: Any = None, early: int = EARLY
+    ) -> Launch:
+        product = Product(mode, [matrix_of(layer) for layer in layers], source, target, norm, early)
         return launch(self._program(product.kind), product)
 
     def _program(self, kind: Kind) -> Program:
@@ -139,6 +141,7 @@ def _check(config: Any) -> None:
     rotation = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
     length = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     reasons = {
+        "a graphics card older than Turing": torch.cuda.get_device_capability() < (7, 5),
         f"layers of the family {config.model_type}": config.model_type not in FAMILIES,
         f"heads of {length} values": length not in _HEADS,
         f"the activation {config.hidden_act}": config.hidden_act != "silu",

@@ -32,14 +32,14 @@ struct Matrix {
 struct Product {
     Matrix matrices[3];  // stacked, as long as they have rows; for the gated product: gate and up
     const float* input;
-    const float* gain;   // of the norm before it, or null
+    const float* gain;   // of the norm before it, in the order of the columns, or null
     const int* order;    // of the columns, or null
     float* output;
     const float* table;  // four bits: 16 values
     int columns;
     int rows;            // of all matrices; of the gate alone for the gated product
     float epsilon;
-    int unused;
+    int early;           // four bits: stages of the ring that are filled before the kernel before is waited for
 };
 
 __device__ float as_float(u32 bits) { return __uint_as_float(bits); }
@@ -85,3 +85,7 @@ __device__ float warp_sum(float value) {
     return value;
 }
 
+__device__ float warp_max(float value) {
+    for (int step = 16; step; step >>= 1) value = fmaxf(value, __shfl_xor_sync(~0u, value, step));
+    return value;
+}

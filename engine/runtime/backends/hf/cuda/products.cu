@@ -108,7 +108,7 @@ __device__ float prepare(const Product& p, float* vector, u32* table, float* nes
         float value = p.input[from];
         if (p.gain) {
             square += value * value;
-            value *= p.gain[from];
+            value *= p.gain[i];
         }
         vector[i / WIDE * STRIDE + i % WIDE] = value;
     }

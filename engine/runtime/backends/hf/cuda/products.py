@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch  # pyright: ignore[reportMissingImports]
 
 from engine.runtime.backends.hf.cuda.driver import Launch, Program
-from engine.runtime.backends.hf.cuda.matrix import Kind, Matrix, Unfit, address, whole
+from engine.runtime.backends.hf.cuda.matrix import Kind, Matrix, Unfit, address
 
 Tensor = Any
 
@@ -18,7 +18,8 @@ _THREADS, _WARPS = 256, 8
 _BLOCKS_A_PROCESSOR = 1.5  # below that, processors have nothing to do for much of the time
 _NO_MATRIX = bytes(56)
 _TEAMS = (4, 8, 16)  # warps that share a tile: the fewer, the less they have to join; but all of them shall be busy
-_RING_BYTES, _SPARE_BYTES = 4096, 256  # see ``four_bits.cu``; the ring is that of a warp
+EARLY, ALL_EARLY = 1, 4  # stages: all behind a kernel that leaves the memory idle, else the vector would wait for them
+_RING_BYTES, _SPARE_BYTES, _STATIC_BYTES = 4096, 256, 128  # see ``four_bits.cu``; the ring is that of a warp
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class _Shape:
 class Product:
     """Matrices times a vector; ``source`` and ``target`` are float32.
 
-    ``mode``: store the result, add it to what is there, or the gated product of two matrices.
+    ``mode``: store the result, add it to what is there, or the gated product of two matrices. ``early``: how many
+    stages of the first four-bit weights are asked for before the kernel before is done.
     """
 
     mode: str
@@ -43,6 +45,7 @@ class Product:
     source: Tensor
     target: Tensor
     norm: Any = None
+    early: int = EARLY
 
     @property
     def first(self) -> Matrix:
@@ -58,11 +61,6 @@ class Product:
         return self.first.rows if self.mode == "gated" else sum(matrix.rows for matrix in self.matrices)
 
     @property
-    def tiles_each(self) -> int:
-        """Tiles of a unit."""
-        return 2 if self.mode == "gated" else 1
-
-    @property
     def units(self) -> int:
         return self.first.tiles if self.mode == "gated" else sum(matrix.tiles for matrix in self.matrices)
 
@@ -75,7 +73,7 @@ class Product:
                 raise Unfit("neighbouring layers that are stored in different ways")
         epsilon = 0.0 if self.norm is None else float(self.norm.variance_epsilon)
         pointers = (self.source, gain, self.first.order, self.target, self.first.table)
-        numbers = (self.first.columns, self.rows, epsilon, 0)
+        numbers = (self.first.columns, self.rows, epsilon, self.early)
         matrices = b"".join(matrix.packed for matrix in self.matrices) + _NO_MATRIX * (3 - len(self.matrices))
         return matrices + struct.pack("<5Q2ifi", *map(address, pointers), *numbers)
 
@@ -95,16 +93,27 @@ def _on_tensor_cores(program: Program, product: Product) -> _Shape | None:
     first, warps = product.first, program.block_warps
     if first.kind < Kind.NF4 or not program.tensor_cores:
         return None
-    teams = -(-product.units // program.processors)  # that a processor can have busy at once
     table_words = first.kind.table_words if first.kind is Kind.NF4 else 0
-    fixed_bytes = 4 * table_words + 4 * first.columns + whole(first.columns // 32 * 8) + _SPARE_BYTES
-    fixed_bytes += warps * (2 * 32 * 4 + _RING_BYTES)
-    for team in _TEAMS:
-        shared_bytes = fixed_bytes + first.scales_bytes * 2 * product.tiles_each * warps // team
-        if warps >= team >= warps / teams and shared_bytes <= program.shared_bytes:
-            name = f"four_bits_{product.mode}_{team}"
-            return _Shape(name, min(product.units, program.processors), 32 * warps, shared_bytes)
+    fixed_bytes = 4 * table_words + 4 * first.columns + first.columns // 32 * 16 + _SPARE_BYTES
+    fixed_bytes += warps * (2 * 32 * 4 + _RING_BYTES) + _STATIC_BYTES
+    for name, team, tiles in _ways(program, product):
+        shared_bytes = fixed_bytes + first.scales_bytes * 2 * tiles * warps // team
+        if shared_bytes <= program.shared_bytes:
+            units = product.units // (tiles if name == "add2" else 1)
+            return _Shape(f"four_bits_{name}_{team}", min(units, program.processors), 32 * warps, shared_bytes)
     return None
+
+
+def _ways(program: Program, product: Product) -> Iterator[tuple[str, int, int]]:
+    """Yield the kernels for a product, best first: name, warps of a team, tiles of a unit."""
+    warps, busy = program.block_warps, -(-product.units // program.processors)  # teams of a processor at once
+    pairs = len(product.matrices) == 1 and product.first.tiles % 2 == 0
+    if product.mode == "add" and pairs and busy == 2 and warps == _TEAMS[-1]:
+        yield "add2", warps, 2
+    tiles = 2 if product.mode == "gated" else 1
+    for team in _TEAMS:
+        if warps >= team >= warps / busy:
+            yield product.mode, team, tiles
 
 
 def _in_float32(program: Program, product: Product) -> _Shape:
@@ -128,5 +137,8 @@ def _function(name: str, rows: int, processors: int) -> tuple[str, int]:
 
 
 def _gain(product: Product) -> Tensor | None:
-    """Return the weights of the RMS norm before a product as float32."""
-    return None if product.norm is None else product.norm.weight.detach().float().contiguous()
+    """Return the weights of the RMS norm before a product as float32, in the order of its columns."""
+    if product.norm is None:
+        return None
+    gain, order = product.norm.weight.detach().float(), product.first.order
+    return (gain if order is None else gain[order.long()]).contiguous()
