@@ -22,7 +22,7 @@ from engine.convert.folders.card_room import (
     inputs_bytes,
     offloading_s,
 )
-from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe
+from engine.convert.folders.recipes import AUTOAWQ, FOLDER_RECIPES, FolderRecipe
 from engine.convert.places import room_problems, write_problems
 from engine.convert.source import Source, inspect
 from engine.environments.places import versions_here
@@ -30,7 +30,7 @@ from engine.errors import EngineError, NotFound, PackageMissing, Refused
 from engine.formats import FORMATS, Format, ModelFacts
 from engine.machine import nvidia
 from engine.machine.sources import Live
-from engine.recommend.weights import group_size, tensors_in
+from engine.recommend.weights import group_size, is_linear, tensors_in
 
 PACKAGES = {
     "bitsandbytes": ("torch", "transformers", "accelerate", "safetensors", "bitsandbytes"),
@@ -42,9 +42,14 @@ PYTORCH_BYTES = 2 << 30  # a process with PyTorch, CUDA and transformers
 WAITING_SHARE = 1.5  # of the result, what GPTQModel keeps beside it: the embedding and finished layers (measured: 1.4)
 SHARD_BYTES = 1 << 30  # collected in memory before it is written
 PACK_BYTES_S = 250e6  # reading and packing, bytes read a second: one thread of a Xeon
-# GPTQ and AWQ, measured with 128 samples of 512 tokens: on an H200, and on two threads of a Xeon.
-LAYER_S = 2.5
-CALIBRATED_WEIGHTS_S, CALIBRATED_WEIGHTS_S_OF_A_PROCESSOR = 2e7, 6e4
+LAYER_S, CALIBRATED_WEIGHTS_S = 2.5, 2e7  # GPTQ and AWQ, measured with 128 samples of 512 tokens on an H200
+# On two threads of a processor: seconds a weight, and further ones for each token that it is calibrated on (measured
+# with two layers of the starter model and 8 to 128 samples; AutoAWQ, which computes in FP16 there, with 16).
+ON_A_PROCESSOR_S = {
+    "gptq-int4-g128": (2e-7, 5e-11),
+    "awq-int4-g128": (1.3e-6, 5e-10),
+    AUTOAWQ.id: (1.3e-6, 3e-9),
+}
 # Text of its own: plain transformers takes so long for a layer of one token (tests/device/torch_speed.py, an H200);
 # on a processor a weight is used so many times a second.
 WRITTEN_AT_ONCE, WRITING_LAYER_S, WRITTEN_WEIGHTS_S_OF_A_PROCESSOR = 64, 1.5e-3, 15e9
@@ -183,8 +188,7 @@ def _needs(source: Source, recipe: FolderRecipe, room: CardRoom | None, own_word
     result_bytes = sum(tensor.bytes for tensor in tensors_in(facts, recipe.format_id)) + _beside_bytes(source)
     seconds = 4 * START_S + (source.size_bytes + result_bytes) / HASH_BYTES_S + 2 * source.size_bytes / PACK_BYTES_S
     if recipe.calibrates:
-        by_card = max(LAYER_S * facts.layers, facts.parameters / CALIBRATED_WEIGHTS_S)
-        seconds += by_card if room else facts.parameters / CALIBRATED_WEIGHTS_S_OF_A_PROCESSOR
+        seconds += _calibrating_s(facts, recipe, room is not None)
     if own_words:
         seconds += _writing_s(facts, recipe, room is not None and not room.offloads)
     seconds += offloading_s(room)
@@ -193,6 +197,14 @@ def _needs(source: Source, recipe: FolderRecipe, room: CardRoom | None, own_word
     gpu_bytes = room.peak_bytes if room else 0
     disk_bytes = int(result_bytes * (1 + (WAITING_SHARE if recipe.maker == "gptqmodel" else 0)))
     return Needs(disk_bytes, result_bytes, PYTORCH_BYTES + working_bytes, seconds, gpu_bytes=gpu_bytes)
+
+
+def _calibrating_s(facts: ModelFacts, recipe: FolderRecipe, has_card: bool) -> float:
+    if has_card:
+        return max(LAYER_S * facts.layers, facts.parameters / CALIBRATED_WEIGHTS_S)
+    weight_s, token_s = ON_A_PROCESSOR_S[recipe.id]
+    weights = sum(tensor.elements for tensor in facts.tensors if is_linear(tensor))
+    return weights * (weight_s + token_s * recipe.samples * recipe.sample_tokens)
 
 
 def _writing_s(facts: ModelFacts, recipe: FolderRecipe, has_card: bool) -> float:

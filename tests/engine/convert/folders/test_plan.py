@@ -66,7 +66,7 @@ def write_folder(folder: Path, width: int, **config: object) -> Path:
 
 def planned(folder: Path, format_id: str, options: FolderOptions = FolderOptions()) -> FolderPlan:  # noqa: B008
     library = Library(folder.parents[1])
-    return folder_plan(folder, format_id, library.target(library.entry_at(folder), format_id), library, options)
+    return folder_plan(folder, format_id, target_of(library, library.entry_at(folder), format_id), library, options)
 
 
 def test_lies_beside_its_original(folder: Path) -> None:
@@ -232,11 +232,20 @@ def test_the_plan_tells_of_the_cards_memory(folder: Path, monkeypatch: pytest.Mo
 
 def test_a_processor_takes_much_longer_and_the_plan_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning.nvidia, "read", lambda sources: ((), ()))
-    slow = planned(folder, "gptq-int4-g128")
+    slow = planned(folder, "awq-int4-g128")
     monkeypatch.setattr(planning.nvidia, "read", lambda sources: ((card(24),), ()))
-    fast = planned(folder, "gptq-int4-g128")
+    fast = planned(folder, "awq-int4-g128")
     assert slow.needs
     assert fast.needs
     assert slow.needs.seconds > fast.needs.seconds
     assert any("none was found here" in note for note in slow.notes)
     assert not any("none was found here" in note for note in fast.notes)
+
+
+@pytest.mark.parametrize("recipe_id", ["gptq-int4-g128", "awq-int4-g128", AUTOAWQ.id])
+def test_fewer_samples_take_less_time_on_a_processor(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, recipe_id: str
+) -> None:
+    monkeypatch.setattr(planning.nvidia, "read", lambda sources: ((), ()))
+    few, usual, many = (planned(folder, recipe_id, FolderOptions(samples=samples)).needs for samples in (8, 0, 1024))
+    assert few and usual and many and few.seconds < usual.seconds < many.seconds
