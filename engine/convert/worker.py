@@ -345,7 +345,9 @@ def _meter(step: str, emit: Emit, unit: Literal["bytes", "tokens", "steps"] = "b
 
     def at(done: int, total: int) -> None:
         nonlocal pace, sent
-        pace = pace or Pace(step, total, unit)
+        resumed = unit == "steps" and done > sent + 1  # those that a process before this one finished took no time
+        if pace is None or resumed:
+            pace = Pace(step, total, unit, already_done=done)
         if done - sent >= total / 500 or done in (0, total):
             sent = done
             emit(pace.at(done))
