@@ -232,8 +232,10 @@ def _pack(
     ``unfinished`` is a folder for what a process that is killed leaves to the next one. ``own_words`` is the seed of
     text that the model writes itself, in place of texts.
     """
-    from engine.convert.methods import pytorch
+    from engine.convert.methods import own_code, pytorch
 
+    own_code.forbid()
+    own_code.refuse(Path(source))
     how = FolderRecipe.of_record(recipe)
     if how.maker == "bitsandbytes":
         from engine.convert.methods import bnb
@@ -248,6 +250,7 @@ def _pack(
         except NotEnoughMemory as error:
             told: dict[str, Any] = error.details
             raise NotEnoughMemory(**{**told, "instead": LESS_MEMORY}) from error
+    own_code.leave_out(Path(target))
     for file in Path(target).iterdir():
         _to_disk(file)
     return {**made, "peak_memory_bytes": peak_resident_bytes(), "peak_gpu_bytes": pytorch.peak_gpu_bytes()}
@@ -293,9 +296,10 @@ def _fidelity(original: str, result: str, format_id: str, maker: str, samples: i
     """
 
     def work(emit: Emit) -> dict[str, Any]:
-        from engine.convert.methods import agreement, fidelity
+        from engine.convert.methods import agreement, fidelity, own_code
         from engine.texts import named
 
+        own_code.forbid()
         load = fidelity.plain
         if maker == "gptqmodel":
             from engine.convert.methods import gptq

@@ -14,7 +14,8 @@ INDEX = "model.safetensors.index.json"
 JSON_LIMIT_BYTES = 64 << 20
 SHARDS_LIMIT = 2000
 NAME_LIMIT = 255  # bytes: NAME_MAX of Linux and macOS; NTFS has 255 UTF-16 units
-OTHER_WEIGHTS = ("pytorch_model*.bin", "*.pth", "*.pt", "*.h5", "*.msgpack")
+PICKLES = ("pytorch_model*.bin", "*.pth", "*.pt")  # as PyTorch writes them
+OTHER_WEIGHTS = (*PICKLES, "*.h5", "*.msgpack")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -69,6 +70,11 @@ def is_shard_name(name: str) -> bool:
     return plain and name.endswith(".safetensors") and len(name.encode(errors="replace")) <= NAME_LIMIT
 
 
+def pickle_in(folder: Path) -> str:
+    """Return the name of a file with pickled weights; "" where there is none."""
+    return next((path.name for pattern in PICKLES for path in sorted(folder.glob(pattern))), "")
+
+
 def _unindexed_files(folder: Path) -> list[str]:
     names = sorted(path.name for path in folder.glob("*.safetensors"))
     models = [name for name in names if name.startswith("model")]
@@ -78,7 +84,8 @@ def _unindexed_files(folder: Path) -> list[str]:
         return models or names
     other = next((path.name for pattern in OTHER_WEIGHTS for path in folder.glob(pattern)), None)
     if other is not None:
-        reason = f"its weights are in {other}; Halfbyte reads safetensors files."
+        pickled = ", a pickle, which could run any program when it is opened" if pickle_in(folder) else ""
+        reason = f"its weights are in {other}{pickled}; Halfbyte reads safetensors files."
         raise UnsupportedModel(folder.name, "Halfbyte", reason)
     raise NotFound("A safetensors file", str(folder), "Download the folder again, with its weights.")
 

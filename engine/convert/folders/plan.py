@@ -5,13 +5,14 @@ Made from headers alone, in the caller's process, before a byte is written.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine import settings
 from engine.catalog.checkpoint import Checkpoint
-from engine.catalog.headers.shards import INDEX
+from engine.catalog.headers.shards import INDEX, read_json
 from engine.catalog.library import Library
 from engine.convert.estimates import HASH_BYTES_S, START_S, Needs
 from engine.convert.folders.card_room import (
@@ -154,7 +155,10 @@ def _source_problems(source: Source) -> Iterator[EngineError]:
             "Convert from the original model's folder.",
         )
     if not source.is_gguf and any(file.suffix != ".safetensors" for file in source.files):
-        yield Refused("These weights are pickles, which could run any program.", "Get this model as safetensors.")
+        yield Refused(
+            f"The weights of {source.path.name} are pickles, which could run any program when they are opened.",
+            "Get this model as safetensors; most publishers have it.",
+        )
     elif len(source.files) == 1 and source.files[0].name != ALONE and not (source.path / INDEX).is_file():
         yield Refused(
             f"transformers does not find weights that are called {source.files[0].name}.",
@@ -247,5 +251,16 @@ def _notes(source: Source, recipe: FolderRecipe, room: CardRoom | None) -> Itera
             f"The widths of this model are no multiples of {plain.group}: groups of {recipe.group} weights "
             "share a scale, which makes the result a little larger and closer to the original."
         )
+    if _brings_code(source):
+        yield (
+            "This model brings program code of its own, which Halfbyte never runs: it is made with the classes of "
+            "transformers, and refused if those do not know it. The code is not copied."
+        )
     if source.facts and not source.facts.chat_template:
         yield "This model has no chat template: it continues text and was not made to chat."
+
+
+def _brings_code(source: Source) -> bool:
+    with contextlib.suppress(EngineError):  # told already
+        return "auto_map" in read_json(source.path / "config.json")
+    return False

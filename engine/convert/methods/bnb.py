@@ -31,8 +31,12 @@ BLOCK = 64
 
 @dataclass(frozen=True, slots=True)
 class _Layers:
-    """The linear layers that are packed, those that stay as they are, and names that only repeat another tensor."""
+    """The linear layers that are packed, those that stay as they are, and names that only repeat another tensor.
 
+    ``kind`` is the model's type, as ``config.json`` names it.
+    """
+
+    kind: str
     packed: frozenset[str]
     kept: tuple[str, ...]
     known: frozenset[str]
@@ -93,7 +97,9 @@ def _layers(source: Path) -> _Layers:
             packed.add(name) if fits else kept.append(name)
             if module is output and config.get_text_config(decoder=True).tie_word_embeddings:
                 repeated.add(f"{name}.weight")
-    return _Layers(frozenset(packed), tuple(kept), frozenset(model.state_dict()), frozenset(repeated))
+    return _Layers(
+        config.model_type, frozenset(packed), tuple(kept), frozenset(model.state_dict()), frozenset(repeated)
+    )
 
 
 def _tensors(files: tuple[Path, ...], device: Any) -> Iterator[tuple[Path, str, Tensor]]:
@@ -108,7 +114,7 @@ def _tensors(files: tuple[Path, ...], device: Any) -> Iterator[tuple[Path, str, 
 
 def _check(file: Path, name: str, tensor: Tensor, layers: _Layers) -> None:
     if name not in layers.known:
-        raise UnsupportedModel(name, LIBRARY, "its class in transformers arranges this tensor in another way")
+        raise UnsupportedModel(layers.kind, LIBRARY, f"its class in transformers has no tensor {name}.")
     if tensor.is_floating_point() and not torch.isfinite(tensor).all():
         raise DamagedFile(str(file), f"numbers in {name}", "NaN or infinite ones")
 

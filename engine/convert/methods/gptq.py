@@ -28,7 +28,9 @@ from engine.convert.folders.recipes import FolderRecipe
 from engine.convert.methods import pytorch
 from engine.convert.methods.calibration import Samples
 from engine.convert.methods.shards import copy_beside, save, write_json
+from engine.errors import UnsupportedModel
 
+LIBRARY = "GPTQModel"
 BACKENDS = {"gptq": BACKEND.GPTQ_TORCH, "awq": BACKEND.AWQ_TORCH}  # plain PyTorch: nothing is compiled or fetched
 BITS = 4
 RESUMABLE = {"llama", "qwen3_moe"}  # GPTQModel 7.7.0, looper/gptq_checkpoint.py, validate_checkpoint_support
@@ -48,11 +50,11 @@ def make(
 
     Layers wait on the disk for their turn and when they are done, in ``work``; whoever comes with the same work goes on
     after the last finished layer where GPTQModel can. ``on_layers`` is told how many layers are done and how many there
-    are. Raises :class:`NotEnoughMemory`.
+    are. Raises :class:`UnsupportedModel` for what GPTQModel cannot open, and :class:`NotEnoughMemory`.
     """
     method = recipe.format_id.partition("-")[0]
     with pytorch.memory_explained(), contextlib.chdir(target):  # it writes logs into the folder that it is in
-        model = GPTQModel.load(str(source), _settings(recipe, method, work), trust_remote_code=False)
+        model = _opened(source, _settings(recipe, method, work))
         samples = samples_for(model.tokenizer)
         layers = int(model.model.config.get_text_config(decoder=True).num_hidden_layers)
         model.layer_callback = _Layers(layers, on_layers)
@@ -82,6 +84,16 @@ def make(
         "templated": samples.templated,
         "device": pytorch.device().type,
     }
+
+
+def _opened(source: Path, settings: Any) -> Any:
+    try:
+        return GPTQModel.load(str(source), settings, trust_remote_code=False)
+    except (ValueError, KeyError, TypeError, OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and pytorch.lack_of_memory(error):
+            raise
+        kind = str(read_json(source / "config.json").get("model_type", ""))
+        raise UnsupportedModel(kind or source.name, LIBRARY, f"{error}"[:300]) from error
 
 
 def load(folder: Path, device: Any) -> Any:

@@ -32,13 +32,20 @@ def memory_explained() -> Iterator[None]:
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        free_bytes = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else 0
-        by_library = any(name in str(error) for name in _LIBRARIES) and free_bytes < _LIBRARIES_BYTES
-        if isinstance(error, torch.OutOfMemoryError) or by_library:
-            raise NotEnoughMemory(0, free_bytes, where=GPU_MEMORY) from error
-        if isinstance(error, MemoryError) or _ALLOCATOR in str(error):
-            raise NotEnoughMemory(0, psutil.virtual_memory().available) from error
+        if explained := lack_of_memory(error):
+            raise explained from error
         raise
+
+
+def lack_of_memory(error: Exception) -> NotEnoughMemory | None:
+    """Return what an error of PyTorch means if it is about memory."""
+    free_bytes = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else 0
+    by_library = any(name in str(error) for name in _LIBRARIES) and free_bytes < _LIBRARIES_BYTES
+    if isinstance(error, torch.OutOfMemoryError) or by_library:
+        return NotEnoughMemory(0, free_bytes, where=GPU_MEMORY)
+    if isinstance(error, MemoryError) or _ALLOCATOR in str(error):
+        return NotEnoughMemory(0, psutil.virtual_memory().available)
+    return None
 
 
 def peak_gpu_bytes() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe  # noqa:
 from engine.convert.methods import bnb, calibration, fidelity, writing  # noqa: E402
 from engine.errors import DamagedFile, Refused, UnsupportedModel  # noqa: E402
 from engine.handover.support import method_of  # noqa: E402
+from engine.process.host import Worker  # noqa: E402
 from tests.device.torch_folders import Shape, write_folder  # noqa: E402
 from tests.helpers.byte_tokenizer import SPECIAL, byte_tokenizer  # noqa: E402
 
@@ -149,7 +150,7 @@ def test_calibrated_formats_answer_as_their_original(source: Path, format_id: st
 
 KILLED = """
 import os, sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from engine.convert.folders.recipes import FOLDER_RECIPES
 from engine.convert.methods import calibration, gptq
@@ -220,3 +221,56 @@ def test_a_model_that_fits_nowhere_is_compared_out_of_its_file(
     assert "disk" in seen[0]
     assert found.divergence < 1e-6
     assert not list(result.iterdir())
+
+
+@pytest.mark.parametrize("format_id", ["bnb-nf4", "gptq-int4-g128", "awq-int4-g128"])
+def test_a_models_own_code_is_not_run_and_not_handed_on(source: Path, tmp_path: Path, format_id: str) -> None:
+    """GPTQModel 7.7.0 imports it although it is told not to trust it."""
+    if format_id != "bnb-nf4":
+        pytest.importorskip("gptqmodel", reason="the optional group gptq is not installed")
+    ran = tmp_path / "ran"
+    bring_code(source, "llama", f"open({str(ran)!r}, 'w')")
+    result = packed_by_the_worker(source, tmp_path, format_id)
+    assert not ran.exists()
+    assert not list(result.glob("*.py"))
+    assert "auto_map" not in json.loads((result / "config.json").read_text())
+    assert json.loads((result / "config.json").read_text())["quantization_config"]
+
+
+@pytest.mark.parametrize("format_id", ["bnb-int8", "gptq-int4-g128"])
+def test_a_model_that_is_nothing_without_its_code_is_refused(source: Path, tmp_path: Path, format_id: str) -> None:
+    ran = tmp_path / "ran"
+    bring_code(source, "our-own-kind", f"open({str(ran)!r}, 'w')")
+    with pytest.raises(UnsupportedModel, match="program code of its own, which Halfbyte never runs") as caught:
+        packed_by_the_worker(source, tmp_path, format_id)
+    assert caught.value.details["architecture"] == "our-own-kind"
+    assert not ran.exists()
+
+
+def bring_code(folder: Path, kind: str, code: str) -> None:
+    (folder / "modeling_tiny.py").write_text(code)
+    (folder / "configuration_tiny.py").write_text(code)
+    config = json.loads((folder / "config.json").read_text())
+    auto_map = {"AutoModelForCausalLM": "modeling_tiny.Tiny", "AutoConfig": "configuration_tiny.TinyConfig"}
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": kind, "auto_map": auto_map}))
+
+
+def packed_by_the_worker(source: Path, scratch: Path, format_id: str) -> Path:
+    """Pack in a process of its own and compare there, as the app does; raise what the worker answers."""
+    recipe = replace(FOLDER_RECIPES[format_id], group=64, samples=4, sample_tokens=24)
+    if not FOLDER_RECIPES[format_id].calibrates:
+        recipe = FOLDER_RECIPES[format_id]
+    target, work, text = scratch / "packed", scratch / "work", scratch / "text.txt"
+    target.mkdir()
+    work.mkdir()
+    text.write_text(TEXT)
+    worker = Worker("engine.convert.worker", environment={"HF_HOME": str(scratch / "hf"), "OMP_NUM_THREADS": "1"})
+    files = [str(source / "model.safetensors")]
+    asked = {"source": str(source), "files": files, "target": str(target), "unfinished": str(work)}
+    try:
+        worker.ask("pack", **asked, recipe=asdict(recipe), texts=[str(text)]).finish()
+        compared = {"format_id": "unknown", "maker": recipe.maker}  # a random model may differ as it likes
+        worker.ask("fidelity", original=str(source), result=str(target), **compared).finish()
+    finally:
+        worker.close()
+    return target

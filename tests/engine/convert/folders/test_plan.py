@@ -249,3 +249,17 @@ def test_fewer_samples_take_less_time_on_a_processor(
     monkeypatch.setattr(planning.nvidia, "read", lambda sources: ((), ()))
     few, usual, many = (planned(folder, recipe_id, FolderOptions(samples=samples)).needs for samples in (8, 0, 1024))
     assert few and usual and many and few.seconds < usual.seconds < many.seconds
+
+
+def test_pickles_are_refused_with_the_reason(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    plan = planned(folder, "bnb-nf4")
+    assert any("pytorch_model.bin, a pickle, which could run any program" in obstacle for obstacle in plan.obstacles)
+    assert any("Get this model as safetensors" in obstacle for obstacle in plan.obstacles)
+
+
+def test_a_models_own_code_is_told_of(folder: Path, tmp_path: Path) -> None:
+    assert not any("program code" in note for note in planned(folder, "bnb-nf4").notes)
+    auto_map = {"AutoModelForCausalLM": "modeling_tiny.Tiny"}
+    other = write_folder(tmp_path / "models" / "someone" / "coded", 192, auto_map=auto_map)
+    assert any("program code of its own, which Halfbyte never runs" in note for note in planned(other, "bnb-nf4").notes)
