@@ -34,7 +34,8 @@ class Lines:
         stream = response.extensions.get("network_stream")
         line = stream.get_extra_info("socket") if stream else None
         with self._lock:
-            self._open.add(line)
+            if line is not None:
+                self._open.add(line)
         try:
             yield
         finally:

@@ -50,9 +50,15 @@ class Window:
         self.plans = []
         self.flow.download_wanted.connect(self.plans.append)
         for widget in (self.page, self.card):
-            qtbot.addWidget(widget, before_close_func=lambda _: self.jobs.close())
+            qtbot.addWidget(widget, before_close_func=lambda _: self.end())
         self.page.resize(1100, 900)
         self.page.show()
+
+    def end(self):
+        """End what runs; what was just finished is told to nobody, or it would go on in the next test."""
+        self.page.search_stop_wanted.emit()
+        self.page.model_stop_wanted.emit()
+        assert self.jobs.close()
 
     def search(self, text=""):
         self.page.search.field.setText(text)

@@ -131,7 +131,7 @@ def test_a_prompt_longer_than_the_window_is_refused_before_any_work(started, tmp
     session = started(tmp_path, context_tokens=2)
     with pytest.raises(ContextTooLong) as caught:
         list(session.generate(HELLO))
-    assert caught.value.details == {"used": 3, "limit": 2}
+    assert caught.value.details == {"used": 3, "limit": 2, "at_least": False}
 
 
 def run_and_cancel(job: SessionJob, after: type[Event]) -> float:
