@@ -12,7 +12,7 @@ from engine.catalog.checkpoint import COMPANION, DAMAGED, Checkpoint
 from engine.catalog.summaries import Summaries
 from engine.catalog.tree import Find
 
-WEIGHTS_SUFFIXES = (".safetensors", ".json", ".model", ".txt", ".jinja")
+WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt", ".jinja")
 
 
 def entry_of(

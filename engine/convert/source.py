@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.catalog.facts import read_facts
 from engine.catalog.headers.safetensors_header import StoredTensor, read_safetensors_header
-from engine.catalog.headers.shards import INDEX, is_shard_name, pickle_in, read_json
+from engine.catalog.headers.shards import INDEX, is_shard_name, pickles_in, read_json
 from engine.catalog.headers.source import FileSource
 from engine.catalog.hub.values import FolderHeaders, RemoteFile
 from engine.convert import toolchain
@@ -222,10 +222,8 @@ def _files(folder: Path, problems: list[EngineError]) -> tuple[Path, ...]:
     found = sorted(path for path in folder.glob("model*.safetensors") if path.is_file())
     if not found and (folder / "pytorch_model.bin").is_file() and toolchain.real_torch():
         return (folder / "pytorch_model.bin",)
-    if not found and (pickled := pickle_in(folder)):
-        reason = (
-            f"The weights of {folder.name} are in {pickled}, a pickle, which could run any program when it is opened."
-        )
+    if pickles := pickles_in(folder):
+        reason = f"Its weights are pickles ({pickles[0].name}), which can hold programs: only safetensors are used."
         problems.append(Refused(reason, "Get this model as safetensors; most publishers have it."))
     elif not found:
         # The converter would write a file without a single tensor, and call it done.

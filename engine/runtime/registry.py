@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.catalog.checkpoint import UNSUPPORTED, Checkpoint
+from engine.catalog.checkpoint import DAMAGED, UNSUPPORTED, Checkpoint
 from engine.catalog.facts import read_facts
 from engine.environments.places import interpreter_for
 from engine.errors import NotFound, UnsupportedModel
@@ -102,7 +102,7 @@ def for_checkpoint(checkpoint: Checkpoint) -> BackendRow:
     for row in BACKENDS.values():
         if family in row.families:
             return row
-    if checkpoint.format_id == UNSUPPORTED:
+    if checkpoint.format_id in (DAMAGED, UNSUPPORTED):
         read_facts(checkpoint.path)  # raises why
     reason = f"no back end of this version reads {checkpoint.format_id}."
     raise UnsupportedModel(checkpoint.format_id, "Halfbyte", reason)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from engine.catalog.headers.pickled import read_pickled_tensors
 from engine.catalog.headers.safetensors_header import StoredTensor, read_safetensors_header
 from engine.catalog.headers.source import FileSource
 from engine.errors import DamagedFile, NotFound, UnsupportedModel
@@ -14,8 +15,8 @@ INDEX = "model.safetensors.index.json"
 JSON_LIMIT_BYTES = 64 << 20
 SHARDS_LIMIT = 2000
 NAME_LIMIT = 255  # bytes: NAME_MAX of Linux and macOS; NTFS has 255 UTF-16 units
-PICKLES = ("pytorch_model*.bin", "*.pth", "*.pt")  # as PyTorch writes them
-OTHER_WEIGHTS = (*PICKLES, "*.h5", "*.msgpack")
+PICKLES = "pytorch_model*.bin"  # as transformers reads them
+OTHER_WEIGHTS = ("*.pth", "*.pt", "*.h5", "*.msgpack")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -34,7 +35,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_tensors(folder: Path) -> list[StoredTensor]:
-    """Return every tensor of a folder's safetensors files; each shard must be there and hold what the index says."""
+    """Return every tensor of a folder's safetensors files; each shard must be there and hold what the index says.
+
+    Without any, return those of pickles that hold nothing but tensors.
+    """
+    if pickles := pickles_in(folder):
+        return read_pickled_tensors(pickles)
     index = read_index(folder)
     files = sorted(set(index.values())) if index else _unindexed_files(folder)
     found: dict[str, StoredTensor] = {}
@@ -70,9 +76,9 @@ def is_shard_name(name: str) -> bool:
     return plain and name.endswith(".safetensors") and len(name.encode(errors="replace")) <= NAME_LIMIT
 
 
-def pickle_in(folder: Path) -> str:
-    """Return the name of a file with pickled weights; "" where there is none."""
-    return next((path.name for pattern in PICKLES for path in sorted(folder.glob(pattern))), "")
+def pickles_in(folder: Path) -> list[Path]:
+    """Return the files with pickled weights of a folder that has no safetensors files."""
+    return [] if any(folder.glob("*.safetensors")) else sorted(folder.glob(PICKLES))
 
 
 def _unindexed_files(folder: Path) -> list[str]:
@@ -84,8 +90,7 @@ def _unindexed_files(folder: Path) -> list[str]:
         return models or names
     other = next((path.name for pattern in OTHER_WEIGHTS for path in folder.glob(pattern)), None)
     if other is not None:
-        pickled = ", a pickle, which could run any program when it is opened" if pickle_in(folder) else ""
-        reason = f"its weights are in {other}{pickled}; Halfbyte reads safetensors files."
+        reason = f"its weights are in {other}; Halfbyte reads safetensors files."
         raise UnsupportedModel(folder.name, "Halfbyte", reason)
     raise NotFound("A safetensors file", str(folder), "Download the folder again, with its weights.")
 

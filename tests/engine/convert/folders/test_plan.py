@@ -254,7 +254,7 @@ def test_fewer_samples_take_less_time_on_a_processor(
 def test_pickles_are_refused_with_the_reason(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     plan = planned(folder, "bnb-nf4")
-    assert any("pytorch_model.bin, a pickle, which could run any program" in obstacle for obstacle in plan.obstacles)
+    assert any("pickles (pytorch_model.bin), which can hold programs" in obstacle for obstacle in plan.obstacles)
     assert any("Get this model as safetensors" in obstacle for obstacle in plan.obstacles)
 
 
