@@ -12,7 +12,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from engine.errors import NotEnoughMemory
 
 GPU_MEMORY = "GPU memory"
-_ALLOCATOR = "DefaultCPUAllocator"  # c10/core/impl/alloc_cpu.cpp
+_MAIN_MEMORY = ("DefaultCPUAllocator", "Cannot allocate memory")  # c10/core/impl/alloc_cpu.cpp; ENOMEM of a mapped file
 _LIBRARIES = (
     "CUBLAS_STATUS",
     "CUSOLVER_STATUS",
@@ -43,7 +43,7 @@ def lack_of_memory(error: Exception) -> NotEnoughMemory | None:
     by_library = any(name in str(error) for name in _LIBRARIES) and free_bytes < _LIBRARIES_BYTES
     if isinstance(error, torch.OutOfMemoryError) or by_library:
         return NotEnoughMemory(0, free_bytes, where=GPU_MEMORY)
-    if isinstance(error, MemoryError) or _ALLOCATOR in str(error):
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _MAIN_MEMORY):
         return NotEnoughMemory(0, psutil.virtual_memory().available)
     return None
 

@@ -20,8 +20,8 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from engine.catalog.facts import read_facts  # noqa: E402
 from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe  # noqa: E402
-from engine.convert.methods import bnb, calibration, fidelity, writing  # noqa: E402
-from engine.errors import DamagedFile, Refused, UnsupportedModel  # noqa: E402
+from engine.convert.methods import bnb, calibration, fidelity, pytorch, writing  # noqa: E402
+from engine.errors import DamagedFile, NotEnoughMemory, Refused, UnsupportedModel  # noqa: E402
 from engine.handover.support import method_of  # noqa: E402
 from engine.process.host import Worker  # noqa: E402
 from tests.device.torch_folders import Shape, write_folder  # noqa: E402
@@ -274,3 +274,17 @@ def packed_by_the_worker(source: Path, scratch: Path, format_id: str) -> Path:
     finally:
         worker.close()
     return target
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "unable to mmap 2690 bytes from file <m>: Cannot allocate memory (12)",
+        "[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory",
+    ],
+)
+def test_a_full_memory_is_no_mistake_of_ours(words: str) -> None:
+    with pytest.raises(NotEnoughMemory), pytorch.memory_explained():
+        raise RuntimeError(words)
+    with pytest.raises(RuntimeError, match="something else"), pytorch.memory_explained():
+        raise RuntimeError("something else")
