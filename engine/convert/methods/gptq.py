@@ -71,6 +71,7 @@ def make(
     gc.collect()
     untie(target)
     forget_places(target)
+    describe_as(source, target)
     for file in target.iterdir():
         if file.is_dir():
             shutil.rmtree(file)
@@ -128,6 +129,19 @@ def forget_places(folder: Path) -> None:
             table = read_json(folder / name)
             (table.get("quantization_config") or table).get("meta", {}).pop("offload_to_disk_path", None)
             write_json(folder / name, table)
+
+
+def describe_as(source: Path, folder: Path) -> None:
+    """Describe a result in its source's own words, which whoever read the source understands.
+
+    GPTQModel writes it anew as transformers 5 does, where transformers 4 would silently take its default rotary base.
+    """
+    made, table = read_json(folder / "config.json"), read_json(source / "config.json")
+    table["quantization_config"] = made["quantization_config"]
+    dtype = made.get("dtype") or made.get("torch_dtype")
+    if dtype:
+        table["dtype" if "dtype" in table else "torch_dtype"] = dtype
+    write_json(folder / "config.json", table)
 
 
 def _all_names(folder: Path) -> set[str]:

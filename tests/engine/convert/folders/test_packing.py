@@ -143,6 +143,9 @@ def test_calibrated_formats_answer_as_their_original(source: Path, format_id: st
     assert facts.format_id.startswith(format_id[:4])
     assert method_of(facts).flag == format_id[:4].strip("-"), "vLLM loads it"
     assert str(tmp_path) not in "".join(file.read_text("utf-8") for file in target.glob("*.json"))
+    told_of_it = json.loads((target / "config.json").read_text())
+    assert told_of_it.pop("quantization_config")["bits"] == 4
+    assert told_of_it == json.loads((source / "config.json").read_text()), "in its source's words, old or new"
     assert all(file.is_file() for file in target.iterdir())
     assert {file.name for file in target.iterdir()} >= {"config.json", "tokenizer.json", "README.source.md"}
     assert fidelity.fidelity(source, target, TEXT, gptq.load, lambda *_: None).divergence < 0.2
