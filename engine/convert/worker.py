@@ -282,7 +282,14 @@ def _samples(
 
     if own_words is None:
         read = [text for _, text in _texts(texts)]
-        return lambda tokenizer: calibration.samples(read, tokenizer, how.samples, how.sample_tokens)
+
+        def given(tokenizer: Any) -> Samples:
+            found = calibration.samples(read, tokenizer, how.samples, how.sample_tokens)
+            if told := calibration.shortage(found, how.samples, how.sample_tokens):
+                emit(Notice(told, "warning"))
+            return found
+
+        return given
     from engine.convert.methods import writing
 
     written = writing.own_samples(source, how, own_words, work, _meter("Letting the model write", emit, "tokens"))

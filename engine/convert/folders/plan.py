@@ -14,16 +14,10 @@ from engine import settings
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.headers.shards import INDEX, read_json
 from engine.catalog.library import Library
-from engine.convert.estimates import HASH_BYTES_S, START_S, Needs
-from engine.convert.folders.card_room import (
-    CardRoom,
-    card_notes,
-    card_problems,
-    card_room,
-    inputs_bytes,
-    offloading_s,
-)
-from engine.convert.folders.recipes import AUTOAWQ, FOLDER_RECIPES, FolderRecipe
+from engine.convert.estimates import Needs
+from engine.convert.folders.card_room import CardRoom, card_notes, card_problems, card_room
+from engine.convert.folders.needs import needs
+from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe
 from engine.convert.places import room_problems, write_problems
 from engine.convert.source import Source, inspect
 from engine.environments.places import versions_here
@@ -31,31 +25,10 @@ from engine.errors import EngineError, NotFound, PackageMissing, Refused
 from engine.formats import FORMATS, Format, ModelFacts
 from engine.machine import nvidia
 from engine.machine.sources import Live
-from engine.recommend.weights import group_size, is_linear, tensors_in
+from engine.recommend.weights import group_size
 
-PACKAGES = {
-    "bitsandbytes": ("torch", "transformers", "accelerate", "safetensors", "bitsandbytes"),
-    "gptqmodel": ("torch", "transformers", "safetensors", "gptqmodel"),
-    "autoawq": ("torch", "transformers", "safetensors", "autoawq"),
-}
 ALONE = "model.safetensors"  # what transformers reads where there is no index
-PYTORCH_BYTES = 2 << 30  # a process with PyTorch, CUDA and transformers
-WAITING_SHARE = 1.5  # of the result, what GPTQModel keeps beside it: the embedding and finished layers (measured: 1.4)
-SHARD_BYTES = 1 << 30  # collected in memory before it is written
-PACK_BYTES_S = 250e6  # reading and packing, bytes read a second: one thread of a Xeon
-LAYER_S, CALIBRATED_WEIGHTS_S = 2.5, 2e7  # GPTQ and AWQ, measured with 128 samples of 512 tokens on an H200
-# On two threads of a processor: seconds a weight, and further ones for each token that it is calibrated on (measured
-# with two layers of the starter model and 8 to 128 samples; AutoAWQ, which computes in FP16 there, with 16).
-ON_A_PROCESSOR_S = {
-    "gptq-int4-g128": (2e-7, 5e-11),
-    "awq-int4-g128": (1.3e-6, 5e-10),
-    AUTOAWQ.id: (1.3e-6, 3e-9),
-}
-# Text of its own: plain transformers takes so long for a layer of one token (tests/device/torch_speed.py, an H200);
-# on a processor a weight is used so many times a second.
-WRITTEN_AT_ONCE, WRITING_LAYER_S, WRITTEN_WEIGHTS_S_OF_A_PROCESSOR = 64, 1.5e-3, 15e9
 OWN_WORDS = "written by the model itself"
-SMALL_FILES_BYTES = 1 << 20  # configuration, record, card
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +93,7 @@ def folder_plan(
         *(NotFound(str(text)) for text in options.calibration if not text.is_file()),
     ]
     own_words = recipe.calibrates and options.own_words is not None
-    needed = _needs(looked_at, recipe, room, own_words) if looked_at.facts and looked_at.path.is_dir() else None
+    needed = needs(looked_at, recipe, room, own_words) if looked_at.facts and looked_at.path.is_dir() else None
     if needed:
         problems += [*room_problems(needed, target), *(card_problems(room) if room else ())]
     library = library or Library(settings.load().models_folder)
@@ -167,9 +140,7 @@ def _source_problems(source: Source) -> Iterator[EngineError]:
 
 
 def _package_problems(recipe: FolderRecipe) -> Iterator[EngineError]:
-    missing = [
-        name for name, version in versions_here(recipe.environment, PACKAGES[recipe.maker]).items() if not version
-    ]
+    missing = [name for name, version in versions_here(recipe.environment, recipe.packages).items() if not version]
     if missing:
         extra = {"bitsandbytes": "cuda", "gptqmodel": "gptq"}.get(recipe.maker, "")
         them = "them" if len(missing) > 1 else "it"
@@ -180,48 +151,6 @@ def _target_problems(target: Path) -> Iterator[EngineError]:
     if target.exists():
         yield Refused(f"{target} exists already.", "Choose another name, or delete that folder first.")
     yield from write_problems(target)
-
-
-def _needs(source: Source, recipe: FolderRecipe, room: CardRoom | None, own_words: bool) -> Needs:
-    """Return what it takes. Bitsandbytes packs tensor by tensor; GPTQModel has the whole model in memory at last.
-
-    Both results are run once beside the original for the comparison, one model at a time.
-    """
-    facts = source.facts
-    assert facts is not None
-    result_bytes = sum(tensor.bytes for tensor in tensors_in(facts, recipe.format_id)) + _beside_bytes(source)
-    seconds = 4 * START_S + (source.size_bytes + result_bytes) / HASH_BYTES_S + 2 * source.size_bytes / PACK_BYTES_S
-    if recipe.calibrates:
-        seconds += _calibrating_s(facts, recipe, room is not None)
-    if own_words:
-        seconds += _writing_s(facts, recipe, room is not None and not room.offloads)
-    seconds += offloading_s(room)
-    working_bytes = source.size_bytes + (SHARD_BYTES if recipe.maker == "bitsandbytes" else result_bytes)
-    working_bytes += inputs_bytes(facts, recipe)
-    gpu_bytes = room.peak_bytes if room else 0
-    disk_bytes = int(result_bytes * (1 + (WAITING_SHARE if recipe.maker == "gptqmodel" else 0)))
-    return Needs(disk_bytes, result_bytes, PYTORCH_BYTES + working_bytes, seconds, gpu_bytes=gpu_bytes)
-
-
-def _calibrating_s(facts: ModelFacts, recipe: FolderRecipe, has_card: bool) -> float:
-    if has_card:
-        return max(LAYER_S * facts.layers, facts.parameters / CALIBRATED_WEIGHTS_S)
-    weight_s, token_s = ON_A_PROCESSOR_S[recipe.id]
-    weights = sum(tensor.elements for tensor in facts.tensors if is_linear(tensor))
-    return weights * (weight_s + token_s * recipe.samples * recipe.sample_tokens)
-
-
-def _writing_s(facts: ModelFacts, recipe: FolderRecipe, has_card: bool) -> float:
-    """Return how long the model writes its samples: 64 side by side on a card, computed token by token elsewhere."""
-    if has_card:
-        return -(-recipe.samples // WRITTEN_AT_ONCE) * recipe.sample_tokens * facts.layers * WRITING_LAYER_S
-    return facts.parameters * recipe.samples * recipe.sample_tokens / WRITTEN_WEIGHTS_S_OF_A_PROCESSOR
-
-
-def _beside_bytes(source: Source) -> int:
-    """Return what is copied beside the weights: tokenizer, templates, licence."""
-    beside = [file for file in source.path.iterdir() if file.is_file() and file not in source.files]
-    return SMALL_FILES_BYTES + sum(file.stat().st_size for file in beside)
 
 
 def _writing_notes(room: CardRoom | None) -> Iterator[str]:

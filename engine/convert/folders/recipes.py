@@ -13,6 +13,12 @@ Maker = Literal["bitsandbytes", "gptqmodel", "autoawq"]
 # Both papers calibrate with 128 samples (GPTQ, arXiv 2210.17323, section 4; AWQ, arXiv 2306.00978, section 5.1).
 SAMPLES, SAMPLE_TOKENS = 128, 512
 
+PACKAGES: dict[Maker, tuple[str, ...]] = {
+    "bitsandbytes": ("torch", "transformers", "accelerate", "safetensors", "bitsandbytes"),
+    "gptqmodel": ("torch", "transformers", "safetensors", "gptqmodel"),
+    "autoawq": ("torch", "transformers", "safetensors", "autoawq"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class FolderRecipe:
@@ -38,6 +44,11 @@ class FolderRecipe:
     def of_record(cls, record: Mapping[str, Any]) -> FolderRecipe:
         """Return a recipe as a record or the wire has it."""
         return cls(**record)
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Return what its maker needs, by the names of the package index."""
+        return PACKAGES[self.maker]
 
     @property
     def calibrates(self) -> bool:

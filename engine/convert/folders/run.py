@@ -15,7 +15,7 @@ from typing import Any
 from engine import __version__
 from engine.catalog import records
 from engine.convert.folders import card
-from engine.convert.folders.plan import OWN_WORDS, PACKAGES, FolderPlan
+from engine.convert.folders.plan import OWN_WORDS, FolderPlan
 from engine.convert.leftovers import adopted_folder, remove_leftovers, unfinished
 from engine.convert.steps import Steps
 from engine.environments.places import interpreter_for, versions_here
@@ -33,7 +33,7 @@ class FolderConversion:
 
     def __init__(self, plan: FolderPlan) -> None:
         self.plan = plan
-        self._steps = Steps(interpreter_for(plan.recipe.environment, PACKAGES[plan.recipe.maker]))
+        self._steps = Steps(interpreter_for(plan.recipe.environment, plan.recipe.packages))
         self._results: dict[str, Any] = {}
         self._seconds: dict[str, float] = {}
 
@@ -145,7 +145,7 @@ def identity_of(plan: FolderPlan) -> str:
 
 
 def _versions(plan: FolderPlan) -> dict[str, str]:
-    return versions_here(plan.recipe.environment, PACKAGES[plan.recipe.maker])
+    return versions_here(plan.recipe.environment, plan.recipe.packages)
 
 
 def _calibration(plan: FolderPlan, made: Mapping[str, Any]) -> dict[str, Any]:

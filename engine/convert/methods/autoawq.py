@@ -53,13 +53,12 @@ def make(
         )
         tokenizer = AutoTokenizer.from_pretrained(readable, trust_remote_code=False, local_files_only=True)
         samples = samples_for(tokenizer)
-        length = len(samples.tokens[0])
         model.quantize(
             tokenizer,
             quant_config={"zero_point": True, "q_group_size": recipe.group, "w_bit": BITS, "version": "GEMM"},
             calib_data=[list(tokens) for tokens in samples.tokens],
             max_calib_samples=len(samples.tokens),
-            max_calib_seq_len=length,  # it leaves longer ones out without a word
+            max_calib_seq_len=len(samples.tokens[0]),  # it leaves longer ones out without a word
             n_parallel_calib_samples=AT_ONCE,
             quantizer_cls=_Quantizer,
             on_layers=on_layers,
@@ -75,13 +74,7 @@ def make(
     table["dtype" if "dtype" in table else "torch_dtype"] = "float16"
     write_json(target / "config.json", table)
     copy_beside(source, target)
-    return {
-        "samples": len(samples.tokens),
-        "sample_tokens": length,
-        "texts_sha256": samples.sha256,
-        "templated": samples.templated,
-        "device": pytorch.device().type,
-    }
+    return {**samples.record, "device": pytorch.device().type}
 
 
 def load(folder: Path, device: Any) -> Any:

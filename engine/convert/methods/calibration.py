@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.errors import Refused
 from engine.texts import texts_sha256
 
 PASSAGE_CHARACTERS = 1_200  # about 300 tokens: a question or an answer
-LEAST_SAMPLES = 4
+LEAST_SAMPLES, LEAST_TOKENS = 4, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,16 @@ class Samples:
     tokens: tuple[tuple[int, ...], ...]
     sha256: str
     templated: bool
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Return what a result's record tells of them."""
+        return {
+            "samples": len(self.tokens),
+            "sample_tokens": len(self.tokens[0]) if self.tokens else 0,
+            "texts_sha256": self.sha256,
+            "templated": self.templated,
+        }
 
 
 def samples(texts: Sequence[str], tokenizer: Any, count: int, length: int) -> Samples:
@@ -37,6 +48,22 @@ def samples(texts: Sequence[str], tokenizer: Any, count: int, length: int) -> Sa
     chosen = [starts[int(number * step)] for number in range(min(count, len(starts)))]
     found = tuple(tuple(stream[start : start + length]) for start in chosen)
     return Samples(found, texts_sha256(texts), templated)
+
+
+def shortage(found: Samples, count: int, length: int) -> str:
+    """Say what texts gave less than was asked for; empty if they gave it.
+
+    Raises :class:`Refused` for so little that nothing could be learnt.
+    """
+    given, tokens = len(found.tokens), len(found.tokens[0]) if found.tokens else 0
+    if given * tokens < LEAST_TOKENS:
+        raise Refused(f"The texts give {given * tokens} tokens to calibrate on.", "Choose longer ones, of some pages.")
+    if (given, tokens) == (count, length):
+        return ""
+    return (
+        f"The texts give {given} samples of {tokens} tokens, where {count} of {length} were asked for. "
+        "With longer texts the result comes nearer to the original."
+    )
 
 
 def _stream(text: str, tokenizer: Any, templated: bool) -> list[int]:

@@ -78,13 +78,7 @@ def make(
         elif file.suffix != ".safetensors" and file.name not in OF_THE_RESULT:
             file.unlink()  # the source's own come in their place: they are read wherever the source is
     copy_beside(source, target)
-    return {
-        "samples": len(samples.tokens),
-        "sample_tokens": len(samples.tokens[0]) if samples.tokens else 0,
-        "texts_sha256": samples.sha256,
-        "templated": samples.templated,
-        "device": pytorch.device().type,
-    }
+    return {**samples.record, "device": pytorch.device().type}
 
 
 def _opened(source: Path, settings: Any) -> Any:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.convert.methods.calibration import samples
+from engine.convert.methods.calibration import samples, shortage
+from engine.errors import Refused
 
 
 class Bytes:
@@ -26,13 +28,12 @@ class Bytes:
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=4), st.integers(1, 20), st.integers(1, 64))
 def test_samples_are_whole_and_of_one_length(texts: list[str], count: int, length: int) -> None:
-    made = samples(texts, Bytes(), count, length)
     stream = b"".join(text.encode() for text in texts if text.strip())
+    made = samples(texts, Bytes(), count, length)
     assert len(made.tokens) <= count
     assert len({len(tokens) for tokens in made.tokens}) <= 1
     assert all(bytes(tokens) in stream for tokens in made.tokens)
-    if stream:
-        assert made.tokens
+    assert bool(made.tokens) == bool(stream)
 
 
 def test_all_of_a_text_is_used_where_there_is_room() -> None:
@@ -57,3 +58,15 @@ def test_a_model_with_a_template_reads_conversations_too() -> None:
 
 def test_other_texts_have_another_hash() -> None:
     assert samples(["a"], Bytes(), 1, 1).sha256 != samples(["b"], Bytes(), 1, 1).sha256
+
+
+def test_too_little_text_is_told() -> None:
+    assert not shortage(samples(["abcdefgh" * 100], Bytes(), 8, 8), 8, 8)
+    told = shortage(samples(["abcdefgh" * 20], Bytes(), 128, 512), 128, 512)
+    assert told.startswith("The texts give 4 samples of 40 tokens, where 128 of 512 were asked for.")
+
+
+@pytest.mark.parametrize(("text", "tokens"), [("", 0), ("  ", 0), ("A sentence.", 10)])
+def test_next_to_no_text_is_refused(text: str, tokens: int) -> None:
+    with pytest.raises(Refused, match=f"give {tokens} tokens to calibrate on"):
+        shortage(samples([text], Bytes(), 128, 512), 128, 512)
