@@ -290,6 +290,9 @@ def test_an_allocation_that_fails_becomes_words():
     with pytest.raises(NotEnoughMemory) as caught, faults.explained(device, lambda: 512):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
     assert caught.value.details["largest_context"] == 512
+    with pytest.raises(NotEnoughMemory) as caught, faults.explained(torch.device("cuda")):
+        raise RuntimeError("unable to mmap 2690 bytes from file <m>: Cannot allocate memory (12)")
+    assert caught.value.details["where"] == "memory", "the card has nothing to do with it"
     with pytest.raises(RuntimeError, match="shapes"), faults.explained(device):
         raise RuntimeError("shapes differ")
 

@@ -12,7 +12,7 @@ from engine.errors import NotEnoughMemory
 from engine.runtime.backends.llama.memory import available_bytes
 
 GPU_MEMORY = "GPU memory"
-_ALLOCATOR = "DefaultCPUAllocator"  # c10/core/impl/alloc_cpu.cpp
+_MAIN_MEMORY = ("DefaultCPUAllocator", "Cannot allocate memory")  # c10/core/impl/alloc_cpu.cpp; ENOMEM of a mapped file
 
 
 def free_bytes(device: Any) -> int:
@@ -35,9 +35,12 @@ def explained(device: Any, largest_context: Callable[[], int] = lambda: 0) -> It
     except torch.cuda.OutOfMemoryError:
         error = _error(device, largest_context)
     except RuntimeError as caught:
-        if _ALLOCATOR not in str(caught) and "out of memory" not in str(caught):
+        if any(words in str(caught) for words in _MAIN_MEMORY):
+            error = NotEnoughMemory(0, available_bytes(), largest_context())
+        elif "out of memory" in str(caught):
+            error = _error(device, largest_context)
+        else:
             raise
-        error = _error(device, largest_context)
     else:
         return
     if device.type == "cuda":  # outside of the handler: its traceback would keep the tensors
