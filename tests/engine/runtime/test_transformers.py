@@ -272,6 +272,20 @@ def test_a_pickle_that_could_run_a_program_is_refused(folders: dict[str, Path], 
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_pickle_of_tensors_answers_the_same_whatever_lies_beside_it(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: Any
+):
+    from safetensors.torch import load_file
+
+    monkeypatch.chdir(tmp_path)
+    for file in folders["plain"].glob("*.json"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    torch.save(load_file(folders["plain"] / "model.safetensors"), tmp_path / "pytorch_model.bin")
+    torch.save({"of": Evil()}, tmp_path / "training_args.bin")  # as trainers leave it: no weights
+    assert answer(loaded(tmp_path))[:2] == answer(loaded(folders["plain"]))[:2]
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_matrix_of_another_shape_is_damage(folders: dict[str, Path], tmp_path: Path):
     other = write_folder(tmp_path / "other", Shape(256, 2, 768, 4, 2, TOKENS), "plain")
     (other / "config.json").write_bytes((folders["plain"] / "config.json").read_bytes())

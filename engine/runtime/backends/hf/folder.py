@@ -14,11 +14,10 @@ from transformers.models.auto.modeling_auto import (  # pyright: ignore[reportMi
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
 )
 
-from engine.catalog.headers.shards import read_index, read_json
+from engine.catalog.headers.shards import pickles_in, read_index, read_json
 from engine.errors import DamagedFile, NotFound, Refused, UnsupportedModel
 from engine.runtime.backends.hf.checkpoints import BACKEND
 
-_PICKLES = ("*.bin", "*.pt", "*.pth")
 _RECURRENT = ("linear_attention", "mamba", "recurrent", "conv", "ssm")  # kinds of layer without keys and values
 
 
@@ -95,7 +94,7 @@ def _shards(path: Path) -> tuple[Path, ...]:
 
 
 def _check_pickles(path: Path) -> None:
-    files = [file for pattern in _PICKLES for file in sorted(path.glob(pattern))]
+    files = pickles_in(path)
     if not files:
         raise NotFound("A safetensors file", str(path), "Download the folder again, with its weights.")
     for file in files:
