@@ -236,6 +236,8 @@ def test_eight_bits_of_llm_compressor_are_read(form: str):
     [
         ({"model_type": "own", "auto_map": {"AutoModelForCausalLM": "code.py"}}, UnsupportedModel, "program code"),
         ({"model_type": "never-heard-of"}, UnsupportedModel, "no class"),
+        ({"model_type": "whisper"}, UnsupportedModel, "an encoder has read or heard"),
+        ({"model_type": "bart"}, UnsupportedModel, "an encoder has read or heard"),
         ({"quantization_config": {"quant_method": "hqq"}}, UnsupportedModel, "hqq"),
         ({"quantization_config": {"quant_method": "gptq", "bits": 3}}, UnsupportedModel, "3 bits"),
         ({"quantization_config": {"quant_method": "gptq", "checkpoint_format": "marlin"}}, UnsupportedModel, "marlin"),

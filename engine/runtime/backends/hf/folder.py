@@ -72,6 +72,9 @@ def _check_class(path: Path, table: Mapping[str, Any]) -> None:
 
 
 def _check_layers(folder: Folder) -> None:
+    if folder.config.is_encoder_decoder:
+        reason = "its decoder continues nothing without what an encoder has read or heard."
+        raise UnsupportedModel(folder.architecture, BACKEND, reason)
     kinds = set(getattr(folder.text, "layer_types", None) or ())
     if kinds & set(_RECURRENT) or not hasattr(folder.text, "num_attention_heads"):
         reason = "parts of it keep no keys and values, which is not done here yet; its GGUF form runs."
