@@ -9,7 +9,8 @@ from pathlib import Path
 from engine.errors import NotFound
 
 PINS = Path(__file__).parent / "pins"
-PYTHONS = ">=3.11,<3.14"  # PyTorch 2.11 has wheels for these
+OLDEST_PYTHON, TOO_NEW_PYTHON = (3, 11), (3, 14)  # PyTorch 2.11 has wheels for those between
+PYTHONS = ">={}.{},<{}.{}".format(*OLDEST_PYTHON, *TOO_NEW_PYTHON)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlparse
 from urllib.request import url2pathname
 
 from engine.environments import uv
-from engine.environments.described import Environment
+from engine.environments.described import OLDEST_PYTHON, TOO_NEW_PYTHON, Environment
 from engine.environments.places import Found, cache, find, root
 from engine.environments.running import Running
 from engine.errors import DiskFull, EngineError
@@ -92,18 +92,10 @@ class Planning:
         python = self._python()
         lock = root() / f"pylock.asked-{os.getpid()}-{threading.get_ident()}.toml"
         try:
-            compile_ = (
-                "pip",
-                "compile",
-                str(self._environment.pins),
-                "--no-deps",
-                "--format",
-                "pylock.toml",
-                "--no-header",
-            )
-            self._running.finish(
-                "asking the package index", *compile_, "--python", python, "--output-file", str(lock), "--quiet"
-            )
+            how = ("--no-deps", "--format", "pylock.toml", "--no-header", "--quiet")
+            where = ("--python", python, "--output-file", str(lock))
+            pins = str(self._environment.pins)
+            self._running.finish("asking the package index", "pip", "compile", pins, *how, *where)
             text = lock.read_text("utf-8")
         finally:
             lock.unlink(missing_ok=True)
@@ -112,8 +104,7 @@ class Planning:
 
     def _python(self) -> str:
         """Return an interpreter to build on: this one where it fits, else what uv finds or fetches (about 35 MB)."""
-        own = f"{sys.version_info[0]}.{sys.version_info[1]}"
-        if not outside.is_frozen() and own in ("3.11", "3.12", "3.13"):
+        if not outside.is_frozen() and OLDEST_PYTHON <= sys.version_info[:2] < TOO_NEW_PYTHON:
             return getattr(sys, "_base_executable", sys.executable)
         wanted = self._environment.pythons
         try:

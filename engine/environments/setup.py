@@ -94,14 +94,7 @@ def remove(environment: Environment) -> Found:
     with _alone(environment):
         for folder in (folder_of(environment), folder_of(environment).with_suffix(".part"), cache()):
             if folder.exists():
-                gone = folder.with_name(f"{folder.name}.removed-{os.getpid()}")
-                try:
-                    folder.rename(gone)  # in one step: nobody finds half of it
-                except OSError as error:
-                    raise Refused(
-                        f"{folder} cannot be removed: {error.strerror or error}.", "End what uses it, then try again."
-                    ) from error
-                shutil.rmtree(gone, ignore_errors=True)
+                shutil.rmtree(_moved_aside(folder), ignore_errors=True)
     return find(environment)
 
 
@@ -140,10 +133,20 @@ def _write_record(part: Path, plan: SetUpPlan) -> None:
 
 
 def _name(part: Path, environment: Environment) -> None:
-    """Give the environment its name; the one that it takes the place of goes last."""
+    """Give the environment its name; the one that it takes the place of goes last. Raises :class:`Refused`."""
     target = folder_of(environment)
-    old = target.with_name(f"{target.name}.old-{os.getpid()}")
-    if target.exists():
-        target.rename(old)
+    old = _moved_aside(target) if target.exists() else None
     part.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    if old:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _moved_aside(folder: Path) -> Path:
+    """Take a folder its name in one step, so that nobody finds half of it; :class:`Refused` while something uses it."""
+    aside = folder.with_name(f"{folder.name}.removed-{os.getpid()}")
+    try:
+        return folder.rename(aside)
+    except OSError as error:
+        raise Refused(
+            f"{folder} cannot be removed: {error.strerror or error}.", "End what uses it, then try again."
+        ) from error

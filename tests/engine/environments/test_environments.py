@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -119,6 +120,26 @@ def test_what_a_killed_set_up_left_is_taken_away_and_done_anew(small):
     assert find(small).state == "absent"
     assert value(SetUp(value(Planning(small)))).state == "ready"
     assert not part.exists()
+
+
+@needs_uv
+@pytest.mark.parametrize("change", ["renew", "remove"])
+def test_one_that_is_in_use_stays_as_it_is(small, monkeypatch, change):
+    """Windows moves no folder whose interpreter runs."""
+    value(SetUp(value(Planning(small))))
+    rename = Path.rename
+
+    def refuse(self, target):
+        if self == folder_of(small):
+            raise PermissionError(13, "The process cannot access the file")
+        return rename(self, target)
+
+    plan = value(Planning(small))
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(Refused, match="cannot be removed: The process") as caught:
+        value(SetUp(plan)) if change == "renew" else remove(small)
+    assert "End what uses it" in caught.value.hint
+    assert find(small).state == "ready" and not list(root().glob("*.part"))
 
 
 @needs_uv
