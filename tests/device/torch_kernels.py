@@ -88,13 +88,18 @@ def compare(folder: Path, weights_as: str) -> tuple[float, bool]:
     step.widen_prompts()
     widened = forward(torch.cat((tokens, more.view(1, -1)), dim=1), 0)[0, 333:]
     error = max(error, ((widened - whole).norm(dim=1) / whole.norm(dim=1)).max().item())
-    steps = GraphSteps(step, step.position, 700)
+    steps = GraphSteps(step, step.position, 700, few_tokens=5)
     forward(tokens, 0)
     steps._position.fill_(333)
     steps._token.copy_(more[:1].view(1, 1))
     steps._graph.replay()
-    same = torch.allclose(steps._scores, ours[0], rtol=1e-2, atol=1e-2 * ours[0].abs().max().item())
-    return error, same
+    same = close(steps._scores, ours[0])
+    read = steps.read(more[:5].tolist(), 333) and not steps.read(more[:6].tolist(), 333)
+    return error, same and read and close(steps._scores, ours[4])
+
+
+def close(found: Any, wanted: Any) -> bool:
+    return torch.allclose(found, wanted, rtol=1e-2, atol=1e-2 * wanted.abs().max().item())
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from tests.device.torch_folders import ABOUT_1B, ABOUT_8B, write_folder
 SHAPES = {"1B": ABOUT_1B, "8B": ABOUT_8B}
 QUESTION = [{"role": "user", "content": "Tell me a long story about the sea, its ships and its people. " * 60}]
 GREEDY = Sampling(temperature=0, max_tokens=256)
+SHORT = Sampling(temperature=0, max_tokens=16)
 DRAWN = Sampling(max_tokens=256, seed=1)
 CONTEXTS = (1024, 4096, 16384)
 BANDWIDTH = 4.3e12  # bytes a second that a copy moved on this card
@@ -64,6 +65,7 @@ def measure(report: Report, gpu: Gpu, folder: Path, weights_as: str, name: str) 
             record = run(session.load())
             idle_bytes = gpu.used_bytes - before
             usages = [run(session.generate(asked_of(context_tokens), sampling)) for sampling in (GREEDY, DRAWN)]
+            usages += follow_ups(session, asked_of(context_tokens))
             taken = gpu.used_bytes - before
         expected = footprint(facts, format_id, context_tokens)
         report.line(
@@ -73,6 +75,16 @@ def measure(report: Report, gpu: Gpu, folder: Path, weights_as: str, name: str) 
         report.check("memory as predicted", abs(expected.total_bytes / taken - 1) < 0.05, name=name,
                      ratio=round(expected.total_bytes / taken, 3), context=context_tokens)  # fmt: skip
         report.check("memory comes back", gpu.settles_at(before))
+
+
+def follow_ups(session: Session, messages: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """Ask on, shortly and with more words: what is new of a prompt is little."""
+    usages = []
+    for more in ("Go on.", "And then? " * 30):
+        answer = "".join(event.text for event in session.generate(messages, SHORT) if isinstance(event, Token))
+        messages = [*messages, {"role": "assistant", "content": answer}, {"role": "user", "content": more}]
+        usages.append(run(session.generate(messages, SHORT)))
+    return usages
 
 
 def asked_of(context_tokens: int) -> list[dict[str, str]]:

@@ -123,7 +123,7 @@ def time_form(module: Any, shape: Shape, name: str, ceiling: float) -> None:
     step = LlamaStep(module, keep)
     step.widen_prompts()
     prompt_ms = milliseconds(prompt, 3)
-    steps = GraphSteps(step, step.position, CONTEXT)
+    steps = GraphSteps(step, step.position, CONTEXT, 0)
     steps._position.fill_(600)
     step_ms = milliseconds(steps._graph.replay, STEPS)
     embedding = 0 if shape.tied else module.get_input_embeddings().weight.numel() * 2

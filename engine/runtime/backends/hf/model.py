@@ -93,9 +93,11 @@ class Model:
 
     def read(self, tokens: Sequence[int]) -> None:
         """Compute a batch of prompt tokens. Raises :class:`NotEnoughMemory`."""
+        start = len(self.cache.tokens)
         with faults.explained(self.device):
-            scores = self.compute(torch.tensor([list(tokens)], device=self.device), len(self.cache.tokens))
-            self.steps.begin(scores, len(self.cache.tokens) + len(tokens))
+            if not self.steps.read(tokens, start):
+                scores = self.compute(torch.tensor([list(tokens)], device=self.device), start)
+                self.steps.begin(scores, start + len(tokens))
         self.cache.read(tokens)
 
     def follow(self, token: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch  # pyright: ignore[reportMissingImports]
@@ -14,9 +14,15 @@ Compute = Callable[..., Tensor]
 
 
 class Steps(Protocol):
-    """How tokens follow each other. ``begin`` gets the scores of a prompt's last token and the next position."""
+    """How tokens follow each other. ``begin`` gets the scores of a prompt's last token and the next position.
+
+    ``read`` computes the last tokens of a prompt, from a position on, in place of ``begin``, and tells whether it did:
+    it declines those that are faster computed at once.
+    """
 
     def begin(self, scores: Tensor, position: int) -> None: ...
+
+    def read(self, tokens: Sequence[int], position: int) -> bool: ...
 
     def use(self, chooser: Chooser) -> None: ...
 
@@ -36,6 +42,10 @@ class EagerSteps:
 
     def begin(self, scores: Tensor, position: int) -> None:
         self._scores, self._position = scores, position
+
+    def read(self, tokens: Sequence[int], position: int) -> bool:
+        """Decline always: without captured steps, all at once is faster."""
+        return False
 
     def use(self, chooser: Chooser) -> None:
         self._chooser = chooser

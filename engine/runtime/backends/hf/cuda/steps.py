@@ -24,13 +24,15 @@ _SLOTS = 4
 class GraphSteps:
     """Steps that were captured as a CUDA graph, which replays all launches of a token in one call.
 
-    ``step`` computes at ``position``, a tensor that it reads each time. The KV cache must have been allocated.
+    ``step`` computes at ``position``, a tensor that it reads each time. The KV cache must have been allocated. Up to
+    ``few_tokens`` of a prompt are computed by steps too: as a batch they would cost what a long one does.
     """
 
-    def __init__(self, step: Step, position: Tensor, context_tokens: int) -> None:
+    def __init__(self, step: Step, position: Tensor, context_tokens: int, few_tokens: int) -> None:
         device = position.device
         self._step = step  # the graph knows addresses only: what they belong to must stay
         self._context_tokens = context_tokens
+        self._few_tokens = few_tokens
         self._position = position
         self._token = torch.zeros((1, 1), dtype=torch.int64, device=device)
         self._slots = [torch.zeros(1, dtype=torch.int64, pin_memory=True) for _ in range(_SLOTS)]
@@ -48,6 +50,18 @@ class GraphSteps:
             self._position.fill_(position)
         self._next_position = position
         self._ahead.clear()
+
+    def read(self, tokens: Sequence[int], position: int) -> bool:
+        if len(tokens) > self._few_tokens:
+            return False
+        with torch.inference_mode():
+            self._position.fill_(position)
+            for token in torch.tensor(tokens, device=self._position.device).view(-1, 1, 1):
+                self._token.copy_(token)
+                self._graph.replay()
+        self._next_position = position + len(tokens)
+        self._ahead.clear()
+        return True
 
     def use(self, chooser: Chooser) -> None:
         self._chooser = chooser
