@@ -21,8 +21,9 @@ from engine.recommend.weights import is_linear, weights_bytes
 CONTEXT_BYTES = 600 << 20  # CUDA's context and PyTorch's kernels
 HALF_BYTES, FULL_BYTES = 2, 4
 COPIES = 3  # of a matrix and of what was summed up of its inputs, while it is quantized
-CLIP_ROWS, CLIP_TOKENS = 256, 512  # whose products with a clipped matrix AutoAWQ has at once
+CLIP_ROWS, CLIP_TOKENS = 256, 512  # whose products with a clipped matrix both makers of AWQ have at once
 DIFFERENCE_NUMBERS, DIFFERENCE_BYTES = 1 << 28, 14  # two answers in FP16, their difference so and in FP32, its square
+ANSWERED_BYTES = 1 << 30  # of inputs and answers that GPTQModel has at once
 KEPT_SHARE = 0.9  # of a card's free memory that the comparison may fill
 FILE_BYTES_S = 1e9  # weights that are read from a disk again
 GPU_MEMORY = "GPU memory"
@@ -75,6 +76,8 @@ def _making_bytes(facts: ModelFacts, recipe: FolderRecipe) -> int:
     embedding = sum(tensor.elements for tensor in facts.tensors if tensor.name == "token_embd.weight")
     entering = HALF_BYTES * 2 * recipe.samples * recipe.sample_tokens * facts.width
     at_work = COPIES * FULL_BYTES * (largest + (widest * widest if recipe.format_id.startswith("gptq") else 0))
+    if recipe.maker == "gptqmodel" and recipe.format_id.startswith("awq"):
+        at_work = _searching_bytes(facts.width, facts.feed_forward, widest, recipe)
     if recipe.maker == "autoawq":
         at_work = max(_scaling_bytes(facts.width, widest, recipe), HALF_BYTES * CLIP_ROWS * CLIP_TOKENS * widest)
     return CONTEXT_BYTES + max(layers.values(), default=0) + at_work + entering + HALF_BYTES * embedding
@@ -84,6 +87,18 @@ def _scaling_bytes(width: int, widest: int, recipe: FolderRecipe) -> int:
     """Return what AutoAWQ takes to try scales: the inputs of all samples, and how far two answers to them differ."""
     tokens = recipe.samples * recipe.sample_tokens
     return HALF_BYTES * tokens * widest + DIFFERENCE_BYTES * min(DIFFERENCE_NUMBERS, tokens * width)
+
+
+def _searching_bytes(width: int, feed_forward: int, widest: int, recipe: FolderRecipe) -> int:
+    """Return what GPTQModel takes to search AWQ's scales and clippings (version 7.7.0, looper/awq_processor.py).
+
+    As many samples as make 1 GiB of inputs and answers go through a layer at once, which has four times its inner
+    width then; clippings are tried with the products of 256 rows and 512 tokens. An H200 measured 4.5 GB with 1.2
+    billion parameters and 32 samples, where this and the rest come to 2.9: PyTorch keeps what it has had, and gives it
+    up where another part of the work needs it.
+    """
+    tokens = min(recipe.samples * recipe.sample_tokens, ANSWERED_BYTES // (3 * HALF_BYTES * width))
+    return max(4 * HALF_BYTES * tokens * feed_forward, HALF_BYTES * CLIP_ROWS * CLIP_TOKENS * widest)
 
 
 def inputs_bytes(facts: ModelFacts, recipe: FolderRecipe) -> int:

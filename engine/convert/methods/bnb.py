@@ -1,6 +1,6 @@
 """Packs a folder's weights as bitsandbytes does: NF4 with double quantization, or INT8 with a scale a row.
 
-Tensor by tensor, so that the model need not fit into memory. Sources: QLoRA (arXiv 2305.14314), LLM.int8() (arXiv
+Tensor by tensor, so that the model need not fit into memory, and only what is packed goes onto the card. Sources: QLoRA (arXiv 2305.14314), LLM.int8() (arXiv
 2208.07339); what is stored under which name: bitsandbytes 0.50.2, nn/modules.py, ``_save_to_state_dict`` of
 ``Linear4bit`` and ``Linear8bitLt``; transformers 5.17, utils/quantization_config.py, ``BitsAndBytesConfig``.
 """
@@ -27,6 +27,7 @@ from engine.errors import DamagedFile, UnsupportedModel
 Tensor = Any
 LIBRARY = "bitsandbytes"
 BLOCK = 64
+_CHECKED_AT_ONCE = 1 << 24  # numbers: what is found out of each takes as much memory again
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +61,19 @@ def make(
     shards, packed = Shards(target), 0
     total, done = sum(file.stat().st_size for file in files), 0
     with pytorch.memory_explained():
-        for file, name, tensor in _tensors(files, device):
+        for file, name, tensor in _tensors(files):
             done += tensor.numel() * tensor.element_size()
             if name in layers.repeated:
                 continue
             stem = name.removesuffix(".weight")
+            is_packed = stem in layers.packed and name != stem
+            tensor = tensor.to(device) if is_packed else tensor
             _check(file, name, tensor, layers)
-            if stem in layers.packed and name != stem:
+            if is_packed:
                 shards.add({part: value.cpu() for part, value in pack(stem, tensor).items()})
                 packed += 1
             else:
-                shards.add({name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).cpu()})
+                shards.add({name: tensor.to(dtype) if tensor.is_floating_point() else tensor})
             on_bytes(min(done, total), total)
         shards.finish()
     on_bytes(total, total)
@@ -102,10 +105,10 @@ def _layers(source: Path) -> _Layers:
     )
 
 
-def _tensors(files: tuple[Path, ...], device: Any) -> Iterator[tuple[Path, str, Tensor]]:
+def _tensors(files: tuple[Path, ...]) -> Iterator[tuple[Path, str, Tensor]]:
     for file in files:
         try:
-            with safe_open(file, framework="pt", device=str(device)) as opened:
+            with safe_open(file, framework="pt") as opened:
                 for name in opened.keys():  # noqa: SIM118 (it is no dictionary)
                     yield file, name, opened.get_tensor(name)
         except SafetensorError as error:
@@ -115,7 +118,8 @@ def _tensors(files: tuple[Path, ...], device: Any) -> Iterator[tuple[Path, str, 
 def _check(file: Path, name: str, tensor: Tensor, layers: _Layers) -> None:
     if name not in layers.known:
         raise UnsupportedModel(layers.kind, LIBRARY, f"its class in transformers has no tensor {name}.")
-    if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+    parts = tensor.flatten().split(_CHECKED_AT_ONCE) if tensor.is_floating_point() else ()
+    if not all(torch.isfinite(part).all() for part in parts):
         raise DamagedFile(str(file), f"numbers in {name}", "NaN or infinite ones")
 
 
