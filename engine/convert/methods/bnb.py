@@ -1,8 +1,9 @@
 """Packs a folder's weights as bitsandbytes does: NF4 with double quantization, or INT8 with a scale a row.
 
-Tensor by tensor, so that the model need not fit into memory, and only what is packed goes onto the card. Sources: QLoRA (arXiv 2305.14314), LLM.int8() (arXiv
-2208.07339); what is stored under which name: bitsandbytes 0.50.2, nn/modules.py, ``_save_to_state_dict`` of
-``Linear4bit`` and ``Linear8bitLt``; transformers 5.17, utils/quantization_config.py, ``BitsAndBytesConfig``.
+Tensor by tensor, so that the model need not fit into memory, and only what is packed goes onto the card. Sources: QLoRA
+(arXiv 2305.14314), LLM.int8() (arXiv 2208.07339); what is stored under which name: bitsandbytes 0.50.2, nn/modules.py,
+``_save_to_state_dict`` of ``Linear4bit`` and ``Linear8bitLt``; transformers 5.17, utils/quantization_config.py,
+``BitsAndBytesConfig``.
 """
 
 from __future__ import annotations
