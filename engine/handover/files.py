@@ -18,6 +18,7 @@ from engine.handover.deployment import Deployment
 from engine.handover.support import VLLM_VERSION
 
 IMAGE = f"vllm/vllm-openai:v{VLLM_VERSION}"
+RAY_VERSION, RAY_VLLM_VERSION = "2.60.0", "0.29.0"  # ray[llm] requires exactly this vLLM
 INSIDE = "/model"  # where a folder lies in a container
 LOADING_S = 1800  # how long a server may take until it answers
 
@@ -28,7 +29,7 @@ def compose(way: Deployment) -> str:
     cards = {"driver": "nvidia", "count": way.site.gpus, "capabilities": ["gpu"]}
     service: dict[str, Any] = {
         "image": IMAGE,
-        "command": serve_arguments(way, _model_inside(way)),
+        "command": [_uninterpolated(part) for part in serve_arguments(way, _model_inside(way))],
         "environment": {KEY_VARIABLE: f"${{{KEY_VARIABLE}:?Choose a key that clients must send}}"},
         "ports": [f"{PORT}:{PORT}"],
         "ipc": "host",  # cards of one server exchange tensors through shared memory
@@ -36,7 +37,7 @@ def compose(way: Deployment) -> str:
         "deploy": {"resources": {"reservations": {"devices": [cards]}}},
     }
     if _is_folder(way):
-        mount = {"type": "bind", "source": way.model, "target": INSIDE, "read_only": True}
+        mount = {"type": "bind", "source": _uninterpolated(way.model), "target": INSIDE, "read_only": True}
         service["volumes"] = [mount]
     return _written(way, {"services": {"vllm": service}}, "docker compose up")
 
@@ -56,7 +57,7 @@ def kubernetes(way: Deployment) -> str:
     container = {
         "name": "vllm",
         "image": IMAGE,
-        "args": serve_arguments(way, _model_inside(way)),
+        "args": [part.replace("$(", "$$(") for part in serve_arguments(way, _model_inside(way))],  # no variable
         "env": [key],
         "ports": [{"containerPort": PORT}],
         "resources": {"limits": {"nvidia.com/gpu": way.site.gpus}},
@@ -102,9 +103,11 @@ def ray(way: Deployment) -> str:
     }
     first = (
         f"ray start --head --port={RAY_PORT}; on other nodes: ray start --address=FIRST_NODE:{RAY_PORT}; "
-        "then serve deploy this file (pip install 'ray[serve,llm]')"
+        "then serve deploy this file (pip install 'ray[serve,llm]', which brings the vLLM that it needs: "
+        f"Ray {RAY_VERSION} has {RAY_VLLM_VERSION})"
     )
-    return _written(way, {"applications": [application]}, first)
+    open_to_all = f"# It asks for no key: let only those reach port {PORT} who may.\n"
+    return open_to_all + _written(way, {"applications": [application]}, first)
 
 
 def _one_node(way: Deployment, what: str) -> None:
@@ -120,6 +123,11 @@ def _model_inside(way: Deployment) -> str:
     return INSIDE if _is_folder(way) else way.model
 
 
+def _uninterpolated(text: str) -> str:
+    """Return a text that Compose takes as it is (Compose specification, “Interpolation”)."""
+    return text.replace("$", "$$")
+
+
 def _label(name: str) -> str:
     """Return a name as Kubernetes wants labels (RFC 1123): lower-case letters, digits and dashes, 63 at most."""
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:50].strip("-")
@@ -131,5 +139,12 @@ def _written(way: Deployment, value: Any, use: str) -> str:
     return "".join(f"# {line}\n" for line in head) + _yaml(value)
 
 
+class _Plain(yaml.SafeDumper):
+    """Writes what is there twice out twice, for people to read."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def _yaml(value: Any) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1000)
+    return yaml.dump(value, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=1000)

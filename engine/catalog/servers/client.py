@@ -138,12 +138,17 @@ def _tracing(on_socket: OnSocket) -> Callable[[str, Mapping[str, Any]], None]:
 def _served(entry: Mapping[str, Any]) -> Served:
     """Read one entry.
 
-    Sources: llama.cpp 0c1e57098, tools/server/server-context.cpp (``meta``); vLLM 0.33.0, entrypoints/openai/models.
+    Sources: llama.cpp 0c1e57098, tools/server/server-context.cpp (``meta``); vLLM 0.33.0, entrypoints/openai/models;
+    Ray 2.60.0, as it answered (``metadata``), whose engine is vLLM.
     """
-    told = entry.get("meta")
-    meta: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
-    context = _count(meta.get("n_ctx")) or _count(entry.get("max_model_len"))
-    return Served(entry["id"], str(entry.get("owned_by") or ""), context, _count(meta.get("n_ctx_train")) or context)
+    meta, rays = _table(entry.get("meta")), _count(_table(entry.get("metadata")).get("max_request_context_length"))
+    context = _count(meta.get("n_ctx")) or _count(entry.get("max_model_len")) or rays
+    owner = "vllm" if rays else str(entry.get("owned_by") or "")
+    return Served(entry["id"], owner, context, _count(meta.get("n_ctx_train")) or context)
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _count(value: Any) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -254,6 +256,41 @@ def test_kubernetes_gets_a_deployment_and_its_service() -> None:
     for writer in (compose, kubernetes):
         with pytest.raises(Refused):
             writer(planned("Llama-3.3-70B", A100S))
+
+
+def test_a_dollar_in_a_name_is_no_variable() -> None:
+    way = planned(model="/models/$HOME/it", served_as="a$(b)")
+    service = yaml.safe_load(compose(way))["services"]["vllm"]
+    assert service["volumes"][0]["source"] == "/models/$$HOME/it"
+    assert "a$$(b)" in service["command"]
+    deployment = next(yaml.safe_load_all(kubernetes(way)))
+    assert "a$$(b)" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert deployment["spec"]["template"]["spec"]["volumes"][1]["hostPath"]["path"] == "/models/$HOME/it"
+
+
+def test_people_read_what_is_there_twice_twice() -> None:
+    assert "&id" not in kubernetes(planned()) and kubernetes(planned()).count("path: /health") == 2
+
+
+@pytest.mark.parametrize("way", ways()[:2], ids=["one card", "two cards"])
+def test_kubernetes_own_schema_takes_the_file(way: Deployment) -> None:
+    check = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
+    for each in yaml.safe_load_all(kubernetes(way)):
+        check.validate(each, check.latest_version(), strict=True)
+
+
+@pytest.mark.parametrize("way", ways()[:2], ids=["one card", "two cards"])
+def test_the_compose_specifications_schema_takes_the_file(way: Deployment, tmp_path: Path) -> None:
+    pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed")
+    file = tmp_path / "compose.yaml"
+    file.write_text(compose(way), "utf-8")
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_ray_says_that_it_asks_for_no_key_and_whose_vllm_it_has() -> None:
+    assert "It asks for no key" in ray(planned()) and "Ray 2.60.0 has 0.29.0" in ray(planned())
 
 
 def test_ray_gets_the_engines_options_by_their_names() -> None:

@@ -74,6 +74,14 @@ def test_its_list_tells_the_dialect_and_the_context(script: Script) -> None:
     assert (found.architecture, found.context_tokens) == ("vLLM", CONTEXT)
 
 
+def test_ray_serve_is_asked_as_the_vllm_that_it_is(script: Script) -> None:
+    """Its list as Ray 2.60.0 gave it, started with the file that Halfbyte writes."""
+    metadata = {"model_id": "starter", "input_modality": "text", "max_request_context_length": 8192}
+    entry = {"id": "starter", "object": "model", "owned_by": "organization-owner", "permission": []}
+    script.models = {"data": [{**entry, "metadata": metadata}], "object": "list"}
+    assert (loaded(script)[1].architecture, loaded(script)[1].context_tokens) == ("vLLM", 8192)
+
+
 def test_an_answer_has_its_words_and_counts(script: Script) -> None:
     events = said(script, "answer", Sampling(seed=7, max_tokens=24))
     assert text(events).startswith("Photosynthesis is a vital biological process")
