@@ -72,7 +72,8 @@ def batch_arguments(way: Deployment, asked: str, answers: str) -> list[str]:
 
 
 def batch_command(way: Deployment, asked: str, answers: str) -> str:
-    return f"vllm run-batch {shlex.join(batch_arguments(way, asked, answers))}"
+    before = f"pip install {way.method.plugin} && " if way.method.plugin else ""
+    return f"{before}vllm run-batch {shlex.join(batch_arguments(way, asked, answers))}"
 
 
 def _messages(line: str, number: int) -> list[Any]:

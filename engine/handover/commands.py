@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from engine.handover.deployment import Deployment
-from engine.handover.support import VLLM_VERSION
+from engine.handover.support import VLLM_VERSION, packages
 
 PORT = 8000
 RAY_PORT = 6379
@@ -41,7 +41,7 @@ def engine_options(way: Deployment) -> dict[str, str | int | float]:
 
 def command(way: Deployment) -> str:
     """Return a script for a shell; with several nodes it first says what each of them runs."""
-    lines = [f"# vLLM {VLLM_VERSION}: pip install vllm=={VLLM_VERSION}", *map(_comment, explanation(way))]
+    lines = [f"# vLLM {VLLM_VERSION}: pip install {packages(way.method)}", *map(_comment, explanation(way))]
     if way.site.nodes > 1:
         lines += [
             "# On all nodes: pip install ray; the model lies at the same path on each.",

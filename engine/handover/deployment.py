@@ -9,7 +9,7 @@ from engine.formats import ModelFacts
 from engine.handover.estimate import Room, Speed, room, speed
 from engine.handover.site import Site
 from engine.handover.splitting import split
-from engine.handover.support import dtype_for, method_of
+from engine.handover.support import Method, dtype_for, method_of
 
 SHORTEST = 256
 
@@ -25,7 +25,7 @@ class Deployment:
     model: str
     served_as: str
     site: Site
-    quantization: str
+    method: Method
     dtype: str
     tensor: int
     pipeline: int
@@ -34,6 +34,10 @@ class Deployment:
     fitting_users: int
     room: Room
     speed: Speed | None
+
+    @property
+    def quantization(self) -> str:
+        return self.method.flag
 
 
 def plan(
@@ -45,7 +49,7 @@ def plan(
     :class:`UnsupportedModel`, :class:`NotEnoughMemory` and :class:`Refused`.
     """
     method = method_of(facts)
-    tensor, pipeline = split(facts, site.gpus, site.nodes)
+    tensor, pipeline = split(facts, site.gpus, site.nodes, tensors=method.splits)
     here = room(facts, site, tensor, pipeline)
     longest = min(here.context_tokens(users), facts.trained_context)
     if context_tokens is None and longest < SHORTEST:
@@ -63,7 +67,7 @@ def plan(
         model,
         served_as,
         site,
-        method.flag,
+        method,
         dtype_for(method, site.capability),
         tensor,
         pipeline,

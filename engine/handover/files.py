@@ -7,6 +7,8 @@ Ray's guide “Serving LLMs” (``ray.serve.llm:build_openai_app``).
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ def compose(way: Deployment) -> str:
     cards = {"driver": "nvidia", "count": way.site.gpus, "capabilities": ["gpu"]}
     service: dict[str, Any] = {
         "image": IMAGE,
-        "command": [_uninterpolated(part) for part in serve_arguments(way, _model_inside(way))],
+        **_started(way, "entrypoint", "command", _uninterpolated),
         "environment": {KEY_VARIABLE: f"${{{KEY_VARIABLE}:?Choose a key that clients must send}}"},
         "ports": [f"{PORT}:{PORT}"],
         "ipc": "host",  # cards of one server exchange tensors through shared memory
@@ -57,7 +59,7 @@ def kubernetes(way: Deployment) -> str:
     container = {
         "name": "vllm",
         "image": IMAGE,
-        "args": [part.replace("$(", "$$(") for part in serve_arguments(way, _model_inside(way))],  # no variable
+        **_started(way, "command", "args", lambda text: text.replace("$(", "$$(")),  # no variable
         "env": [key],
         "ports": [{"containerPort": PORT}],
         "resources": {"limits": {"nvidia.com/gpu": way.site.gpus}},
@@ -101,13 +103,23 @@ def ray(way: Deployment) -> str:
         "import_path": "ray.serve.llm:build_openai_app",
         "args": {"llm_configs": [config]},
     }
+    installed = " ".join(filter(None, ["'ray[serve,llm]'", way.method.plugin]))
     first = (
         f"ray start --head --port={RAY_PORT}; on other nodes: ray start --address=FIRST_NODE:{RAY_PORT}; "
-        "then serve deploy this file (pip install 'ray[serve,llm]', which brings the vLLM that it needs: "
+        f"then serve deploy this file (pip install {installed}, which brings the vLLM that it needs: "
         f"Ray {RAY_VERSION} has {RAY_VLLM_VERSION})"
     )
     open_to_all = f"# It asks for no key: let only those reach port {PORT} who may.\n"
     return open_to_all + _written(way, {"applications": [application]}, first)
+
+
+def _started(way: Deployment, program: str, arguments: str, literal: Callable[[str], str]) -> dict[str, Any]:
+    """Return what a container starts, under a file's words for it: vLLM, after a plugin where it needs one."""
+    given = serve_arguments(way, _model_inside(way))
+    if not way.method.plugin:
+        return {arguments: [literal(part) for part in given]}
+    script = f"pip install {way.method.plugin} && exec vllm serve {shlex.join(given)}"
+    return {program: ["bash", "-c"], arguments: [literal(script)]}
 
 
 def _one_node(way: Deployment, what: str) -> None:

@@ -38,12 +38,12 @@ def tensor_sizes(facts: ModelFacts, most: int) -> tuple[int, ...]:
     return tuple(size for size in range(1, most + 1) if size == 1 or fits_tensors(facts, size))
 
 
-def split(facts: ModelFacts, gpus: int, nodes: int) -> tuple[int, int]:
+def split(facts: ModelFacts, gpus: int, nodes: int, *, tensors: bool = True) -> tuple[int, int]:
     """Return the tensor parallel and the pipeline parallel size that use all cards.
 
-    Within a node tensors are split as far as they can be, and layers for the rest. Raises :class:`Refused`.
+    Within a node ``tensors`` are split as far as they can be, and layers for the rest. Raises :class:`Refused`.
     """
-    tensor = max(size for size in tensor_sizes(facts, gpus) if gpus % size == 0)
+    tensor = max(size for size in tensor_sizes(facts, gpus if tensors else 1) if gpus % size == 0)
     pipeline = gpus // tensor * nodes
     if pipeline > facts.layers:
         raise Refused(

@@ -3,7 +3,8 @@
 Source: vLLM 0.33.0 (g4ba787ec9), model_executor/layers/quantization/__init__.py, ``QuantizationMethods``: bitsandbytes
 and GGUF are no longer among them. Compute capabilities and widths: auto_awq.py and auto_gptq.py, ``get_min_capability``
 and ``TYPE_MAP``; order of columns: utils/gptq_utils.py, ``normalize_and_validate_gptq_desc_act``, and
-compressed_tensors.py.
+compressed_tensors.py. vllm-bnb-plugin 0.0.3, of the same project, brings bitsandbytes back (quantization/config.py) and
+does not split its packed tensors (bitsandbytes_loader.py). Tried with 0.32.0 on a processor.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from engine.errors import Refused, UnsupportedModel
 from engine.formats import ModelFacts
 
 VLLM_VERSION = "0.33.0"
+BNB_PLUGIN = "vllm-bnb-plugin==0.0.3"
 BF16_CAPABILITY = 8.0
 _BITS = re.compile(r"-int(\d+)")
 
@@ -24,20 +26,29 @@ class Method:
     """How vLLM loads a format. ``flag`` is the value of ``--quantization``, empty for weights that are not quantized.
 
     ``capability`` is the lowest CUDA compute capability that it runs on. ``widths`` are the bits that a weight of a
-    numbered format may have.
+    numbered format may have. ``plugin`` is a package that vLLM needs for it. Without ``splits`` its tensors cannot be
+    split over cards; layers can.
     """
 
     flag: str
     capability: float
     widths: tuple[int, ...] = ()
+    plugin: str = ""
+    splits: bool = True
 
 
 METHODS = {
     "awq": Method("awq", 7.5, (4,)),
     "gptq": Method("gptq", 6.0, (4, 8)),
+    "bnb": Method("bitsandbytes", 7.0, plugin=BNB_PLUGIN, splits=False),
     "compressed": Method("compressed-tensors", 7.0),
     "plain": Method("", 7.0),
 }
+
+
+def packages(method: Method) -> str:
+    """Return what pip is to install for a format."""
+    return " ".join(filter(None, [f"vllm=={VLLM_VERSION}", method.plugin]))
 
 
 def method_of(facts: ModelFacts) -> Method:
@@ -47,12 +58,6 @@ def method_of(facts: ModelFacts) -> Method:
         reason = (
             f"version {VLLM_VERSION} does not read GGUF. Serve the folder of safetensors that it was made from, or "
             "AWQ or GPTQ made of that; or serve the file to a few people with llama.cpp's own server"
-        )
-        raise UnsupportedModel(facts.architecture, "vLLM", reason)
-    if family == "bnb":
-        reason = (
-            f"version {VLLM_VERSION} no longer loads bitsandbytes ({facts.format_id}). Make AWQ or GPTQ from the "
-            "original, or serve the original"
         )
         raise UnsupportedModel(facts.architecture, "vLLM", reason)
     if family not in METHODS:

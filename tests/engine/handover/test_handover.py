@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from engine.errors import EngineError, NotEnoughMemory, Refused, UnsupportedModel
 from engine.formats import ModelFacts
-from engine.handover.batch import batch_arguments, requests
+from engine.handover.batch import batch_arguments, batch_command, requests
 from engine.handover.cards import card_named
 from engine.handover.commands import command, serve_arguments
 from engine.handover.deployment import Deployment, plan
@@ -53,7 +53,9 @@ def test_every_flag_is_one_of_vllms(way: Deployment) -> None:
 
 
 def test_every_quantization_is_one_of_vllms_and_the_refused_are_not() -> None:
-    assert {method.flag for method in METHODS.values() if method.flag} <= set(RECORDED["quantization"])
+    own = {method.flag for method in METHODS.values() if method.flag and not method.plugin}
+    assert own <= set(RECORDED["quantization"])
+    assert {method.flag for method in METHODS.values() if method.plugin} == {"bitsandbytes"}
     assert not {"bitsandbytes", "gguf"} & set(RECORDED["quantization"])
 
 
@@ -137,9 +139,25 @@ def test_parts_hold_whole_groups() -> None:
     assert 8 not in tensor_sizes(replace(facts, format_id="awq-int4-g1024"), 8)
 
 
-@pytest.mark.parametrize("format_id", ["gguf-q4_k_m", "bnb-nf4", "bnb-int8"])
-def test_what_vllm_cannot_load_is_said_with_a_way_round(format_id: str) -> None:
-    facts: ModelFacts = replace(facts_of("Llama-3-8B"), format_id=format_id)
+@pytest.mark.parametrize("format_id", ["bnb-nf4", "bnb-int8"])
+def test_bitsandbytes_comes_with_its_plugin_and_is_split_by_layers_alone(format_id: str) -> None:
+    facts = replace(facts_of("Llama-3-8B"), format_id=format_id)
+    way = plan(facts, replace(H100, gpus=4), model="/m/$x", served_as="m", users=1)
+    assert (way.quantization, way.tensor, way.pipeline) == ("bitsandbytes", 1, 4)
+    plugin = "vllm-bnb-plugin==0.0.3"
+    assert f"pip install vllm=={VLLM_VERSION} {plugin}\n" in command(way)
+    assert batch_command(way, "in", "out").startswith(f"pip install {plugin} && vllm run-batch -i in")
+    service = yaml.safe_load(compose(way))["services"]["vllm"]
+    assert service["entrypoint"] == ["bash", "-c"]
+    (script,) = service["command"]
+    assert script.startswith(f"pip install {plugin} && exec vllm serve /model --served-model-name m --port 8000")
+    container = next(yaml.safe_load_all(kubernetes(way)))["spec"]["template"]["spec"]["containers"][0]
+    assert (container["command"], container["args"]) == (["bash", "-c"], [script])
+    assert f"pip install 'ray[serve,llm]' {plugin}" in ray(way)
+
+
+def test_what_vllm_cannot_load_is_said_with_a_way_round() -> None:
+    facts: ModelFacts = replace(facts_of("Llama-3-8B"), format_id="gguf-q4_k_m")
     with pytest.raises(UnsupportedModel, match=r"safetensors|AWQ"):
         plan(facts, H100, model="/m", served_as="m", users=1)
 
