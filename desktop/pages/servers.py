@@ -56,6 +56,8 @@ class ServersPage(Page):
         wanted = [shown.server for shown in rows]
         for server in [server for server in self.cards if server not in wanted]:
             card = self.cards.pop(server)
+            if card.isAncestorOf(self.focusWidget() or self):
+                self.add.setFocus()  # else it would go to the first place of the window
             self._list.removeWidget(card)
             card.hide()
             card.deleteLater()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
@@ -45,8 +46,27 @@ def paragraph(text: str = "", role: str = "muted") -> QLabel:
     return made
 
 
+class _PushButton(QPushButton):
+    """A button that Enter presses as well as the space bar, while it has the focus."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        self.click() if _is_enter(event) else super().keyPressEvent(event)
+
+
+class _ToolButton(QToolButton):
+    """The same without words."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        self.click() if _is_enter(event) else super().keyPressEvent(event)
+
+
+def _is_enter(event: QKeyEvent) -> bool:
+    alone = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier == Qt.KeyboardModifier.NoModifier
+    return event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and alone and not event.isAutoRepeat()
+
+
 def button(text: str, role: str = "", icon_name: str = "", tip: str = "") -> QPushButton:
-    made = QPushButton(text)
+    made = _PushButton(text)
     made.setProperty("role", role)
     made.setAccessibleName(text.replace("&", ""))
     made.setToolTip(tip)
@@ -59,7 +79,7 @@ def button(text: str, role: str = "", icon_name: str = "", tip: str = "") -> QPu
 
 def icon_button(icon_name: str, name: str, role: str = "quiet") -> QToolButton:
     """Return a button that shows only an icon; its name is its tooltip and what a screen reader says."""
-    made = QToolButton()
+    made = _ToolButton()
     made.setProperty("role", role)
     made.setIcon(icon(icon_name, _ICON_COLOURS.get(role, "text")))
     made.setIconSize(QSize(scale.ICON, scale.ICON))

@@ -122,8 +122,10 @@ def test_a_test_brings_new_models_and_a_removal_forgets_them(flow, script, qtbot
     assert wish.args[0] in [model.path for model in flow.entries]
     press(card.remove)
     dialog = flow.page.findChild(ConfirmDialog)
+    card.remove.setFocus()
     press(dialog.deed)
     qtbot.waitUntil(lambda: not flow.page.cards)
+    assert flow.page.window().focusWidget() is flow.page.add
     assert flow.entries == () and Servers().all() == ()
     assert "No servers yet" in words_on(flow.page)
 
