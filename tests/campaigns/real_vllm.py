@@ -36,7 +36,7 @@ from engine.handover.deployment import Deployment, plan
 from engine.runtime.options import LoadOptions, Sampling
 from engine.runtime.session import Session
 
-CONTEXT, CACHE_GIB, PATIENCE_S = 2048, 1, 600
+CONTEXT, CACHE_GIB, PATIENCE_S, SHUTDOWN_S = 2048, 1, 600, 20
 KEY = "sk-of-this-campaign"
 GREEDY = Sampling(temperature=0.0, max_tokens=24, seed=1, logprobs=5)
 QUESTIONS = (
@@ -55,6 +55,8 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--gpu", default="L4", help="the card that is planned for")
     asked = parser.parse_args()
+    if _healthy():
+        parser.error(f"something answers at {URL} already")
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {"HALFBYTE_HOME": home, "HALFBYTE_SERVER_KEY_BOX": KEY, KEY_VARIABLE: KEY}
         for folder in asked.folders:
@@ -83,9 +85,11 @@ def _running(vllm: Path, way: Deployment, log: str) -> Iterator[bool]:
             time.sleep(1)
         yield process.poll() is None and _healthy()
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
+        for kind in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, kind)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(SHUTDOWN_S)
 
 
 def _healthy() -> bool:
