@@ -9,6 +9,7 @@ import click
 from engine.catalog.facts import read_facts
 from engine.cli import show
 from engine.cli.library import named, open_library
+from engine.errors import Refused, UnsupportedModel
 from engine.handover.batch import write_batch
 from engine.handover.cards import card_named, card_of
 from engine.handover.deployment import Deployment, plan
@@ -61,7 +62,10 @@ def serve_command(
         show.errors.print("For a GGUF file: --print llama-server writes the command for llama.cpp's own server.")
     site = _site(gpus, nodes, gpu, gpu_memory, gpu_bandwidth)
     path = str(checkpoint.path.absolute())
-    way = plan(facts, site, model=path, served_as=checkpoint.title, users=users, context_tokens=context)
+    try:
+        way = plan(facts, site, model=path, served_as=checkpoint.title, users=users, context_tokens=context)
+    except UnsupportedModel as error:  # it is about the format, and names the ways round
+        raise Refused(f"vLLM {error.details['reason']}.") from error
     if batch is None:
         show.output.out(WRITERS[form](way), end="", highlight=False)
     else:

@@ -40,7 +40,13 @@ def add_command(url: str, name: str | None, key: str | None) -> None:
         server = Servers().add(url, name)
     else:
         server = Servers().add(url, name)
-        models = _models(server, keys.find(name, url))
+        try:
+            models = _models(server, keys.find(name, url))
+        except EngineError:
+            show.errors.print(
+                f"{name} is kept all the same: its key or the server itself may come later.", markup=False
+            )
+            raise
     Servers().remember(server, [served.name for served in models])
     for served in models:
         show.output.print(f"{PREFIX}{server.name}/{served.name}", highlight=False, markup=False, soft_wrap=True)

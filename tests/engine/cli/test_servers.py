@@ -58,6 +58,35 @@ def test_a_server_that_is_down_is_listed_with_its_problem(script: Script, capfd:
     assert "OpenAI" in capfd.readouterr().out
 
 
+def test_a_server_that_does_not_answer_is_kept_and_this_is_said(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["servers", "add", "http://127.0.0.1:9", "--name", "box"]) == cli.EXIT_WORLD
+    said = capfd.readouterr().err
+    assert "box is kept all the same" in said and "nothing listens" in said
+    assert cli.main(["servers", "list"]) == 0
+    assert "box" in capfd.readouterr().out
+
+
+def test_an_answer_tells_no_more_than_its_server(script: Script, capfd: pytest.CaptureFixture[str]) -> None:
+    usage = {"prompt_tokens": 31, "completion_tokens": 1}
+    assert cli.main(["servers", "add", script.url, "--name", "box"]) == 0
+    for details, told in ({}, "31 prompt tokens,"), ({"cached_tokens": 16}, "16 of 31 prompt tokens reused,"):
+        script.events = words("Hm", usage={**usage, "prompt_tokens_details": details})
+        capfd.readouterr()
+        assert cli.main(["chat", "server:box", "Hi"]) == 0
+        said = capfd.readouterr().err
+        assert "1 token, first after" in said and told in said
+
+
+def test_what_vllm_turns_away_is_told_of_the_format(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = write_tiny_model("llama", tmp_path / "tiny")
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    ordered = {"quant_method": "gptq", "bits": 4, "group_size": 32, "desc_act": True, "sym": True}
+    (folder / "config.json").write_text(json.dumps({**config, "quantization_config": ordered}), "utf-8")
+    assert cli.main(["serve", str(folder), *CARD]) == cli.EXIT_WORLD
+    said = capfd.readouterr().err
+    assert "no longer loads weights whose columns are reordered" in said and "architecture" not in said
+
+
 CARD = ["--gpu-memory", "24", "--gpu-bandwidth", "1000"]
 
 
