@@ -114,12 +114,9 @@ def fact_words(way: Deployment) -> tuple[tuple[str, str], ...]:
                 tr("tensors over {tensor}, layers over {pipeline}").format(tensor=way.tensor, pipeline=way.pipeline),
             )
         )
-    rows.append(
-        (
-            tr("Written for"),
-            tr("vLLM {version}. Estimates only: “vllm bench serve” measures.").format(version=VLLM_VERSION),
-        )
-    )
+    written_for = f"{VLLM_VERSION} + {way.method.plugin.replace('==', ' ')}" if way.method.plugin else VLLM_VERSION
+    estimates = tr("vLLM {version}. Estimates only: “vllm bench serve” measures.")
+    rows.append((tr("Written for"), estimates.format(version=written_for)))
     return tuple(rows)
 
 

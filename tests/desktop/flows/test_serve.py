@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,16 @@ def test_a_folder_gets_all_forms_and_its_numbers(flow, tmp_path, qtbot):
     assert "Saved as" in words_on(dialog)
     dialog.script.save_to(tmp_path / "nowhere" / "compose.yaml")
     assert "cannot be saved" in words_on(dialog)
+
+
+def test_nf4_is_written_with_the_plugin_that_it_takes(flow, tmp_path, qtbot):
+    folder = write_tiny_model("llama", tmp_path / "tiny")
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    nf4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
+    (folder / "config.json").write_text(json.dumps({**config, "quantization_config": nf4}), "utf-8")
+    dialog = opened(flow, folder, qtbot)
+    assert "vLLM 0.33.0 + vllm-bnb-plugin 0.0.3." in words_on(dialog)
+    assert "--quantization bitsandbytes" in dialog.script.text.toPlainText()
 
 
 def test_several_computers_leave_only_what_works_there(flow, tmp_path, qtbot):
