@@ -29,6 +29,7 @@ from pathlib import Path
 from engine.catalog.facts import read_facts
 from engine.catalog.library import Library
 from engine.catalog.servers.listing import Servers
+from engine.errors import EngineError
 from engine.events import Finished, Odds, Token
 from engine.handover.cards import card_named
 from engine.handover.commands import KEY_VARIABLE, PORT, serve_arguments
@@ -65,7 +66,10 @@ def main() -> None:
 
 def _tried(vllm: Path, folder: Path, gpu: str) -> str:
     facts, site = read_facts(folder), card_named(gpu).site(1, 1)
-    way = plan(facts, site, model=str(folder), served_as="served", users=8, context_tokens=CONTEXT)
+    try:
+        way = plan(facts, site, model=str(folder), served_as="served", users=8, context_tokens=CONTEXT)
+    except EngineError as error:
+        return f"not handed over: {error}"
     with tempfile.NamedTemporaryFile("w+") as log, _running(vllm, way, log.name) as ready:
         if not ready:
             return f"not loaded: {_last_error(Path(log.name).read_text())}"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.catalog.servers.listing import Servers
-from engine.errors import ContextTooLong, EngineError, NotFound, Refused
+from engine.errors import ContextTooLong, EngineError, NotFound, Offline, Refused
 from engine.events import Event, Finished, Odds, Token
 from engine.runtime.backends.remote import Remote
 from engine.runtime.backends.remote_stream import Patience
@@ -114,6 +114,7 @@ def test_a_conversation_that_is_too_long_leads_to_room(script: Script) -> None:
     [
         ("unknown model", NotFound, "“starter” was not found"),
         ("too many probabilities", Refused, "greater than max allowed: 20"),
+        ("engine died", Offline, "it has a problem: EngineCore encountered an issue"),
         ("bad grammar", Refused, r"Expected '\)' at line 1"),
         ("longest answer beyond the context", Refused, "max_tokens=9000 cannot be greater"),
     ],
