@@ -21,13 +21,15 @@ from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe
 from engine.convert.places import room_problems, write_problems
 from engine.convert.source import Source, inspect
 from engine.environments.places import versions_here
-from engine.errors import EngineError, NotFound, PackageMissing, Refused
+from engine.errors import EngineError, NotFound, PackageMissing, Refused, UnsupportedModel
 from engine.formats import FORMATS, Format, ModelFacts
 from engine.machine import nvidia
 from engine.machine.sources import Live
-from engine.recommend.weights import group_size
+from engine.recommend.weights import group_size, is_linear
 
 ALONE = "model.safetensors"  # what transformers reads where there is no index
+# GPTQModel 7.7.0, looper/awq_processor.py, and AutoAWQ 0.2.9, quantize/quantizer.py: _compute_best_clip
+CLIPPED_ROWS, NEVER_CLIPPED = 64, ("attn_q.weight", "attn_k.weight", "attn_qkv.weight")
 OWN_WORDS = "written by the model itself"
 
 
@@ -83,7 +85,7 @@ def folder_plan(
     Nothing is raised and nothing written: what is wrong is in :attr:`FolderPlan.problems`.
     """
     looked_at = inspect(source, to_gguf=False)
-    recipe = _with_options(FOLDER_RECIPES[recipe_id], options, looked_at.facts)
+    recipe = with_options(FOLDER_RECIPES[recipe_id], options, looked_at.facts)
     target = target.expanduser().absolute()
     cards = nvidia.read(Live())[0]
     room = card_room(looked_at.facts, recipe, cards) if looked_at.facts else None
@@ -94,6 +96,8 @@ def folder_plan(
     ]
     own_words = recipe.calibrates and options.own_words is not None
     needed = needs(looked_at, recipe, room, own_words) if looked_at.facts and looked_at.path.is_dir() else None
+    if looked_at.facts:
+        problems += width_problems(looked_at.facts, recipe)
     if needed:
         problems += [*room_problems(needed, target), *(card_problems(room) if room else ())]
     library = library or Library(settings.load().models_folder)
@@ -108,7 +112,7 @@ def target_of(library: Library, source: Checkpoint, recipe_id: str) -> Path:
     return usual.with_name(usual.name + recipe.id.removeprefix(recipe.format_id))
 
 
-def _with_options(recipe: FolderRecipe, options: FolderOptions, facts: ModelFacts | None) -> FolderRecipe:
+def with_options(recipe: FolderRecipe, options: FolderOptions, facts: ModelFacts | None) -> FolderRecipe:
     group = group_size(facts) if recipe.group and facts else recipe.group
     return replace(
         recipe, group=group, samples=options.samples if recipe.samples and options.samples else recipe.samples
@@ -137,6 +141,22 @@ def _source_problems(source: Source) -> Iterator[EngineError]:
             f"transformers does not find weights that are called {source.files[0].name}.",
             f"Rename the file to {ALONE}.",
         )
+
+
+def width_problems(facts: ModelFacts, recipe: FolderRecipe) -> Iterator[EngineError]:
+    """Refuse widths that no group divides, and rows of which AWQ's makers find no whole batch to clip."""
+    linear = [tensor for tensor in facts.tensors if is_linear(tensor)] if recipe.group else []
+    uneven = next((tensor.shape[0] for tensor in linear if tensor.shape[0] % recipe.group), None)
+    if uneven is not None:
+        reason = (
+            f"its width of {uneven:,} is no multiple of {recipe.group} weights, the smallest group of {recipe.level}."
+        )
+        yield UnsupportedModel(facts.architecture, recipe.level, reason)
+    elif recipe.format_id.startswith("awq"):
+        clipped = [tensor.shape[1] for tensor in linear if not tensor.name.endswith(NEVER_CLIPPED)]
+        if rows := next((rows for rows in clipped if rows % CLIPPED_ROWS), None):
+            reason = f"AWQ clips {CLIPPED_ROWS} rows at a time, of which {rows:,} is no multiple; GPTQ and NF4 take it."
+            yield UnsupportedModel(facts.architecture, recipe.level, reason)
 
 
 def _package_problems(recipe: FolderRecipe) -> Iterator[EngineError]:

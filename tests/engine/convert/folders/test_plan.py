@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from engine.convert.folders.card_room import (
 )
 from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan, target_of
 from engine.convert.folders.recipes import AUTOAWQ, FOLDER_RECIPES, FolderRecipe
-from engine.errors import NotFound, PackageMissing, Refused
+from engine.errors import NotFound, PackageMissing, Refused, UnsupportedModel
 from engine.formats import FORMATS
 from engine.machine.facts import Gpu
 from tests.helpers.models import facts_of
@@ -265,3 +266,30 @@ def test_a_models_own_code_is_told_of(folder: Path, tmp_path: Path) -> None:
     auto_map = {"AutoModelForCausalLM": "modeling_tiny.Tiny"}
     other = write_folder(tmp_path / "models" / "someone" / "coded", 192, auto_map=auto_map)
     assert any("program code of its own, which Halfbyte never runs" in note for note in planned(other, "bnb-nf4").notes)
+
+
+@pytest.mark.parametrize(
+    ("width", "format_id", "words"),
+    [
+        (72, "gptq-int4-g128", "its width of .* is no multiple of 32 weights"),
+        (72, "awq-int4-g128", "its width of .* is no multiple of 32 weights"),
+        (160, "awq-int4-g128", "AWQ clips 64 rows at a time, of which 160 is no multiple"),
+        (160, "gptq-int4-g128", ""),
+        (72, "bnb-nf4", ""),
+        (192, "awq-int4-g128", ""),
+    ],
+)
+def test_widths_that_a_format_cannot_have_are_told_before(
+    tmp_path: Path, width: int, format_id: str, words: str
+) -> None:
+    plan = planned(write_folder(tmp_path / "models" / "someone" / "odd", width), format_id)
+    unfit = [problem.message for problem in plan.problems if isinstance(problem, UnsupportedModel)]
+    assert bool(unfit) == bool(words) and (not words or re.search(words, unfit[0]))
+
+
+@pytest.mark.parametrize("format_id", ["gptq-int4-g128", "awq-int4-g128", AUTOAWQ.id])
+@pytest.mark.parametrize("model", ["Llama-3-8B", "Qwen2.5-0.5B", "gemma-3-4b", "Phi-3-mini-4k", "SmolLM2-135M"])
+def test_widths_of_well_known_models_fit(model: str, format_id: str) -> None:
+    facts = facts_of(model)
+    recipe = planning.with_options(FOLDER_RECIPES[format_id], FolderOptions(), facts)
+    assert not list(planning.width_problems(facts, recipe))
