@@ -61,9 +61,9 @@ class Runtime:
         """Count tokens of a prompt and of texts, exactly where the back end can."""
         if self._backend is None:
             raise Refused("No model is loaded.", "Load a model, then ask again.")
-        if isinstance(self._backend, Counting):
-            total, parts = self._backend.count(messages, texts)
-            yield Finished({"total": total, "texts": parts, "exact": True})
+        counted = self._backend.count(messages, texts) if isinstance(self._backend, Counting) else None
+        if counted:
+            yield Finished({"total": counted[0], "texts": counted[1], "exact": True})
         else:
             total = sum(guessed_tokens(message["content"]) for message in messages)
             yield Finished({"total": total, "texts": [guessed_tokens(text) for text in texts], "exact": False})

@@ -20,7 +20,7 @@ class Script:
     """What the server does. ``events`` are sent as data each: JSON values, or strings as they are.
 
     ``end``: ``done`` sends the mark of the end, ``close`` leaves it out, ``cut`` resets the connection, ``stall``
-    waits. ``denied`` is what a wrong key gets.
+    waits. ``denied`` is what a wrong key gets, ``answers`` what other paths do.
     ``stall_before`` waits before the headers. ``raw`` is sent in place of events. ``key`` is the one that is accepted.
     """
 
@@ -31,6 +31,7 @@ class Script:
     body: bytes = b""
     raw: bytes = b""
     key: str = ""
+    answers: dict[str, bytes] = field(default_factory=dict)
     denied: bytes = b'{"error": {"message": "Invalid API Key"}}'
     owner: str = "vllm"
     models: Any = None
@@ -66,6 +67,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         script = self.script
         script.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         if self._denied():
+            return
+        if self.path in script.answers:
+            self._whole(200, script.answers[self.path])
             return
         if script.status != 200:
             self._whole(script.status, script.body)

@@ -77,9 +77,12 @@ class ServerClient:
         except (ValueError, KeyError, TypeError, RecursionError):
             raise not_openai(self.host, "it has no list of models") from None
 
-    def ask(self, path: str, model: str, asked: Mapping[str, Any]) -> Any:
-        """Return the JSON that a call of the server's own answers, as long as it takes. Raises as :meth:`answering`."""
-        with self._sent("POST", path, model, asked, lambda _: None) as response:
+    def ask(self, path: str, model: str, asked: Mapping[str, Any], *, patient: bool = True) -> Any:
+        """Return the JSON that a call of the server's own answers. Raises as :meth:`answering`.
+
+        ``patient``: it may take as long as it likes, else as long as a list of models.
+        """
+        with self._sent("POST", path, model, asked, (lambda _: None) if patient else None) as response:
             body = self._body(response, ANSWER_LIMIT_BYTES, "its answer has no end")
         try:
             return json.loads(body)

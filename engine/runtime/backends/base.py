@@ -43,8 +43,8 @@ class Backend(Protocol):
 class Counting(Protocol):
     """What a back end may have besides: its tokenizer, to say how long a prompt is."""
 
-    def count(self, messages: Sequence[Mapping[str, Any]], texts: Sequence[str]) -> tuple[int, list[int]]:
-        """Return the tokens of a whole prompt, the template's own included, and of each text."""
+    def count(self, messages: Sequence[Mapping[str, Any]], texts: Sequence[str]) -> tuple[int, list[int]] | None:
+        """Return the tokens of a whole prompt, the template's own included, and of each text; ``None``: unknown."""
         ...
 
 

@@ -20,7 +20,8 @@ from engine.catalog.servers.listing import RemoteModel, read_model
 from engine.errors import EngineError, NotFound, Offline, Refused
 from engine.events import Event, Finished, Notice, Progress
 from engine.runtime.backends.remote_answer import RemoteAnswer
-from engine.runtime.backends.remote_request import PLAIN, Dialect, body_of, dialect_of
+from engine.runtime.backends.remote_count import PromptCounter
+from engine.runtime.backends.remote_request import PLAIN, Dialect, body_of, dialect_of, told_messages
 from engine.runtime.backends.remote_stream import END, Chunk, Incoming, Patience, chunk_of, raised
 from engine.runtime.options import LoadOptions, Sampling
 from engine.runtime.results import Loaded
@@ -36,6 +37,7 @@ class Remote:
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
         self._client: ServerClient | None = None
+        self._counter: PromptCounter | None = None
         self._model = ""
         self._context_tokens = 0  # of the server, 0 where it does not say
         self._dialect: Dialect = PLAIN
@@ -47,10 +49,13 @@ class Remote:
         remote = read_model(path)
         yield from _warnings(remote)
         server = remote.server
-        self._client = ServerClient(server, ServerKeys().find(server.name, server.url))
+        key = ServerKeys().find(server.name, server.url)
+        self._client = ServerClient(server, key)
         served = _listed(self._client, remote.model)
         self._model, self._dialect = remote.model, dialect_of(served.owner)
         self._context_tokens = served.context_tokens
+        if self._dialect.counts:
+            self._counter = PromptCounter(server, key, remote.model)
         if self._dialect is PLAIN:
             yield Notice("This server is not asked for top K, min P and repeat penalty: OpenAI's protocol lacks them.")
         context = served.context_tokens or options.context_tokens
@@ -96,7 +101,15 @@ class Remote:
         yield from answer.rest()
         yield Finished(answer.usage())
 
+    def count(self, messages: Sequence[Mapping[str, Any]], texts: Sequence[str]) -> tuple[int, list[int]] | None:
+        if self._counter is None:
+            return None
+        return self._counter.count(told_messages(self._dialect, messages), texts)
+
     def unload(self) -> Iterator[Event]:
+        if self._counter is not None:
+            self._counter.close()
+            self._counter = None
         if self._client is not None:
             client, self._client = self._client, None
             client.close()

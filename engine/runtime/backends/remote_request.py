@@ -18,7 +18,8 @@ class Dialect:
     """What a server understands beyond OpenAI's own parameters.
 
     ``names`` are its words for sampling that OpenAI lacks, by ours. ``thinking`` is the field of a message that has
-    the thinking. ``progress``: it tells how far the prompt is. ``grammar`` is where a grammar goes, key in key.
+    the thinking. ``counts``: it tells how many tokens a prompt has. ``progress``: it tells how far the prompt is.
+    ``grammar`` is where a grammar goes, key in key.
     """
 
     title: str
@@ -26,6 +27,7 @@ class Dialect:
     thinking: str = ""
     continues: bool = False
     progress: bool = False
+    counts: bool = False
     grammar: tuple[str, ...] = ()
 
 
@@ -45,6 +47,7 @@ DIALECTS = {
         {"top_k": "top_k", "min_p": "min_p", "repeat_penalty": "repetition_penalty"},
         "reasoning",
         continues=True,
+        counts=True,
         grammar=("structured_outputs", "grammar"),
     ),
 }
@@ -65,7 +68,7 @@ def body_of(
     """
     body: dict[str, Any] = {
         "model": model,
-        "messages": [_told(message, dialect.thinking) for message in messages],
+        "messages": told_messages(dialect, messages),
         "stream": True,
         "stream_options": {"include_usage": True},
         "temperature": sampling.temperature,
@@ -103,6 +106,11 @@ def _form(dialect: Dialect, sampling: Sampling) -> dict[str, Any]:
     for key in reversed(dialect.grammar):
         value = {key: value}
     return value
+
+
+def told_messages(dialect: Dialect, messages: Messages) -> list[dict[str, Any]]:
+    """Return messages as a server is told them."""
+    return [_told(message, dialect.thinking) for message in messages]
 
 
 def _told(message: Mapping[str, Any], thinking: str) -> dict[str, Any]:

@@ -103,6 +103,30 @@ def test_what_continues_an_answer_is_no_thinking(script: Script) -> None:
     assert "bacteria It's" in text(events)
 
 
+def test_a_prompt_is_counted_by_the_server(script: Script) -> None:
+    backend = loaded(script)[0]
+    script.status, script.body = 200, b""
+    script.answers = {"/tokenize": b'{"count": 34, "max_model_len": 2048, "tokens": [1, 9690]}'}
+    total, parts = backend.count(ASKED, ["What is photosynthesis?"]) or (0, [])
+    assert (total, parts) == (34, [8])
+    assert script.asked[-1] == {"model": "starter", "messages": ASKED, "add_generation_prompt": True}
+    assert backend.count(ASKED, ["x" * 150, "y" * 150]) == (34, [17, 17])  # more than there is by the guess
+    assert backend.count([], []) == (0, [])
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"[]", b'{"count": "many"}', b'{"count": -1}'])
+def test_a_count_that_is_none_is_guessed(script: Script, answer: bytes) -> None:
+    backend = loaded(script)[0]
+    script.answers = {"/tokenize": answer}
+    assert backend.count(ASKED, ["x"]) is None
+
+
+def test_others_are_not_asked_to_count(script: Script) -> None:
+    script.models = {"data": [{"id": "starter", "owned_by": "someone"}]}
+    assert loaded(script)[0].count(ASKED, ["x"]) is None
+    assert not script.asked
+
+
 def test_a_conversation_that_is_too_long_leads_to_room(script: Script) -> None:
     with pytest.raises(ContextTooLong, match=r"takes 2,048 tokens and more; the context window holds 2,048") as caught:
         said(script, "too long")
