@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -255,6 +256,18 @@ def test_what_cannot_be_run_says_why(folders: dict[str, Path], tmp_path: Path, c
     config = json.loads((folders["plain"] / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | changes))
     with pytest.raises(error, match=words):
+        loaded(tmp_path)
+
+
+@pytest.mark.parametrize("form", ["gptq", "gptq-act", "awq", "compressed"])
+def test_groups_that_do_not_divide_a_width_are_refused(folders: dict[str, Path], tmp_path: Path, form: str):
+    """GPTQModel writes such: the last group is shorter, and taken for another size all scales would be wrong."""
+    for file in folders[form].iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "config.json").unlink()
+    told = (folders[form] / "config.json").read_text()
+    (tmp_path / "config.json").write_text(re.sub(r'"group_size": \d+', '"group_size": 96', told))
+    with pytest.raises(UnsupportedModel, match="groups of 96, which do not divide a width of"):
         loaded(tmp_path)
 
 

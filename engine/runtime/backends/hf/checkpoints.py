@@ -63,6 +63,7 @@ def _gptq(quantization: Mapping[str, Any]) -> Packing:
         numbers = _nibbles(parts["qweight"].T)  # (outputs, inputs)
         zeros = _nibbles(parts["qzeros"] + _ONES if stored_less_one else parts["qzeros"]).T
         _expect(zeros.shape == parts["scales"].T.shape, "with other than 4 bits")
+        _expect_even(numbers, zeros, quantization.get("group_size") if not quantization.get("dynamic") else None)
         order = _order(parts.get("g_idx"), numbers.shape[1], zeros.shape[1])
         numbers = numbers if order is None else numbers[:, order]
         return Grouped4Linear(
@@ -81,6 +82,7 @@ def _awq(quantization: Mapping[str, Any]) -> Packing:
     def read(parts: Parts) -> Packed:
         numbers, zeros = (_nibbles(parts[name], AWQ_ORDER).T for name in ("qweight", "qzeros"))
         scales = parts["scales"].T.contiguous()
+        _expect_even(numbers, scales, quantization.get("group_size", quantization.get("q_group_size")))
         return Grouped4Linear(packed(numbers), scales, _bytes(zeros), bias=parts.get("bias"))
 
     return Packing("qweight", frozenset({"qweight", "qzeros", "scales", "bias"}), read)
@@ -97,6 +99,7 @@ def _compressed(quantization: Mapping[str, Any]) -> Packing:
 
     def read(parts: Parts) -> Packed:
         numbers, scales = _nibbles(parts["weight_packed"]), parts["weight_scale"]
+        _expect_even(numbers, scales, schemes[0].get("group_size") if len(schemes) == 1 else None)
         zeros = torch.full(scales.shape, 8, device=scales.device)
         if "weight_zero_point" in parts:
             zeros = _nibbles(parts["weight_zero_point"].T).T
@@ -161,6 +164,13 @@ def _nf4(parts: Parts, state: str) -> Packed:
 def _expect(holds: bool, variant: str) -> None:
     if not holds:
         raise UnknownForm(variant)
+
+
+def _expect_even(numbers: Tensor, scales: Tensor, group: Any) -> None:
+    """Refuse a last group that is shorter than the others; both are (rows, …). Without a group one scale has a row."""
+    columns, groups = numbers.shape[1], scales.shape[1]
+    even = not isinstance(group, int) or group <= 0 or columns == groups * group
+    _expect(even, f"in groups of {group}, which do not divide a width of {columns:,}")
 
 
 def _nibbles(words: Tensor, order: tuple[int, ...] = tuple(range(8))) -> Tensor:
