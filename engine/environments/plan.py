@@ -16,7 +16,7 @@ from urllib.request import url2pathname
 
 from engine.environments import uv
 from engine.environments.described import OLDEST_PYTHON, TOO_NEW_PYTHON, Environment
-from engine.environments.places import Found, cache, find, root
+from engine.environments.places import Found, find, root
 from engine.environments.running import Running
 from engine.errors import DiskFull, EngineError
 from engine.events import Event, Finished, Progress
@@ -139,8 +139,3 @@ def _is_fetched(name: str, version: str) -> bool:
     pattern = f"{name.replace('-', '_')}/{version}-*.http"
     names = {pattern, pattern.replace(name.replace("-", "_"), name, 1)}
     return any(next(folder.glob(f"wheels-v*/{depth}{one}"), None) for depth in ("*/", "*/*/") for one in names)
-
-
-def cached_bytes() -> int:
-    """Return what waits in the cache of a set-up that did not end (bytes on disk, unpacked)."""
-    return sum(file.stat().st_size for file in cache().rglob("*") if file.is_file()) if cache().is_dir() else 0

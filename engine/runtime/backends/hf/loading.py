@@ -99,7 +99,7 @@ class _Fitting:
         self._free_bytes = faults.free_bytes(device)
         try:
             self._facts: ModelFacts | None = read_facts(path)
-        except EngineError:  # what the catalog cannot read, such as pickles, may still be loaded
+        except EngineError:  # what the catalog cannot read may still be loaded
             self._facts = None
         self._format_id = weights_as or (self._facts.format_id if self._facts else "")
 
