@@ -72,26 +72,8 @@ __device__ u32 rest16(float low, float high, u32 pair) {
 }
 
 __device__ void multiply_cached(float* sums, u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
-#if __CUDA_ARCH__ < 800
-    asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
-        : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3]) : "r"(a0), "r"(a1), "r"(b0));
-    asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
-        : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3]) : "r"(a2), "r"(a3), "r"(b1));
-#elif CACHE_F16
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-        : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-        : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
-#else
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-        : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-        : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
-#endif
-}
-
-__device__ u32 turned(u32 pair) {  // an 8 × 8 matrix of 16 bits, two numbers of a row in each lane
-    u32 columns;
-    asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(columns) : "r"(pair));
-    return columns;
+    if (CACHE_HALF) multiply_f16(sums, a0, a1, a2, a3, b0, b1);
+    else multiply_bf16(sums, a0, a1, a2, a3, b0, b1);
 }
 
 // The lane's part of 16 keys and values: of the keys g and g + 8 eight dimensions of each 32, from 8t on; of the values
@@ -227,13 +209,6 @@ __device__ void write_found(Found& found, float found_by[][ROW]) {
                                                                sums[1][0] + sums[1][1], sums[1][2] + sums[1][3]);
     }
     if (g == 0) found_by[t][HEAD] = found.most, found_by[t][HEAD + 1] = found.weight;
-}
-
-// Count a block that is done: what it wrote before a barrier is seen by whoever counts after it.
-__device__ int count_up(int* counter) {
-    int before;
-    asm volatile("atom.add.acq_rel.gpu.global.s32 %0, [%1], 1;" : "=r"(before) : "l"(counter) : "memory");
-    return before;
 }
 
 __device__ void add_scaled(float4& sum, float factor, float4 part) {

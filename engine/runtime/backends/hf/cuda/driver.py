@@ -19,7 +19,7 @@ from cuda.bindings import driver, nvrtc  # pyright: ignore[reportMissingImports]
 
 from engine.paths import folders
 
-SOURCES = ("numbers", "products", "widening", "four_bits", "attention")
+SOURCES = ("instructions", "numbers", "products", "widening", "four_bits", "attention")
 _PLENTY_BYTES = 128 << 10  # of shared memory in a block: A100 163, H100 227, the cards for desktops 99 KB
 
 

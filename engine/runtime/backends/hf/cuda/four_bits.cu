@@ -19,32 +19,7 @@ constexpr int LINE = 512;         // bytes of the ring for a row of each lane
 constexpr int SPARE_BYTES = 256;  // zeros
 constexpr u32 EXPONENT = 0x64006400u;  // two times 1024 in float16; the lowest bit of a fraction counts 1
 
-__device__ u32 shared_address(const void* pointer) { return (u32)__cvta_generic_to_shared(pointer); }
-
-__device__ void copy16(u32 to, const void* from, int bytes = 16) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
-}
-
-__device__ void copy4(u32 to, const void* from) {
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(to), "l"(from) : "memory");
-}
-
-template <int COUNT>
-__device__ void wait_for_copies_but() {
-    asm volatile("cp.async.wait_group %0;" ::"n"(COUNT) : "memory");
-}
-
-__device__ u32 both_of(u32 bits, u32 mask) {  // four bits each, as fractions of 1024
-    u32 halves;
-    asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(halves) : "r"(bits), "r"(mask), "r"(EXPONENT));
-    return halves;
-}
-
-__device__ void multiply(float* sums, u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-                 : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
-}
+__device__ u32 both_of(u32 bits, u32 mask) { return masked_or(bits, mask, EXPONENT); }  // four bits each, in 1024ths
 
 // Which rows: the first of 16, in which matrix, and where its results go.
 struct Tile {
@@ -109,12 +84,6 @@ struct Piece {
     float sum;        // what zeros are multiplied by
     float unused;
 };
-
-__device__ u32 both_halves(float low, float high) {
-    u32 pair;
-    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-    return pair;
-}
 
 // Eight columns of the vector for each of WORDS words of a thread. Loads are apart from what is computed with them, so that
 // all are on their way together, and before most of the weights.
@@ -240,26 +209,24 @@ __constant__ u16 NF4_HALVES[16] = {0xbc00, 0xb992, 0xb833, 0xb652, 0xb48d, 0xb1e
 
 // Two values of NF4 for a byte of a word; `table` is the address of this lane's own in shared memory.
 __device__ u32 both_values(u32 table, u32 word, int byte) {
-    u32 values;
-    asm("ld.shared.u32 %0, [%1];" : "=r"(values) : "r"(table + (__byte_perm(word, 0, 0x4440 + byte) << 7)));
-    return values;
+    return load_shared(table + (__byte_perm(word, 0, 0x4440 + byte) << 7));
 }
 
 // Eight columns of 16 rows: a word of the row `g` and one of the row `g + 8`, and the vector's pairs for them.
 __device__ void multiply_word(float* sums, u32 low, u32 high, uint4 pairs, u32 table) {
     if (KIND == INT4) {
         const u32 few = 0x000f000fu, more = 0x00f000f0u;
-        multiply(sums, both_of(low, few), both_of(high, few), both_of(low, more), both_of(high, more), pairs.x, pairs.y);
+        multiply_f16(sums, both_of(low, few), both_of(high, few), both_of(low, more), both_of(high, more), pairs.x, pairs.y);
         low >>= 8, high >>= 8;
-        multiply(sums, both_of(low, few), both_of(high, few), both_of(low, more), both_of(high, more), pairs.z, pairs.w);
+        multiply_f16(sums, both_of(low, few), both_of(high, few), both_of(low, more), both_of(high, more), pairs.z, pairs.w);
     } else {
         u32 values[2][4];
 #pragma unroll
         for (int k = 0; k < 4; k++) {
             values[0][k] = both_values(table, low, k), values[1][k] = both_values(table, high, k);
         }
-        multiply(sums, values[0][0], values[1][0], values[0][1], values[1][1], pairs.x, pairs.y);
-        multiply(sums, values[0][2], values[1][2], values[0][3], values[1][3], pairs.z, pairs.w);
+        multiply_f16(sums, values[0][0], values[1][0], values[0][1], values[1][1], pairs.x, pairs.y);
+        multiply_f16(sums, values[0][2], values[1][2], values[0][3], values[1][3], pairs.z, pairs.w);
     }
 }
 
@@ -288,7 +255,7 @@ struct Ahead {
 #pragma unroll
             for (int r = 0; r < ROWS; r++) copy16(ring + stage * STAGE + r * LINE, codes[r]), codes[r] += TEAM * 64;
         }
-        asm volatile("cp.async.commit_group;" ::: "memory");
+        close_copies();
         stage = stage + 1 == STAGES ? 0 : stage + 1;
         if (++step == steps) {
             step = 0, unit += stride;
@@ -333,7 +300,7 @@ __device__ void four_bit_product(const Product& p) {
     constexpr int ROWS = Next::ROWS, STAGES = Next::STAGES, TEAMS = BLOCK_WARPS / TEAM;
     constexpr bool NORM = MODE != ADD;
     constexpr int WORDS = NORM ? (BLOCK_WARPS < 16 ? 2 : 1) : 4;
-    extern __shared__ __align__(16) float shared[];
+    SHARED_AT_LAUNCH(shared);
     __shared__ float squares[BLOCK_WARPS];
     const Scales scales(p);
     const int pieces = p.columns / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
@@ -380,7 +347,7 @@ __device__ void four_bit_product(const Product& p) {
     }
     wait_for_kernel_before();
     columns.load(p, 0, vector);
-    asm volatile("cp.async.commit_group;" ::: "memory");  // the scales
+    close_copies();  // the scales
 #pragma unroll 1
     for (; fetched < STAGES; fetched++) ahead.fetch(p, ring_address, units, stride, steps, first_piece, g);
     float square = columns.prepare(p, 0, vector, vector_pieces);
@@ -454,7 +421,7 @@ __device__ void four_bit_product(const Product& p) {
         // The scales of the next unit came with the first step of this one; all threads have them behind the barrier.
         if (steps < STAGES) wait_for_copies_but<0>();
         else wait_for_copies_but<STAGES - 1>();
-        asm volatile("bar.sync %0, %1;" ::"r"(1 + team), "n"(TEAM * 32) : "memory");
+        wait_for_team<TEAM * 32>(team);
         if (member == 0) {
             float sum = 0;
             if (lane < TILES * 16) {
@@ -471,7 +438,7 @@ __device__ void four_bit_product(const Product& p) {
             if (there && MODE == STORE) *to = sum;
         }
     }
-    asm volatile("cp.async.wait_all;" ::: "memory");
+    wait_for_copies();
 }
 
 #define FOUR_BITS(name, MODE, TEAM, TILES)                                                                            \

@@ -1,14 +1,10 @@
 // One token through a layer of a Llama-shaped model: a matrix times a vector, and attention over the KV cache.
 //
-// Compiled by NVRTC without headers, as one text: numbers, products, widening, four_bits, attention. Defined from
-// outside: KIND (how weights are stored), HEAD (length of a head), QUERIES (query heads that a block computes), CACHE_F16
+// Compiled by NVRTC without headers, as one text: instructions, numbers, products, widening, four_bits, attention. Defined
+// from outside: KIND (how weights are stored), HEAD (length of a head), QUERIES (query heads that a block computes), CACHE_F16
 // (the cache holds float16, else bfloat16), BLOCK_WARPS (of a block that multiplies four-bit weights).
 
 enum { BF16 = 0, F16 = 1, INT8 = 2, NF4 = 3, INT4 = 4 };
-
-typedef unsigned int u32;
-typedef unsigned short u16;
-typedef unsigned char u8;
 
 constexpr int WARPS = 8, THREADS = 32 * WARPS;
 constexpr int WIDE = KIND == INT8 ? 16 : KIND >= NF4 ? 32 : 8;  // weights in 16 bytes
@@ -44,18 +40,6 @@ struct Product {
 
 __device__ float as_float(u32 bits) { return __uint_as_float(bits); }
 
-__device__ float half_to_float(u16 bits) {
-    float value;
-    asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
-    return value;
-}
-
-__device__ u16 float_to_half(float value) {
-    u16 bits;
-    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
-    return bits;
-}
-
 __device__ u16 float_to_bf16(float value) {  // to nearest even
     u32 bits = __float_as_uint(value);
     return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
@@ -64,21 +48,6 @@ __device__ u16 float_to_bf16(float value) {  // to nearest even
 __device__ float low16(u32 pair, bool f16) { return f16 ? half_to_float((u16)pair) : as_float(pair << 16); }
 __device__ float high16(u32 pair, bool f16) { return f16 ? half_to_float((u16)(pair >> 16)) : as_float(pair & 0xffff0000u); }
 __device__ u16 to16(float value, bool f16) { return f16 ? float_to_half(value) : float_to_bf16(value); }
-
-__device__ uint4 streamed(const uint4* from) {  // weights are used once: they shall not push others out of the cache
-    uint4 piece;
-    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"
-                 : "=r"(piece.x), "=r"(piece.y), "=r"(piece.z), "=r"(piece.w) : "l"(from));
-    return piece;
-}
-
-// A kernel may be started while the one before still runs (cudaLaunchAttributeProgrammaticStreamSerialization): what does
-// not depend on that is done before this line. All memory of the kernels before is visible after it.
-__device__ void wait_for_kernel_before() {
-#if __CUDA_ARCH__ >= 900
-    asm volatile("griddepcontrol.launch_dependents;\n\tgriddepcontrol.wait;" ::: "memory");
-#endif
-}
 
 __device__ float warp_sum(float value) {
     for (int step = 16; step; step >>= 1) value += __shfl_xor_sync(~0u, value, step);

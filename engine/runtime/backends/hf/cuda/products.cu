@@ -126,7 +126,7 @@ enum { STORE = 0, ADD = 1, GATED = 2 };
 // ROWS of each warp at once, and DEPTH pieces of each on their way; for the gated product half of the rows are of the gate.
 template <int MODE, int ROWS, int DEPTH>
 __device__ void product(const Product& p) {
-    extern __shared__ __align__(16) float shared[];
+    SHARED_AT_LAUNCH(shared);
     u32* table = (u32*)shared;
     float* nested = shared + TABLE_WORDS;
     float* vector = nested + NESTED_WORDS;
