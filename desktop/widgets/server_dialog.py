@@ -73,7 +73,8 @@ class ServerDialog(QDialog):
         """Say what is wrong, at the field to change; one that only does not answer now can be kept all the same."""
         self._show_busy(False)
         wants_key = isinstance(error, EngineError) and error.hint == GIVE_KEY
-        words = f"{error} {self.tr('Enter its key above.')}" if wants_key else error_words(error)
+        next_step = self.tr("Enter its key above.")
+        words = f"{error} {next_step}" if wants_key else error_words(error)
         self.problem.setText(words)
         self.problem.show()
         field = self._field_of(error)

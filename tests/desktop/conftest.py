@@ -35,3 +35,11 @@ def home(tmp_path, monkeypatch):
     for name in ("HOME", "USERPROFILE"):  # where the models of other apps are looked for
         monkeypatch.setenv(name, str(tmp_path / "person"))
     return tmp_path / "home"
+
+
+def pytest_collection_modifyitems(items):
+    """Let a message of Qt fail a test, but for two that are of the screen that is none, and of keys sent by hand."""
+    ours = [item for item in items if "/tests/desktop/" in item.path.as_posix()]
+    for item in ours:
+        item.add_marker(pytest.mark.qt_log_level_fail("WARNING"))
+        item.add_marker(pytest.mark.qt_log_ignore("propagateSizeHints", "Keyboard event not accepted", extend=True))
