@@ -95,7 +95,9 @@ def check(layers: list[Any], mode: str, largest: float) -> tuple[float, float]:
     before = torch.randn(rows, device=CUDA)
     target = before.clone()
     kind = kind_of(layers[0])
-    program = PROGRAMS.setdefault(kind, Program({"KIND": int(kind), "HEAD": 64, "QUERIES": 1, "CACHE_F16": 0}))
+    program = PROGRAMS.setdefault(
+        kind, Program({"KIND": int(kind), "HEAD": 64, "GROUP": 1, "QUERIES": 1, "CACHE_F16": 0})
+    )
     compute = launch(program, Product(mode, [matrix_of(part) for part in layers], source, target, norm))
     errors = []
     for _ in range(2):

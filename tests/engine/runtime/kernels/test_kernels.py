@@ -43,10 +43,11 @@ def _compiler(tmp_path_factory: pytest.TempPathFactory) -> None:
         pytest.skip("no compiler for C++20 with barriers and _Float16")
 
 
-@pytest.mark.parametrize(("length", "queries", "half"), [(128, 4, 0), (64, 1, 1)])
-def test_attention(tmp_path: Path, length: int, queries: int, half: int) -> None:
+@pytest.mark.parametrize(("length", "group", "queries", "half"), [(128, 4, 4, 0), (64, 1, 1, 1), (96, 7, 4, 0)])
+def test_attention(tmp_path: Path, length: int, group: int, queries: int, half: int) -> None:
     """Any position, windows, norms of heads, splits without a token, and no numbers behind the newest token."""
-    defines = {"KIND": INT4, "HEAD": length, "QUERIES": queries, "CACHE_F16": half, "BLOCK_WARPS": 8}
+    defines = {"HEAD": length, "GROUP": group, "QUERIES": queries, "CACHE_F16": half}
+    defines |= {"KIND": INT4, "BLOCK_WARPS": 8}
     lines = tried(compiled(HERE / "attention.cpp", tmp_path / "attention", **defines))
     assert len(lines) == 12 and all(line.startswith("ok ") for line in lines), "\n".join(lines)
 
@@ -66,11 +67,11 @@ def test_products(tmp_path: Path, kind: int, warps: int, largest_error: float, c
     ("text", "weaker"),
     [
         ("            wait_for_copies_but<STAGES - 1>();\n", "            wait_for_copies_but<STAGES + 1>();\n"),
-        ("    wait_for_kernel_before();\n    columns.load(p, 0, vector);", "    columns.load(p, 8, vector);"),
+        ("1024 * all, plain, 0};", "1000 * all, plain, 0};"),
     ],
 )
 def test_a_kernel_that_is_wrong_is_found(tmp_path: Path, text: str, weaker: str) -> None:
-    """A wait for copies that is too weak, and a vector that is read from another place."""
+    """A wait for copies that is too weak, and what the exponents of codes add, taken for less."""
     for file in KERNELS.glob("*.cu"):
         shutil.copy(file, tmp_path)
     kernel = tmp_path / "four_bits.cu"

@@ -36,7 +36,18 @@ constexpr int TILE = 16, PARTS = HEAD / 32, TURNS = (HEAD / 2 + 31) / 32, MOST_S
 constexpr int ATTENTION_WARPS = 4, ATTENTION_THREADS = 32 * ATTENTION_WARPS;
 constexpr int AT_ONCE = 16;          // splits whose parts are on their way together
 static_assert(QUERIES * HEAD / 4 <= ATTENTION_THREADS && QUERIES <= ATTENTION_WARPS, "a thread for each four numbers");
+constexpr int BLOCKS_OF_KEY = (GROUP + QUERIES - 1) / QUERIES;  // of query heads that share a key head
 constexpr float NOTHING = -1e30f;
+
+// The query heads of a block; the last of a key head may have fewer.
+struct Own {
+    int key_head, first, count;
+
+    __device__ Own() : key_head(blockIdx.x / BLOCKS_OF_KEY), first(blockIdx.x % BLOCKS_OF_KEY * QUERIES), count(QUERIES) {
+        if (GROUP % QUERIES) count = min(QUERIES, GROUP - first);
+        first += key_head * GROUP;
+    }
+};
 
 // Cosines and sines of the position for the values that a lane turns.
 struct Turn {
@@ -129,7 +140,7 @@ struct Queries {
     u32 pairs[PARTS][4];
 };
 
-__device__ void load_queries(Queries& to, const float queries[][HEAD]) {
+__device__ void load_queries(Queries& to, const float queries[][HEAD], int count) {
     const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
 #pragma unroll
     for (int j = 0; j < PARTS; j++) {
@@ -138,7 +149,7 @@ __device__ void load_queries(Queries& to, const float queries[][HEAD]) {
         for (int k = 0; k < 4; k++) {
             const float2 two = *(const float2*)(from + 2 * k);
             const u32 pair = both16(two.x, two.y);
-            to.pairs[j][k] = g / 2 >= QUERIES ? 0 : g % 2 ? rest16(two.x, two.y, pair) : pair;
+            to.pairs[j][k] = g / 2 >= count ? 0 : g % 2 ? rest16(two.x, two.y, pair) : pair;
         }
     }
 }
@@ -198,10 +209,10 @@ __device__ void take_values(Found& found, const Tile16& tile, const u32* weights
 }
 
 // Write down what a warp has found.
-__device__ void write_found(Found& found, float found_by[][ROW]) {
+__device__ void write_found(Found& found, float found_by[][ROW], int count) {
     const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
     for (int step = 4; step < 32; step <<= 1) found.weight += __shfl_xor_sync(~0u, found.weight, step);
-    if (t >= QUERIES) return;
+    if (t >= count) return;
 #pragma unroll
     for (int j = 0; j < PARTS; j++) {
         const float(&sums)[2][4] = found.sums[j];
@@ -216,16 +227,15 @@ __device__ void add_scaled(float4& sum, float factor, float4 part) {
 }
 
 // Join what the splits found, in the block that was the last to finish.
-__device__ void join_splits(const Attention& a, float shares[][MOST_SPLITS]) {
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, splits = gridDim.y, first_query = blockIdx.x * QUERIES;
-    const float* all = a.partial + first_query * splits * ROW;
-    constexpr int FOURS = QUERIES * HEAD / 4;
-    for (int q = warp; q < QUERIES; q += ATTENTION_WARPS) {  // a lane for each split
+__device__ void join_splits(const Attention& a, const Own& heads, float shares[][MOST_SPLITS]) {
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, splits = gridDim.y, fours = heads.count * HEAD / 4;
+    const float* all = a.partial + heads.first * splits * ROW;
+    for (int q = warp; q < heads.count; q += ATTENTION_WARPS) {  // a lane for each split
         const float2 end = __ldcg((const float2*)(all + (q * splits + min(lane, splits - 1)) * ROW + HEAD));
         const float factor = exp2f(end.x - warp_max(end.x));
         shares[q][lane] = factor / warp_sum(lane < splits ? factor * end.y : 0);
     }
-    const int own = min((int)threadIdx.x, FOURS - 1), q = own / (HEAD / 4);
+    const int own = min((int)threadIdx.x, fours - 1), q = own / (HEAD / 4);
     const float4* from = (const float4*)(all + q * splits * ROW) + own % (HEAD / 4);
     float4 joined = {};
     for (int s = 0; s < splits; s += AT_ONCE) {
@@ -238,7 +248,7 @@ __device__ void join_splits(const Attention& a, float shares[][MOST_SPLITS]) {
             if (s + k < splits) add_scaled(joined, shares[q][s + k], part[k]);
         }
     }
-    if (threadIdx.x < FOURS) ((float4*)(a.output + (first_query + q) * HEAD))[own % (HEAD / 4)] = joined;
+    if ((int)threadIdx.x < fours) ((float4*)(a.output + (heads.first + q) * HEAD))[own % (HEAD / 4)] = joined;
     if (threadIdx.x == 0) a.done[blockIdx.x] = 0;
 }
 
@@ -249,13 +259,13 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS) attention(const 
     __shared__ float shares[QUERIES][MOST_SPLITS];
     __shared__ int last;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, splits = gridDim.y;
-    const int first_query = blockIdx.x * QUERIES, key_head = first_query / (a.query_heads / a.key_heads);
+    const Own heads;
     const int position = *a.position, begin = a.window ? max(0, position + 1 - a.window) : 0;
     const int share = ((position + 1 - begin + splits - 1) / splits + TILE - 1) / TILE * TILE;
     const int start = begin + blockIdx.y * share, end = min(position, start + share);  // of what is in the cache
     const bool newest = start <= position && position < start + share;
-    u16* keys = a.keys + (long long)key_head * a.context * HEAD;
-    u16* values = a.values + (long long)key_head * a.context * HEAD;
+    u16* keys = a.keys + (long long)heads.key_head * a.context * HEAD;
+    u16* values = a.values + (long long)heads.key_head * a.context * HEAD;
     Tile16 tile;
     int first = start + warp * TILE;
     if (first < end) fetch_keys(tile, keys, first, end - 1), fetch_values(tile, values, first, end - 1);
@@ -267,17 +277,17 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS) attention(const 
         turn.sine[k] = a.sine[(long long)position * (HEAD / 2) + i];
     }
     wait_for_kernel_before();
-    if (warp < QUERIES) {  // scaled for powers of two in place of e
-        const float* from = a.heads + (first_query + warp) * HEAD;
+    if (warp < heads.count) {  // scaled for powers of two in place of e
+        const float* from = a.heads + (heads.first + warp) * HEAD;
         prepare_head(from, queries[warp], a.query_gain, turn, a.epsilon, a.scale * 1.4426950408889634f);
     }
     if (newest && warp == ATTENTION_WARPS - 1) {
-        prepare_head(a.heads + (a.query_heads + key_head) * HEAD, queries[QUERIES], a.key_gain, turn, a.epsilon, 1);
+        prepare_head(a.heads + (a.query_heads + heads.key_head) * HEAD, queries[QUERIES], a.key_gain, turn, a.epsilon, 1);
     }
     __syncthreads();
 
     Queries own;
-    load_queries(own, queries);
+    load_queries(own, queries, heads.count);
     Found found = {};
     found.most = NOTHING;
     u32 weights[2];
@@ -289,14 +299,14 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS) attention(const 
         if (next < end) fetch_values(tile, values, next, end - 1);
     }
     if (newest && warp == ATTENTION_WARPS - 1) {  // the new token, alone in a tile
-        write_fresh(a, queries[QUERIES], key_head, position, fresh);
+        write_fresh(a, queries[QUERIES], heads.key_head, position, fresh);
         read_fresh(tile, fresh);
         take_scores(found, own, tile, 0, 1, weights);
         take_values(found, tile, weights);
     }
-    write_found(found, found_by[warp]);
+    write_found(found, found_by[warp], heads.count);
     __syncthreads();
-    for (int i = threadIdx.x; i < QUERIES * HEAD / 4; i += ATTENTION_THREADS) {  // join the warps
+    for (int i = threadIdx.x; i < heads.count * HEAD / 4; i += ATTENTION_THREADS) {  // join the warps
         const int q = i / (HEAD / 4), at = i % (HEAD / 4) * 4;
         float higher = NOTHING, total = 0;
         float4 joined = {};
@@ -306,14 +316,14 @@ extern "C" __global__ void __launch_bounds__(ATTENTION_THREADS) attention(const 
             add_scaled(joined, factor, *(const float4*)(found_by[w][q] + at));
             total += factor * found_by[w][q][HEAD + 1];
         }
-        float* to = a.partial + ((first_query + q) * splits + blockIdx.y) * ROW;
+        float* to = a.partial + ((heads.first + q) * splits + blockIdx.y) * ROW;
         *(float4*)(to + at) = joined;
         if (at == 0) *(float2*)(to + HEAD) = make_float2(higher, total);
     }
     __syncthreads();
     if (threadIdx.x == 0) last = count_up(a.done + blockIdx.x) == splits - 1;
     __syncthreads();
-    if (last) join_splits(a, shares);
+    if (last) join_splits(a, heads, shares);
 }
 
 #endif

@@ -23,7 +23,7 @@ Tensor = Any
 # Families whose layers are built alike, biases and norms of heads aside.
 FAMILIES = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 _HEADS = frozenset({64, 96, 128})  # the lengths that the attention kernel is written for
-_MOST_QUERIES = 4  # query heads in a block: more would not fit the registers
+_MOST_QUERIES = 4  # query heads in a block: more than a tile of the tensor cores has room for
 _CHANGING = frozenset({"dynamic", "longrope"})  # rotations that depend on how long the text is
 
 
@@ -37,7 +37,9 @@ class LlamaStep:
         self._keep = keep
         self._config = config
         self._length = module.model.layers[0].self_attn.head_dim
-        self._queries = _shared_by_block(config.num_attention_heads // config.num_key_value_heads)
+        self._group = config.num_attention_heads // config.num_key_value_heads
+        self._queries, blocks = _shared_out(self._group)
+        self._blocks = blocks * config.num_key_value_heads
         self._programs: dict[Kind, Program] = {}
         self._buffers(next(module.parameters()).device)
         self._launches = list(self._all())
@@ -72,11 +74,10 @@ class LlamaStep:
         self._attended = room(heads * self._length)
         self._active = room(config.intermediate_size)
         self._scores = room(self._module.get_output_embeddings().out_features)
-        blocks = heads // self._queries
         processors = torch.cuda.get_device_properties(device).multi_processor_count
-        self._splits = max(1, min(32, processors // blocks))
+        self._splits = max(1, min(32, processors // self._blocks))
         self._partial = room(heads * self._splits * (self._length + 4))
-        self._done = room(blocks, torch.int32)
+        self._done = room(self._blocks, torch.int32)
         context_tokens = self._keep.layers[0].keys.shape[2]
         positions = torch.arange(context_tokens, device=device).unsqueeze(0)
         turns = self._module.model.rotary_emb(self._hidden, positions)
@@ -106,7 +107,8 @@ class LlamaStep:
     def _program(self, kind: Kind) -> Program:
         if kind not in self._programs:
             half = self._keep.layers[0].keys.dtype == torch.float16
-            defines = {"KIND": kind, "HEAD": self._length, "QUERIES": self._queries, "CACHE_F16": half}
+            defines = {"KIND": kind, "HEAD": self._length, "GROUP": self._group, "CACHE_F16": half}
+            defines["QUERIES"] = self._queries
             self._programs[kind] = Program({name: int(value) for name, value in defines.items()})
         return self._programs[kind]
 
@@ -130,9 +132,8 @@ class LlamaStep:
             attention.scaling,
             config.rms_norm_eps,
         )
-        blocks = config.num_attention_heads // self._queries
         program = self._program(kind_of(attention.q_proj))
-        launch = program.launch("attention", blocks, 128, argument, down=self._splits)
+        launch = program.launch("attention", self._blocks, 128, argument, down=self._splits)
         launch.argument.held = gains
         return launch
 
@@ -152,9 +153,10 @@ def _check(config: Any) -> None:
             raise Unfit(reason)
 
 
-def _shared_by_block(group: int) -> int:
-    """Return how many of the query heads that share a key head one block computes."""
-    return next(count for count in range(min(group, _MOST_QUERIES), 0, -1) if group % count == 0)
+def _shared_out(group: int) -> tuple[int, int]:
+    """Share out the query heads of a key head, as evenly as can be; return how many a block has, and the blocks."""
+    blocks = -(-group // _MOST_QUERIES)
+    return -(-group // blocks), blocks
 
 
 def _window(config: Any, attention: Any) -> int:

@@ -1,8 +1,9 @@
 // One token through a layer of a Llama-shaped model: a matrix times a vector, and attention over the KV cache.
 //
 // Compiled by NVRTC without headers, as one text: instructions, numbers, products, widening, four_bits, attention. Defined
-// from outside: KIND (how weights are stored), HEAD (length of a head), QUERIES (query heads that a block computes), CACHE_F16
-// (the cache holds float16, else bfloat16), BLOCK_WARPS (of a block that multiplies four-bit weights).
+// from outside: KIND (how weights are stored), HEAD (length of a head), GROUP (query heads that share a key head), QUERIES
+// (how many of them a block computes), CACHE_F16 (the cache holds float16, else bfloat16), BLOCK_WARPS (of a block that
+// multiplies four-bit weights).
 
 enum { BF16 = 0, F16 = 1, INT8 = 2, NF4 = 3, INT4 = 4 };
 
