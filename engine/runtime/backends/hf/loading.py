@@ -59,8 +59,7 @@ def load(path: Path, options: LoadOptions, stop: threading.Event) -> Generator[E
         slow = _make_ready(model) if device.type == "cuda" else ""
     if slow:
         yield Notice(f"This model answers more slowly than the GPU could: {slow[:200]}.")
-    if not model.template_known:
-        text = f"{model.template_complaint} A plain one is used: answers may be worse than the model can give."
+    if text := model.prompting.notice():
         yield Notice(text, "warning")
     return model, _describe(folder, model, time.perf_counter() - started_s)
 
@@ -165,7 +164,7 @@ def _describe(folder: Folder, model: Model, load_s: float) -> Loaded:
         gpu_layers=layers + 1 if on_gpu else 0,
         threads=torch.get_num_threads(),
         load_s=load_s,
-        template_known=model.template_known,
+        template_known=not model.prompting.complaint,
         device=torch.cuda.get_device_name(model.device) if on_gpu else "CPU",
         weights_bytes=weights_bytes,
         kv_cache_bytes=model.keep.bytes,

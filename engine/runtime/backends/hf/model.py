@@ -17,7 +17,7 @@ from engine.runtime.backends.hf.sampler import Chooser
 from engine.runtime.backends.hf.steps import EagerSteps, Steps
 from engine.runtime.backends.hf.vocabulary import Vocabulary
 from engine.runtime.backends.llama.transcript import Transcript
-from engine.runtime.backends.template import PLAIN_STOPS, ChatTemplate, usable_template
+from engine.runtime.backends.prompting import Prompting
 from engine.runtime.options import Sampling
 
 Tensor = Any
@@ -65,31 +65,16 @@ class Model:
         self.cache = Kept()
         self.transcript = Transcript()
         self.steps: Steps = EagerSteps(self.compute)
-        self.template = self._template(vocabulary.template)
-        self.stops = () if self.template_known else PLAIN_STOPS
-        if self.template.tags:
-            vocabulary.show(self.template.tags.marks)
-
-    @property
-    def template_known(self) -> bool:
-        return not self.template_complaint
-
-    def _template(self, source: str) -> ChatTemplate:
-        special = {"bos_token": self.vocabulary.bos, "eos_token": self.vocabulary.eos}
-        template, self.template_complaint = usable_template(source, special)
-        return template
+        self.prompting = Prompting(vocabulary, vocabulary.template, vocabulary.bos, vocabulary.eos)
+        self.template, self.stops = self.prompting.template, self.prompting.stops
 
     def prompt(self, messages: Sequence[Mapping[str, Any]], *, continue_last: bool) -> Prompt:
         """Return the prompt for the next answer, with the tokens of the last answer as they were generated."""
-        shielded = [
-            {key: value if key == "role" else self.vocabulary.shielded(value) for key, value in message.items()}
-            for message in messages
-        ]
-        rendered = self.template.render(shielded, continue_last=continue_last)
-        tokens = self.transcript.tokens_of(rendered.text, self.vocabulary)
-        if tokens is None:
-            tokens = self.vocabulary.prompt_tokens(rendered.text)
-        return Prompt(rendered.text, tokens, rendered.thinking_is_open)
+        return self.prompting.prompt(messages, self._tokens_of, continue_last=continue_last)
+
+    def _tokens_of(self, text: str) -> list[int]:
+        tokens = self.transcript.tokens_of(text, self.vocabulary)
+        return self.vocabulary.prompt_tokens(text) if tokens is None else tokens
 
     def read(self, tokens: Sequence[int]) -> None:
         """Compute a batch of prompt tokens. Raises :class:`NotEnoughMemory`."""

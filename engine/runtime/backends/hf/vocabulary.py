@@ -1,8 +1,4 @@
-"""A folder's vocabulary: text to tokens and back, by the library that its ``tokenizer.json`` was made for.
-
-A person's text must never become a control token: as in the llama.cpp back end, a mark is put into each control token
-that stands in a message, and the rendered prompt is cut at the marks.
-"""
+"""A folder's vocabulary, by the library that its ``tokenizer.json`` was made for."""
 
 from __future__ import annotations
 
@@ -17,14 +13,14 @@ from tokenizers import Tokenizer
 from engine.catalog.headers.shards import read_json
 from engine.errors import DamagedFile, UnsupportedModel
 from engine.runtime.backends.hf.checkpoints import BACKEND
+from engine.runtime.backends.vocabulary import ShieldedVocabulary
 
-MARK = "\ufdd0"  # a noncharacter: no text that is meant to be read has it (Unicode 16, section 23.7)
 # What ends a turn in the templates of the large families, whatever the configuration calls it.
 _TURN_ENDS = frozenset({"<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<end_of_turn>", "<|endoftext|>", "<|return|>"})
 _BYTE = re.compile(r"^<0x([0-9A-F]{2})>$")
 
 
-class Vocabulary:
+class Vocabulary(ShieldedVocabulary):
     """The vocabulary of a model's folder. ``ends`` are the token numbers that its configuration ends with."""
 
     def __init__(self, folder: Path, ends: Iterable[int]) -> None:
@@ -33,14 +29,10 @@ class Vocabulary:
         self.template = _template(folder, self.settings)
         table = json.loads(self._tokenizer.to_str())
         self._decoders = set(_types(table.get("decoder")))
-        self._special = dict(_special_tokens(table, self.template))
-        self._control = _any_of(self._special)
-        self._shown: frozenset[int] = frozenset()
-        self._pieces: dict[int, bytes] = {}
-        self._newline = self._tokens("\n")
         self.size = self._tokenizer.get_vocab_size(with_added_tokens=True)
         self.bos, self.eos = (_text_of(self.settings.get(name)) for name in ("bos_token", "eos_token"))
         self._bos = self._tokenizer.token_to_id(self.bos) if self.bos else None
+        self._read(dict(_special_tokens(table, self.template)), self.begin)
         ending = {*ends, *(number for text, number in self._special.items() if text in _TURN_ENDS | {self.eos})}
         self._ends = frozenset(number for number in ending if number is not None)
 
@@ -56,55 +48,15 @@ class Vocabulary:
         """The token that begins a text, where the model wants one."""
         return self._bos if self.adds_bos else None
 
-    def show(self, marks: tuple[str, ...]) -> None:
-        """Let control tokens that are part of ``marks`` have a text: they are what tells thinking from answer."""
-        self._shown = frozenset(token for text, token in self._special.items() if any(text in mark for mark in marks))
-        self._pieces.clear()
-
-    def shielded(self, text: str) -> str:
-        """Return a person's text with a mark inside each control token."""
-        text = text.replace(MARK, "\N{REPLACEMENT CHARACTER}")
-        while (broken := self._control.sub(lambda match: match[0][0] + MARK + match[0][1:], text)) != text:
-            text = broken  # what is left of one token may be a part of another
-        return text
-
-    def prompt_tokens(self, text: str) -> list[int]:
-        """Tokenize a whole prompt; the token that begins a text is added where the model wants it and it lacks."""
-        first, *others = text.split(MARK)
-        tokens = self._tokens(first) + [token for other in others for token in self._after_newline(other)]
-        begins = not self.adds_bos or tokens[:1] == [self._bos]
-        return tokens if begins or self._bos is None else [self._bos, *tokens]
-
-    def following_tokens(self, text: str) -> list[int]:
-        """Tokenize text that follows other text."""
-        return [token for piece in text.split(MARK) for token in self._after_newline(piece)]
-
-    def begins_special(self, text: str) -> bool:
-        """Tell whether text begins with a control token: there tokens never join what stands before."""
-        return bool(self._control.match(text))
-
-    def piece(self, token: int) -> bytes:
-        """Return a token's bytes; control tokens have none, unless they are to be shown."""
-        if token not in self._pieces:
-            self._pieces[token] = self._piece(token)
-        return self._pieces[token]
-
     def ends(self, token: int) -> bool:
         return token in self._ends
-
-    def _after_newline(self, text: str) -> list[int]:
-        """Tokenize as if a line went before: SentencePiece puts a space before whatever begins a text."""
-        tokens = self._tokens("\n" + text) if text else []
-        if tokens[: len(self._newline)] == self._newline:
-            return tokens[len(self._newline) :]
-        return self._tokens(text)
 
     def _tokens(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
-    def _piece(self, token: int) -> bytes:
+    def _piece(self, token: int, *, shown: bool) -> bytes:
         text = self._tokenizer.id_to_token(token)
-        if text is None or (text in self._special and token not in self._shown):
+        if text is None or (text in self._special and not shown):
             return b""
         if text in self._special:
             return text.encode()
@@ -173,11 +125,6 @@ def _types(decoder: Mapping[str, Any] | None) -> Iterator[str]:
         yield str(decoder.get("type"))
         for part in decoder.get("decoders") or ():
             yield from _types(part)
-
-
-def _any_of(texts: Mapping[str, int]) -> re.Pattern[str]:
-    longest_first = sorted(texts, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
 
 def _byte_characters() -> dict[str, bytes]:

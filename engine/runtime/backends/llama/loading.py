@@ -97,8 +97,7 @@ def _open(request: LoadRequest, started_s: float) -> Generator[Event, None, Open
         raise
     try:
         model.warm_up()
-        if not model.template_known:
-            text = f"{model.template_complaint} A plain one is used: answers may be worse than the model can give."
+        if text := model.prompting.notice():
             yield Notice(text, "warning")
         loaded = _describe(handle, model, request, time.perf_counter() - started_s)
         if options.draft:
@@ -138,7 +137,7 @@ def _describe(handle: Any, model: Model, request: LoadRequest, load_s: float) ->
         gpu_layers=gpu_layers,
         threads=request.options.threads,
         load_s=load_s,
-        template_known=model.template_known,
+        template_known=not model.prompting.complaint,
         device=", ".join(device.description for device in request.devices) if gpu_layers else "CPU",
         weights_bytes=sum(buffers.weights.values()),
         kv_cache_bytes=sum(buffers.kv_cache.values()),

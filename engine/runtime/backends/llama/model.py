@@ -22,7 +22,7 @@ from engine.runtime.backends.llama.memory import available_bytes
 from engine.runtime.backends.llama.prefixes import Prefixes
 from engine.runtime.backends.llama.transcript import Transcript
 from engine.runtime.backends.llama.vocabulary import Vocabulary
-from engine.runtime.backends.template import PLAIN_STOPS, ChatTemplate, usable_template
+from engine.runtime.backends.prompting import Prompting
 
 _ABORTED = 2  # llama.h, llama_decode
 _TRANSCRIPTS = 8  # the last turns, of several conversations and of questions beside them (a title, a summary)
@@ -45,32 +45,16 @@ class Model:
         self.ahead = Ahead(context, self.cache, guess_tokens) if guess_tokens and can_guess(model) else None
         self.prefixes = Prefixes(context, self.cache)
         self._transcripts: deque[Transcript] = deque([Transcript()], maxlen=_TRANSCRIPTS)
-        self.template = self._template(source)
-        self.stops = () if self.template_known else PLAIN_STOPS
+        self.prompting = Prompting(self.vocabulary, source, self.vocabulary.bos, self.vocabulary.eos)
+        self.template, self.stops = self.prompting.template, self.prompting.stops
         self._model = model
         self._guess_tokens = guess_tokens
         self._valid_for = valid_for
         self._batch = (binding.llama_token * batch_tokens)()
-        if self.template.tags:
-            self.vocabulary.show(self.template.tags.marks)
-
-    @property
-    def template_known(self) -> bool:
-        return not self.template_complaint
-
-    def _template(self, source: str) -> ChatTemplate:
-        special = {"bos_token": self.vocabulary.bos, "eos_token": self.vocabulary.eos}
-        template, self.template_complaint = usable_template(source, special)
-        return template
 
     def prompt(self, messages: Sequence[Mapping[str, Any]], *, continue_last: bool) -> Prompt:
         """Return the prompt for the next answer, with the tokens of the last answer as they were generated."""
-        shielded = [
-            {key: value if key == "role" else self.vocabulary.shielded(value) for key, value in message.items()}
-            for message in messages
-        ]
-        rendered = self.template.render(shielded, continue_last=continue_last)
-        return Prompt(rendered.text, self._tokens_of(rendered.text), rendered.thinking_is_open)
+        return self.prompting.prompt(messages, self._tokens_of, continue_last=continue_last)
 
     def _tokens_of(self, text: str) -> list[int]:
         for transcript in sorted(self._transcripts, key=lambda transcript: transcript.length, reverse=True):
