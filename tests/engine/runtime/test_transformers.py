@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from engine.runtime.backends.hf import attention, faults, loading, nf4, packed, 
 from engine.runtime.backends.hf.checkpoints import packing_of  # noqa: E402
 from engine.runtime.backends.hf.folder import open_folder  # noqa: E402
 from engine.runtime.backends.hf.sampler import Chooser  # noqa: E402
+from engine.runtime.backends.hf.steps import EagerSteps  # noqa: E402
 from engine.runtime.backends.transformers import Transformers  # noqa: E402
 from engine.runtime.options import LoadOptions, Sampling  # noqa: E402
 from tests.device.torch_folders import Shape, write_folder  # noqa: E402
@@ -85,6 +87,40 @@ def test_an_answer_is_that_of_transformers_itself(folders: dict[str, Path]):
     chosen = scores.gather(1, torch.tensor(ids).unsqueeze(1)).squeeze(1)
     assert usage.prompt_tokens == tokens.shape[1]
     assert torch.all(scores.amax(dim=1) - chosen < 0.05)  # the likeliest token, ties of 16 bits aside
+
+
+class OneByOne(EagerSteps):
+    """Reads few tokens of a prompt one after the other, as captured steps do on a GPU."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model.compute)
+        self.compute = model.compute
+        self.read_tokens = 0
+
+    def read(self, tokens: Sequence[int], position: int) -> bool:
+        if len(tokens) > 24:
+            return False
+        for place, token in enumerate(tokens, position):
+            self.begin(self.compute(torch.tensor([[token]]), place), place + 1)
+        self.read_tokens += len(tokens)
+        return True
+
+
+def test_few_tokens_may_be_read_by_steps(folders: dict[str, Path]):
+    """The last part of a prompt, and what is new of a follow-up: the same answers, and the same is reused."""
+    answers = []
+    for by_steps in (False, True):
+        backend = loaded(folders["plain"])
+        model = backend._model
+        assert model is not None
+        if by_steps:
+            model.steps = OneByOne(model)
+        text, ids, usage = answer(backend)
+        further = [*QUESTION, {"role": "assistant", "content": text}, {"role": "user", "content": "On."}]
+        _, more, later = answer(backend, further)
+        answers.append((ids, more, usage.prompt_tokens, later.reused_tokens))
+        assert not by_steps or 0 < model.steps.read_tokens < usage.prompt_tokens
+    assert answers[0] == answers[1]
 
 
 @pytest.mark.parametrize("form", FORMS[1:])

@@ -89,9 +89,11 @@ def launch(program: Program, product: Product) -> Launch:
 
 
 def _on_tensor_cores(program: Program, product: Product) -> _Shape | None:
-    """Return a block for each processor; ``None`` where the shared memory does not do."""
+    """Return a block for each processor; ``None`` where these kernels do not do."""
     first, warps = product.first, program.block_warps
     if first.kind < Kind.NF4 or not program.tensor_cores:
+        return None
+    if (product.mode == "add") is not (product.norm is None):  # the kernels take the norm for granted, or none
         return None
     table_words = first.kind.table_words if first.kind is Kind.NF4 else 0
     fixed_bytes = 4 * table_words + 4 * first.columns + first.columns // 32 * 16 + _SPARE_BYTES
