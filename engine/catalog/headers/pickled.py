@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.catalog.headers.safetensors_header import BITS, DIMENSIONS, StoredTensor
 from engine.errors import DamagedFile, Refused, UnsupportedModel
@@ -48,14 +48,24 @@ def read_pickled_tensors(files: Iterable[Path]) -> list[StoredTensor]:
     return list(found.values())
 
 
+# What PyTorch does not write and would take for ever: memory for any number, hashes of what holds itself many times.
+_HASHING = (pickle.DICT, pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET)
+_NEVER = {code[0] for code in (pickle.BYTEARRAY8, *_HASHING)}
+
+
 class _More(Exception):
     """The pickle names something that is no part of a tensor."""
 
 
-class _Tensors(pickle._Unpickler):  # type: ignore[name-defined]  # pyright: ignore  (C's takes memory for any number)
+_Unpickler: Any = pickle._Unpickler  # type: ignore[attr-defined]  # pyright: ignore  (C's takes memory for any number)
+
+
+class _Tensors(_Unpickler):
     """Builds descriptions of tensors where PyTorch builds tensors: (type, storage, offset, shape)."""
 
-    dispatch = {code: load for code, load in pickle._Unpickler.dispatch.items() if code != pickle.BYTEARRAY8[0]}  # type: ignore  # pyright: ignore
+    dispatch: ClassVar[dict[int, Any]] = {
+        code: load for code, load in _Unpickler.dispatch.items() if code not in _NEVER
+    }
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -84,18 +94,41 @@ class _Tensors(pickle._Unpickler):  # type: ignore[name-defined]  # pyright: ign
             raise _More(f"{module}.{name}"[:80])
         return found
 
-    def persistent_load(self, pid: Any) -> tuple[str, str]:
+    def persistent_load(self, pid: Any) -> _Storage:
         """Return type and name of a storage: ``("storage", type, name, place, count)``."""
-        if not isinstance(pid, tuple) or len(pid) != 5 or pid[0] != "storage":
+        if not isinstance(pid, tuple) or len(pid) != 5 or not all(isinstance(word, str) for word in pid[:3]):
             raise ValueError("no storage")
-        return str(pid[1]), str(pid[2])
+        if pid[0] != "storage":
+            raise ValueError("no storage")
+        return _Storage((pid[1], pid[2]))
+
+    def load_setitem(self) -> None:
+        self._check_names(self.stack[-2:-1])
+        super().load_setitem()
+
+    def load_setitems(self) -> None:
+        self._check_names(self.stack[::2])
+        super().load_setitems()
+
+    def _check_names(self, names: list[Any]) -> None:
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError("no names")
+
+    dispatch[pickle.SETITEM[0]], dispatch[pickle.SETITEMS[0]] = load_setitem, load_setitems
+
+
+class _Storage(tuple[str, str]):
+    """Type and name."""
 
 
 def _names() -> dict[tuple[str, str], Any]:
     class Table(dict):  # takes PyTorch's notes as attributes, as its OrderedDict does
-        pass
+        def __init__(self) -> None:
+            super().__init__()
 
-    def tensor(storage: tuple[str, str], offset: int, shape: tuple[int, ...], *_: Any) -> Any:
+    def tensor(storage: _Storage, offset: int, shape: tuple[int, ...], *_: Any) -> Any:
+        if not isinstance(storage, _Storage):
+            raise ValueError("no storage")
         return TYPES[storage[0]], storage[1], offset, tuple(shape)
 
     def parameter(data: Any, *_: Any) -> Any:
@@ -125,6 +158,11 @@ def _checked(loaded: Any, file: Path) -> dict[str, tuple[str, str, int, tuple[in
 
 def _is_tensor(entry: tuple[Any, Any]) -> bool:
     name, value = entry
-    if not (isinstance(name, str) and isinstance(value, tuple) and len(value) == 4 and value[0] in BITS):
+    if not (isinstance(name, str) and isinstance(value, tuple) and len(value) == 4):
         return False
-    return len(value[3]) <= DIMENSIONS and all(type(extent) is int and 0 <= extent < 1 << 60 for extent in value[3])
+    kind, storage, offset, shape = value
+    if not (isinstance(kind, str) and kind in BITS and isinstance(storage, str) and type(offset) is int):
+        return False
+    if not isinstance(shape, tuple) or len(shape) > DIMENSIONS:
+        return False
+    return all(type(extent) is int and 0 <= extent < 1 << 60 for extent in shape)

@@ -20,6 +20,7 @@ from engine.runtime.registry import for_checkpoint
 TABLE = b"ccollections\nOrderedDict\n)R"  # an empty one
 WIDTH = 8
 BOMB = pickle.BYTEARRAY8 + struct.pack("<Q", 1 << 36)  # whose memory would be taken before it is read
+NESTED = b"U\1a" + b"2\x86" * 80  # a pair of one pair twice, and so on: to hash it takes 2 to the 80th steps
 PROGRAMS = (b"cos\nsystem\n", b"cbuiltins\neval\n", b"ctorch\nload\n", b"ccollections\nChainMap\n")
 
 
@@ -103,6 +104,26 @@ def test_what_could_run_a_program_is_refused_by_its_name(folder: Path, tmp_path:
 def test_what_is_no_table_of_tensors_is_damaged(tmp_path: Path, entries: dict[str, bytes]) -> None:
     with pytest.raises(DamagedFile):
         read_pickled_tensors([save(tmp_path / "pytorch_model.bin", entries)])
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"}" + NESTED + b"Ns",
+        b"}(" + NESTED + b"Nu",
+        b"(" + NESTED + b"Nd",
+        b"\x8f(" + NESTED + b"\x90",
+        b"(" + NESTED + b"\x91",
+        b"(" + text("storage") + NESTED + text("0") + text("cpu") + number(9) + b"tQ",
+        b"ccollections\nOrderedDict\n((" + NESTED + b"N\x86ttR",
+        b"ctorch._utils\n_rebuild_tensor_v2\n(" + NESTED + number(0) + b")tR",
+        *(b"(" + b"".join(NESTED if place == at else text("F16") for place in range(4)) + b"t" for at in range(4)),
+    ],
+)
+def test_what_would_be_hashed_for_ever_is_damaged(tmp_path: Path, value: bytes) -> None:
+    with pytest.raises(DamagedFile):
+        read_pickled_tensors([save(tmp_path / "pytorch_model.bin", {"a": value})])
 
 
 def test_an_old_form_is_told_apart(tmp_path: Path) -> None:
