@@ -8,6 +8,7 @@ An error is its details: the keyword arguments of its constructor rebuild it on 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -176,6 +177,26 @@ SET_UP = "halfbyte environments set-up"
 ENVIRONMENT_OF = {"cuda": "cuda", "gptq": "cuda"}  # one has both groups
 
 
+def set_up_words(environment: str, them: str = "them") -> str:
+    """Return the sentence that leads from missing packages to the environment that has them."""
+    return f"The Machine page sets {them} up, or: {SET_UP} {environment}."
+
+
+def from_source(extra: str) -> str:
+    """Return how a group of pyproject.toml is added, which nothing but the source can take."""
+    return f"pip install -e '.[{extra}]' in the folder of Halfbyte's source"
+
+
+def _remedy(package: str, extra: str, environment: str, them: str) -> str:
+    if environment:
+        return set_up_words(environment, them)
+    if extra:
+        return f"Where Halfbyte runs from its source: {from_source(extra)}."
+    if getattr(sys, "frozen", False) or " " in package:
+        return "Install Halfbyte again, which brings it."
+    return f"Install {them} with: pip install {package.replace(',', '')}"
+
+
 class PackageMissing(EngineError):
     """Say that optional packages are not installed; ``extra`` is the group of pyproject.toml that has them.
 
@@ -184,12 +205,10 @@ class PackageMissing(EngineError):
 
     def __init__(self, package: str, extra: str = "", reason: str = "", environment: str = "") -> None:
         environment = environment or ENVIRONMENT_OF.get(extra, "")
-        ways = [f"pip install 'halfbyte[{extra}]'" if extra else "" if environment else f"pip install '{package}'"]
-        ways += [f"{SET_UP} {environment}" if environment else ""]
         what, them = ("packages", "them") if ", " in package else ("package", "it")
         super().__init__(
             f"The {what} {package} cannot be loaded" + _because(reason),
-            f"Install {them} with: {', or: '.join(filter(None, ways))}",
+            _remedy(package, extra, environment, them),
             package=package,
             extra=extra,
             reason=reason,

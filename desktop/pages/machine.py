@@ -64,6 +64,7 @@ class MachinePage(Page):
         self.summary.setText(machine_words.summary(machine))
         self.copy.setEnabled(True)
         self._show_answer(machine)
+        self.environments.show_machine(machine)
         self._grid.show_cards([_card(section) for section in machine_words.sections(machine)])
 
     @Slot(Exception)

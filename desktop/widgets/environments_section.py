@@ -16,6 +16,8 @@ from desktop.widgets.progress_line import ProgressLine
 from engine.environments.places import Found
 from engine.environments.plan import SetUpPlan
 from engine.events import Progress
+from engine.machine.facts import Machine
+from engine.recommend.pools import nvidia_gpus
 
 
 class EnvironmentCard(Card):
@@ -134,7 +136,18 @@ class EnvironmentsSection(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(scale.L)
         what = self.tr("Packages that are not part of the app, because they take several GB. Set up what you want.")
-        add(self._column, [label(self.tr("Environments"), "heading"), paragraph(what)])
+        self.without_card = paragraph(
+            self.tr(
+                "No NVIDIA card was found here: what they make and run is computed on the processor, slowly. GGUF "
+                "files need none of them and serve better on this computer."
+            )
+        )
+        self.without_card.hide()
+        add(self._column, [label(self.tr("Environments"), "heading"), paragraph(what), self.without_card])
+
+    def show_machine(self, machine: Machine) -> None:
+        """Say so where the packages would have no card to compute on."""
+        self.without_card.setVisible(not nvidia_gpus(machine))
 
     @Slot(object)
     def show_found(self, found: Sequence[Found]) -> None:

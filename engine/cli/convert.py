@@ -16,7 +16,7 @@ from engine.catalog.library import Library
 from engine.chat.export.words import NAME, words_file
 from engine.cli import show
 from engine.cli.convert_plan import refuse_what_is_in_the_way, tell_plans
-from engine.cli.library import json_option, open_library
+from engine.cli.library import called, json_option, open_library
 from engine.cli.run import finish
 from engine.convert.extras import Wanted
 from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan, target_of
@@ -136,7 +136,7 @@ def convert_command(
         show.as_json(made[0] if len(made) == 1 else made)
     else:
         for checkpoint in made:
-            show.converted(checkpoint)
+            show.converted(checkpoint, called(library, checkpoint))
 
 
 def _own_words(names: tuple[Path, ...], seed: int | None) -> tuple[int | None, tuple[Path, ...]]:

@@ -12,8 +12,14 @@ from engine.environments.described import ENVIRONMENTS, named
 from engine.environments.places import Found, find
 from engine.environments.plan import Planning, SetUpPlan
 from engine.environments.setup import SetUp, remove
+from engine.machine.probe import probe
 from engine.quantities import size
+from engine.recommend.pools import nvidia_gpus
 
+WITHOUT_CARD = (
+    "No NVIDIA card was found here: what it makes and runs is computed on the processor, slowly. GGUF files need none "
+    "of it and serve better on this computer."
+)
 NAME = click.argument("name", type=click.Choice(tuple(ENVIRONMENTS)))
 
 
@@ -61,6 +67,8 @@ def set_up_command(name: str, only_plan: bool, yes: bool, as_json: bool) -> None
         f"{size(plan.free_bytes)} are free.",
         highlight=False,
     )
+    if not nvidia_gpus(probe()):
+        show.errors.print(WITHOUT_CARD, highlight=False)
     if only_plan:
         return
     if plan.problem:

@@ -21,7 +21,7 @@ from engine.catalog.observations import Observations
 from engine.catalog.offers import Offer, offers_of, ranked
 from engine.catalog.tokens import Source, Tokens
 from engine.cli import show
-from engine.cli.library import json_option, named, open_library
+from engine.cli.library import called, json_option, named, open_library
 from engine.cli.run import finish
 from engine.errors import NotFound, Refused
 from engine.machine.probe import probe
@@ -82,7 +82,7 @@ def get_command(model: str, variant: str, as_json: bool) -> None:
     if as_json:
         show.as_json(made)
     else:
-        show.converted(made)
+        show.converted(made, called(library, made))
 
 
 @click.command("verify")
@@ -104,7 +104,7 @@ def verify_command(model: str, repair: bool, as_json: bool) -> None:
         plan = finish(repairing(hub, verified.checkpoint), as_json)
         show.errors.print(" ".join(f"{damage.words}." for damage in verified.damaged), soft_wrap=True)
         made = finish(Download(plan, hub, library), as_json)
-        show.as_json(made) if as_json else show.converted(made)
+        show.as_json(made) if as_json else show.converted(made, called(library, made))
 
 
 @click.command("token")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
 
 from engine import settings
+from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.elsewhere import models_elsewhere
 from engine.catalog.library import Library
 from engine.catalog.moving.job import recover
@@ -14,7 +16,7 @@ from engine.catalog.starter import NAME as STARTER_NAME
 from engine.catalog.starter import place_starter
 from engine.catalog.summaries import Summaries
 from engine.cli import show
-from engine.errors import DiskFull
+from engine.errors import DiskFull, NotFound, Refused
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
@@ -37,6 +39,14 @@ def open_library() -> Library:
 def keep_folder(folder: Path) -> None:
     """Keep another models folder in the settings."""
     settings.save(settings.load().changed(models_folder=str(folder)))
+
+
+def called(library: Library, made: Checkpoint) -> str:
+    """Return what commands find a model by: its title, or its path where that is not in the library or not alone."""
+    with contextlib.suppress(NotFound, Refused):
+        if library.find(made.title).path == made.path:
+            return made.title
+    return str(made.path)
 
 
 def named(name: str) -> str:

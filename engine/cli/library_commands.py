@@ -19,7 +19,7 @@ from engine.catalog.removal import Removed, Removing, plan_removal
 from engine.catalog.scan.merge import merged
 from engine.catalog.starter import place_starter
 from engine.cli import hub_commands, show
-from engine.cli.library import json_option, keep_folder, named, open_library
+from engine.cli.library import called, json_option, keep_folder, named, open_library
 from engine.cli.run import finish
 from engine.errors import Refused
 from engine.machine.probe import probe
@@ -114,7 +114,8 @@ def add_command(path: Path, copy: bool) -> None:
     """Use the models in PATH, a folder or a file, where they lie."""
     if copy:
         library = open_library()
-        show.converted(finish(CopyingIn(library.entry_at(path), library)))
+        made: Checkpoint = finish(CopyingIn(library.entry_at(path), library))
+        show.converted(made, called(library, made))
         return
     Places().add(path)
     show.output.print(f"Noted: {path.absolute()}", soft_wrap=True, markup=False)
@@ -138,10 +139,11 @@ def fingerprint_command(model: str) -> None:
 @library_group.command("starter")
 def starter_command() -> None:
     """Put the starter model into the library again after it was deleted."""
-    made = place_starter(open_library(), again=True)
+    library = open_library()
+    made = place_starter(library, again=True)
     if made is None:
         raise Refused("This installation has no starter model.", "`halfbyte search` finds others.")
-    show.converted(made)
+    show.converted(made, called(library, made))
 
 
 library_group.add_command(hub_commands.verify_command)

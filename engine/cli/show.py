@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -191,14 +193,15 @@ def library(entries: Sequence[Checkpoint]) -> None:
             output.print(f"[bold]{_plain(entry.name)}:[/] {_plain(entry.problem)}", soft_wrap=True)
 
 
-def converted(made: Checkpoint) -> None:
-    """Print what a conversion made."""
+def converted(made: Checkpoint, called: str) -> None:
+    """Print what a conversion made, and by which name commands find it (:func:`engine.cli.library.called`)."""
     output.print(f"{_plain(made.name)}  {size(made.size_bytes)}", soft_wrap=True)
     if found := made.record.get("agreement"):
         errors.print(f"Beside the original: {agreement_words(found)}", soft_wrap=True)
     if gain := gain_words(made.record):
         errors.print(f"The importance matrix: {gain}", soft_wrap=True)
-    errors.print(f"Chat with it: halfbyte chat '{_plain(made.title)}'", soft_wrap=True)
+    name = f'"{called}"' if sys.platform == "win32" else shlex.quote(called)
+    errors.print(f"Chat with it: halfbyte chat {_plain(name)}", soft_wrap=True)
 
 
 def found(rows: Sequence[tuple[FoundModel, Fit | None]]) -> None:

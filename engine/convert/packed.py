@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from engine.errors import EngineError, Refused, UnsupportedModel
+from engine.errors import EngineError, Refused, UnsupportedModel, from_source
 
 STANDIN = "Halfbyte's built-in torch"
-EXTRA = "The real one takes over where it is installed: pip install 'halfbyte[convert]'"
+EXTRA = f"The real one takes over where Halfbyte runs from its source and has it: {from_source('convert')}"
 WIDENED = frozenset({"bitnet", "fp8", "gptq", "compressed-tensors", "modelopt"})
 ONLY_GPT_OSS = "mxfp4"
 GPT_OSS = "GptOssForCausalLM"

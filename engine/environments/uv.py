@@ -20,6 +20,8 @@ from engine.process import outside
 
 NAME = "uv.exe" if sys.platform == "win32" else "uv"
 CHOSEN = "HALFBYTE_UV"
+# Where uv's installer, pipx, cargo and Homebrew put it: an app that a desktop started may lack these on its path.
+OFF_THE_PATH = ("~/.local/bin", "~/.cargo/bin", "/usr/local/bin", "/opt/homebrew/bin")
 PIP_FOR_UV = {
     "UV_DEFAULT_INDEX": "PIP_INDEX_URL",
     "UV_INDEX": "PIP_EXTRA_INDEX_URL",
@@ -33,13 +35,14 @@ _NO_PYTHON = ("No interpreter found", "Failed to inspect Python interpreter", "Q
 
 
 def program() -> Path:
-    """Return uv: as chosen, beside the app, in its PyPI package, or on the path. Raises :class:`NotFound`."""
+    """Return uv: as chosen, beside the app, on the path, or where it is usually put. Raises :class:`NotFound`."""
     for path in _candidates():
         if path.is_file():
             return path
     raise NotFound(
         "The program uv, which sets up environments,",
-        hint="Install it (for example: pip install uv), then try again. It is not part of Halfbyte.",
+        hint="Install it (pipx install uv, or as https://docs.astral.sh/uv says), then try again. It is not part of "
+        "Halfbyte.",
     )
 
 
@@ -49,6 +52,8 @@ def _candidates() -> Iterator[Path]:
     yield Path(sys.executable).with_name(NAME)  # the app's folder, and that of a virtual environment with uv in it
     if found := shutil.which("uv"):
         yield Path(found)
+    for folder in OFF_THE_PATH:
+        yield Path(folder).expanduser() / NAME
 
 
 def variables(extra: Mapping[str, str] = {}) -> dict[str, str]:

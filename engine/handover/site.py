@@ -38,7 +38,7 @@ def site_here(machine: Machine, gpus: int, nodes: int) -> Site:
     if not cards:
         raise Refused(
             "This computer has no NVIDIA card to plan for.",
-            "Describe the cards that will serve: --gpu-memory 80 --gpu-bandwidth 3350 (GB and GB/s of one card).",
+            "Name the card that will serve: --gpu L4. Or describe it: --gpu-memory 80 --gpu-bandwidth 3350 (GB, GB/s).",
         )
     card = min(cards, key=lambda gpu: gpu.usable_bytes)
     free = int(100 * (card.usable_bytes / card.total_bytes - KEPT_SHARE)) / 100

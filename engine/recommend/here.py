@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.errors import set_up_words
 from engine.formats import family_named, why_unread
 from engine.machine.facts import Machine
 from engine.recommend.requirements import REQUIREMENTS, without_card
@@ -29,4 +30,6 @@ def _not_installed(format_id: str, machine: Machine) -> str:
     family = family_named(format_id)
     needed = REQUIREMENTS[family].packages if family else ()
     absent = [name for name in needed if machine.packages.get(name, "") is None]
-    return f"It runs on packages that are not installed: {', '.join(absent)}." if absent else ""
+    if not absent:
+        return ""
+    return f"It runs on packages that are not installed: {', '.join(absent)}. {set_up_words('cuda')}"

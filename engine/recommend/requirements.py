@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from engine.errors import set_up_words
 from engine.formats import FORMATS, Family, Format, ModelFacts, Quality, family_named, label_of
 from engine.machine.facts import Disk, Machine
 from engine.quantities import size
@@ -114,7 +115,8 @@ def obstacles(row: Format, file_bytes: int, facts: ModelFacts, machine: Machine)
     names = need.packages if row.id == facts.format_id else (*need.packages, *need.makers)
     absent = [name for name in names if machine.packages.get(name, "") is None]
     if absent:
-        yield f"Install {_listed(absent)} first: {'it is' if len(absent) == 1 else 'they are'} not part of the app."
+        way = set_up_words("cuda", "it" if len(absent) == 1 else "them")
+        yield f"Not part of the app: {_listed(absent)}. {way}"
     disk = next((disk for disk in machine.disks if disk.purpose == "models"), None)
     if disk is not None and row.id != facts.format_id and file_bytes > disk.free_bytes:
         yield _disk_sentence(disk, file_bytes)

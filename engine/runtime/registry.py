@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.catalog.checkpoint import DAMAGED, UNSUPPORTED, Checkpoint
 from engine.catalog.facts import read_facts
 from engine.environments.places import interpreter_for
-from engine.errors import NotFound, UnsupportedModel
+from engine.errors import NotFound, UnsupportedModel, set_up_words
 from engine.machine.facts import Machine
 
 SCRIPT_ENDING = ".script.json"
@@ -47,7 +47,7 @@ def _needs_cuda(machine: Machine) -> str | None:
         return "It needs an NVIDIA GPU, and none was found in this computer."
     absent = [name for name in ("torch", "transformers") if machine.packages.get(name) is None]
     if absent:
-        return f"Without {' and '.join(absent)} it cannot run. Install them with: pip install 'halfbyte[cuda]'"
+        return f"Without {' and '.join(absent)} it cannot run. {set_up_words('cuda')}"
     return None
 
 

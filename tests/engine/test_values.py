@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,15 @@ def test_an_error_crosses_a_process_boundary_whole(error: errors.EngineError) ->
     assert type(again) is type(error)
     assert (again.message, again.hint, again.details) == (error.message, error.hint, error.details)
     assert again.message.endswith(".")
+
+
+def test_missing_packages_have_one_next_step_that_this_installation_can_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_an_environment = errors.PackageMissing("torch, awq", environment="autoawq").hint
+    assert of_an_environment == "The Machine page sets them up, or: halfbyte environments set-up autoawq."
+    assert "pip install -e '.[convert]'" in errors.PackageMissing("torch", "convert").hint
+    assert errors.PackageMissing("gguf").hint == "Install it with: pip install gguf"
+    monkeypatch.setattr(sys, "frozen", True, raising=False)  # a packaged app has no pip
+    assert "pip" not in errors.PackageMissing("gguf").hint
 
 
 def test_an_unknown_kind_keeps_its_words() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.convert.methods import merges, weights
+from engine.convert.packed import EXTRA
 from engine.convert.standin.lacking import Lacking
 from engine.errors import DiskFull, EngineError, NotFound, UnsupportedModel
 
@@ -92,7 +93,7 @@ def lacking(name: str, what: str) -> UnsupportedModel:
     return UnsupportedModel(
         name,
         "Halfbyte's built-in torch",
-        f"it lacks {what}. The real one takes over where it is installed: pip install 'halfbyte[convert]'",
+        f"it lacks {what}. {EXTRA}",
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from desktop.faults import Do, fault_of
@@ -12,14 +10,23 @@ from desktop.flows.state import State
 from desktop.jobs import Jobs
 from desktop.pages.machine import MachinePage
 from desktop.widgets.confirm_dialog import ConfirmDialog
+from engine.environments import uv
 from engine.environments.described import ENVIRONMENTS, Environment
 from engine.environments.places import find
-from engine.errors import PackageMissing
+from engine.errors import NotFound, PackageMissing
 from engine.settings import DEFAULTS
 from tests.helpers.hands import press, words_on
 from tests.helpers.wheels import write_wheel
 
-pytestmark = pytest.mark.skipif(not shutil.which("uv"), reason="uv is not on the path")
+
+def _has_uv():
+    try:
+        return uv.program().is_file()
+    except NotFound:
+        return False
+
+
+pytestmark = pytest.mark.skipif(not _has_uv(), reason="uv is not installed")
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_what_is_made_before_is_a_folder_too(folder, tmp_path):
 def test_a_missing_package_is_an_obstacle_with_its_remedy(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(folder_plans, "versions_here", lambda name, packages: dict.fromkeys(packages, ""))
     obstacles = prepare(folder, "gptq-int4-g128", Library(tmp_path / "models")).plan.obstacles
-    assert any("gptqmodel" in obstacle and "pip install 'halfbyte[gptq]'" in obstacle for obstacle in obstacles)
+    assert any("gptqmodel" in obstacle and "environments set-up cuda" in obstacle for obstacle in obstacles)
 
 
 def test_says_what_a_result_was_calibrated_on(tmp_path):

@@ -33,6 +33,16 @@ def test_a_new_look_replaces_the_old_one(qtbot):
     assert "No GPU is used" in words_on(page)
 
 
+def test_without_a_card_it_is_said_what_the_packages_are_worth(qtbot):
+    page = MachinePage()
+    qtbot.addWidget(page)
+    page.show()
+    page.show_machine(MACHINE)
+    assert "No NVIDIA card" not in words_on(page.environments)
+    page.show_machine(replace(MACHINE, gpus=()))
+    assert "No NVIDIA card was found here" in words_on(page.environments)
+
+
 def test_looking_again_is_asked_for(qtbot):
     page = MachinePage()
     qtbot.addWidget(page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from engine import cli, settings
 from engine.catalog import starter, trash
 from engine.catalog.places import Places
+from engine.cli import library as cli_library
+from engine.cli import show
 from tests.helpers.app_layouts import case, lay_out, tiny_gguf
 
 
@@ -85,3 +88,19 @@ def test_adding_and_forgetting(tmp_path: Path, home: Path) -> None:
     assert Places().all == ()
     assert cli.main(["library", "add", "--copy", str(tmp_path / "mine.gguf")]) == 0
     assert (home / "data" / "models" / "local" / "mine-GGUF" / "mine.gguf").exists()
+
+
+def test_what_was_made_is_named_so_that_the_next_command_finds_it(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    library = cli_library.open_library()
+    elsewhere = tmp_path / "it's elsewhere" / "other.gguf"
+    twin = model.parents[1] / "Twin-GGUF" / model.name
+    for path in (elsewhere, twin):
+        path.parent.mkdir()
+        path.write_bytes(tiny_gguf())
+    for path in (model, elsewhere, twin):  # the last takes the first one's title
+        made = library.entry_at(path)
+        show.converted(made, cli_library.called(library, made))
+        command = capsys.readouterr().err.splitlines()[-1].partition("halfbyte ")[2]
+        assert library.find(shlex.split(command)[1]).path == path

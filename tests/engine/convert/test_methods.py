@@ -55,7 +55,7 @@ def test_reasons_of_the_system(error: OSError, kind: type[Exception], tmp_path: 
     [
         (NotImplementedError("BPE pre-tokenizer was not recognized - update it"), "splits text"),
         (ValueError("set the option `trust_remote_code=True`"), "never runs"),
-        (ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"), "pip install 'halfbyte[convert]'"),
+        (ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"), "pip install -e '.[convert]'"),
         (KeyError("n_ctx"), "KeyError: 'n_ctx'"),
     ],
 )

@@ -38,7 +38,7 @@ def test_what_nobody_can_undo_names_the_original_as_the_way(form: str, words: st
 def test_what_only_torch_widens_says_how_to_get_it(tmp_path: Path) -> None:
     (problem,) = planned("int4", tmp_path, format="nvfp4-pack-quantized").problems
     assert isinstance(problem, UnsupportedModel)
-    assert "halfbyte[convert]" in problem.message
+    assert ".[convert]" in problem.message
 
 
 def test_experts_in_mxfp4_stay_what_they_are(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ BREAKAGES: dict[str, tuple[Callable[[Path], object], type[EngineError], str]] = 
         "Llama9ForCausalLM",
     ),
     "no architecture": (lambda folder: changed(folder, architectures=None), UnsupportedModel, "does not say"),
-    "untried family": (lambda folder: changed(folder, model_type="dbrx"), UnsupportedModel, "halfbyte[convert]"),
+    "untried family": (lambda folder: changed(folder, model_type="dbrx"), UnsupportedModel, "from its source"),
     "already quantized": (
         lambda folder: changed(folder, quantization_config={"quant_method": "awq", "bits": 4}),
         Refused,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from engine.cli import environments
 from engine.cli.commands import halfbyte
 from engine.environments import uv
 from engine.environments.check import Checking
@@ -18,6 +19,7 @@ from engine.errors import Cancelled, DamagedFile, DiskFull, NotFound, Offline, R
 from engine.events import Finished, Progress
 from engine.process import outside
 from engine.process.host import Worker
+from tests.helpers.machines import machine
 from tests.helpers.wheels import write_wheel
 
 
@@ -180,6 +182,17 @@ def test_in_the_terminal(small, monkeypatch):
     assert find(small).state == "absent"
 
 
+@needs_uv
+@pytest.mark.parametrize("gpus", [[], [{"vendor": "nvidia"}]])
+def test_without_a_card_it_is_said_before_anything_is_fetched(small, monkeypatch, gpus):
+    click_type = halfbyte.commands["environments"].commands["set-up"].params[0].type
+    monkeypatch.setattr(click_type, "choices", (*click_type.choices, "small"))
+    monkeypatch.setattr(environments, "probe", lambda: machine({"gpus": gpus}))
+    shown = CliRunner().invoke(halfbyte, ["environments", "set-up", "small"], input="n\n")
+    assert ("No NVIDIA card was found here" in shown.output) is not bool(gpus)
+    assert find(small).state == "absent"
+
+
 def test_one_that_lost_its_python_is_damaged(small):
     folder_of(small).mkdir(parents=True)
     assert find(small).state == "damaged" and usable("small") is None
@@ -187,11 +200,23 @@ def test_one_that_lost_its_python_is_damaged(small):
         list(Checking(small))
 
 
+def test_uv_is_found_where_its_installer_puts_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))  # as a desktop starts an app
+    monkeypatch.delenv(uv.CHOSEN, raising=False)
+    monkeypatch.setattr(uv.sys, "executable", str(tmp_path / "app" / "halfbyte"))
+    installed = tmp_path / ".local" / "bin" / uv.NAME
+    installed.parent.mkdir(parents=True)
+    installed.touch()
+    assert uv.program() == installed
+
+
 def test_without_uv_it_is_said_how_to_get_it(monkeypatch):
     monkeypatch.setattr(uv, "_candidates", lambda: iter(()))
     with pytest.raises(NotFound) as error:
         uv.program()
-    assert "pip install uv" in error.value.hint
+    assert "pipx install uv" in error.value.hint
 
 
 @needs_uv
