@@ -27,7 +27,7 @@ def sections(machine: Machine) -> tuple[Section, ...]:
     return (
         Section(tr("Processor"), "machine", tuple(_cpu(machine.cpu))),
         Section(tr("Memory"), "memory", tuple(_memory(machine.memory, machine.bandwidth_bytes_s))),
-        *(Section(gpu.name, "gpu", tuple(_gpu(gpu))) for gpu in machine.gpus),
+        *(Section(gpu.label, "gpu", tuple(_gpu(gpu))) for gpu in machine.gpus),
         Section(tr("Disk"), "disk", tuple(_disk(disk) for disk in machine.disks)),
         Section(tr("Engine"), "engine", tuple(_engine(machine.llama))),
         *_gpu_parts(machine.llama),

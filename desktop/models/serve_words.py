@@ -58,7 +58,7 @@ class HandedOver:
 
 def cards_for(machine: Machine | None) -> tuple[tuple[str, Card | None], ...]:
     """Return the cards to choose from by name; this computer's come first where it has any."""
-    here = [gpu for gpu in machine.gpus if gpu.vendor == "nvidia"] if machine else []
+    here = [gpu for gpu in machine.gpus if gpu.vendor == "nvidia" and not gpu.hidden] if machine else []
     own = [(tr("Here: {count} × {card}").format(count=number(len(here)), card=here[0].name), None)] if here else []
     return (*own, *((card.name, card) for card in CARDS))
 

@@ -102,7 +102,7 @@ def _machine_rows(found: Machine) -> Iterable[tuple[str, str]]:
         yield f"Disk ({disk.purpose})", f"{size(disk.free_bytes)} free of {size(disk.total_bytes)} in {disk.folder}"
     for gpu in found.gpus:
         shared = " shared with the processor" if gpu.unified else ""
-        yield "GPU", f"{gpu.name}, {size(gpu.usable_bytes)} usable of {size(gpu.total_bytes)}{shared}"
+        yield "GPU", f"{gpu.label}, {size(gpu.usable_bytes)} usable of {size(gpu.total_bytes)}{shared}"
     if not found.gpus:
         yield "GPU", "none found"
     if found.llama:

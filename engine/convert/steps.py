@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,15 @@ DOING = "the conversion"
 
 
 class Steps:
-    """The worker of one conversion and the request that it answers now; ``python`` runs it, ``None`` the app's own."""
+    """The worker of one conversion and the request that it answers now; ``python`` runs it, ``None`` the app's own.
 
-    def __init__(self, python: Path | None = None) -> None:
+    ``environment`` are variables of the worker beside the inherited ones.
+    """
+
+    def __init__(self, python: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
         self.cancelled = False
         self._python = python
+        self._environment = environment
         self._worker: Worker | None = None
         self._request: Request | None = None
 
@@ -40,7 +44,7 @@ class Steps:
         """Yield the events of a step; return its result and its seconds. Raises the step's error, or ``Cancelled``."""
         self.check()
         start_s = time.monotonic()
-        self._worker = self._worker or Worker("engine.convert.worker", doing=DOING, python=self._python)
+        self._worker = self._worker or Worker("engine.convert.worker", DOING, self._environment, self._python)
         self._request = self._worker.ask(do, **arguments)
         if self.cancelled:  # between the first look and the request
             self.cancel()

@@ -34,7 +34,7 @@ class Site:
 
 def site_here(machine: Machine, gpus: int, nodes: int) -> Site:
     """Return a site of cards like the smallest NVIDIA card here. Raises :class:`Refused` where there is none."""
-    cards = [gpu for gpu in machine.gpus if gpu.vendor == "nvidia"]
+    cards = [gpu for gpu in machine.gpus if gpu.vendor == "nvidia" and not gpu.hidden]
     if not cards:
         raise Refused(
             "This computer has no NVIDIA card to plan for.",

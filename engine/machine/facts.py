@@ -48,7 +48,8 @@ class Gpu:
     """A graphics processor as its driver or the system reports it.
 
     ``unified`` memory is main memory, and ``usable_bytes`` the part that the GPU may use at once (Metal's recommended
-    working set); elsewhere it is what is free now.
+    working set); elsewhere it is what is free now. ``number`` is NVIDIA's own (nvidia-smi), where there are several
+    cards. ``hidden``: CUDA_VISIBLE_DEVICES keeps CUDA from it.
     """
 
     vendor: str  # nvidia, amd, intel, apple
@@ -62,6 +63,14 @@ class Gpu:
     bandwidth_bytes_s: float | None = None
     cores: int = 0
     pci: str = ""  # lower-case “domain:bus:device.function”, as llama.cpp writes it
+    uuid: str = ""
+    number: int | None = None
+    hidden: bool = False
+
+    @property
+    def label(self) -> str:
+        """Return what tells this card from the others: “NVIDIA H200 (GPU 1)”, or its name alone."""
+        return self.name if self.number is None else f"{self.name} (GPU {self.number})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from engine.machine import features
+from engine.machine.cuda_cards import VISIBLE
 from engine.machine.facts import Device, Gpu, GpuPart, LlamaBuild, Machine, Missing
 from engine.machine.gpus import vendor_of
 
@@ -38,7 +39,7 @@ _MATTERS = ("AVX2", "FMA", "F16C", "NEON", "DOTPROD")  # without these, quantize
 def why_not(machine: Machine) -> tuple[Missing, ...]:
     """Return one row for each reason why a part of this computer is not used, or not fully."""
     driver, llama = tuple(_driver(machine)), machine.llama
-    rows = [*driver, *_pytorch(machine)]
+    rows = [*driver, *_hidden(machine), *_pytorch(machine)]
     if llama:
         explained = driver and "CUDA" in llama.backends
         vendors = [vendor for vendor in _BACKENDS if not (explained and vendor == "nvidia")]
@@ -81,6 +82,16 @@ def _driver(machine: Machine) -> Iterator[Missing]:
                 "Models run on the processor.",
             )
             return
+
+
+def _hidden(machine: Machine) -> Iterator[Missing]:
+    for gpu in machine.gpus:
+        if gpu.hidden:
+            yield Missing(
+                gpu.label,
+                f"The variable {VISIBLE} hides {gpu.label} from CUDA.",
+                "To use it, start Halfbyte without that variable, or with this card in it.",
+            )
 
 
 def _pytorch(machine: Machine) -> Iterator[Missing]:

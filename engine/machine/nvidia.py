@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from engine.machine import nvidia_smi, nvml, pci, windows_gpus
+from engine.machine.cuda_cards import bare, chosen
 from engine.machine.facts import Gpu, Missing
-from engine.machine.sources import Sources
+from engine.machine.sources import Live, Sources
 from engine.machine.unavailable import Unavailable
 
 WHAT = "NVIDIA driver"
@@ -24,6 +26,11 @@ def read(sources: Sources) -> tuple[tuple[Gpu, ...], tuple[Missing, ...]]:
         return _without_library(sources, failure)
 
 
+def freest() -> Gpu | None:
+    """Return the card that PyTorch is to compute on if it starts now; ``None`` without one."""
+    return chosen(read(Live())[0])
+
+
 def _without_library(sources: Sources, failure: Unavailable) -> tuple[tuple[Gpu, ...], tuple[Missing, ...]]:
     try:
         return _of(sources, nvidia_smi.read(sources)), ()
@@ -34,16 +41,24 @@ def _without_library(sources: Sources, failure: Unavailable) -> tuple[tuple[Gpu,
 
 def _of(sources: Sources, values: Mapping[str, Any]) -> tuple[Gpu, ...]:
     unified = any(not device.get("total_bytes") for device in values.get("devices") or ())
-    return gpus(values, sources.memory() if unified else (0, 0))
+    return gpus(values, sources.memory() if unified else (0, 0), sources.cuda_cards())
 
 
-def gpus(values: Mapping[str, Any], main_memory: tuple[int, int] = (0, 0)) -> tuple[Gpu, ...]:
+def gpus(
+    values: Mapping[str, Any], main_memory: tuple[int, int] = (0, 0), shown: frozenset[str] | None = None
+) -> tuple[Gpu, ...]:
     """Turn NVML's values into cards.
 
     A chip without memory of its own (GB10, Jetson) tells no size: it uses ``main_memory`` (total, available; bytes).
+    ``shown`` are the cards that CUDA shows (:func:`engine.machine.cuda_cards.shown_by_cuda`).
     """
     driver, cuda = str(values.get("driver") or ""), cuda_version(values.get("cuda"))
-    return tuple(_gpu(device, driver, cuda, main_memory) for device in values.get("devices") or ())
+    cards = tuple(_gpu(device, driver, cuda, main_memory) for device in values.get("devices") or ())
+    if len(cards) < 2:
+        cards = tuple(replace(card, number=None) for card in cards)
+    if shown is None:
+        return cards
+    return tuple(replace(card, hidden=bool(card.uuid) and bare(card.uuid) not in shown) for card in cards)
 
 
 def _gpu(device: Mapping[str, Any], driver: str, cuda: str, main_memory: tuple[int, int]) -> Gpu:
@@ -61,6 +76,8 @@ def _gpu(device: Mapping[str, Any], driver: str, cuda: str, main_memory: tuple[i
         cuda=cuda,
         bandwidth_bytes_s=bandwidth_bytes_s(device),
         pci=address(device.get("pci") or ""),
+        uuid=device.get("uuid") or "",
+        number=device.get("index"),
     )
 
 

@@ -38,11 +38,11 @@ def parse(xml: str) -> dict[str, Any]:
     return {
         "driver": log.findtext("driver_version"),
         "cuda": (leading(major) or 0) * 1000 + (leading(minor) or 0) * 10 or None,
-        "devices": [device for gpu in log.iter("gpu") for device in _devices(gpu)],
+        "devices": [device for index, gpu in enumerate(log.iter("gpu")) for device in _devices(gpu, index)],
     }
 
 
-def _devices(gpu: ElementTree.Element) -> Iterator[dict[str, Any]]:
+def _devices(gpu: ElementTree.Element, index: int) -> Iterator[dict[str, Any]]:
     """Yield a card, or the instances that it is divided into."""
     card = {
         "name": gpu.findtext("product_name"),
@@ -50,11 +50,13 @@ def _devices(gpu: ElementTree.Element) -> Iterator[dict[str, Any]]:
         "bus_bits": None,
         "memory_mhz": leading(gpu.findtext("max_clocks/mem_clock")),
         "pci": gpu.get("id") or gpu.findtext("pci/pci_bus_id"),
+        "index": index,
     }
     divided = gpu.findtext("mig_mode/current_mig") == "Enabled"
     for part in (divided and gpu.findall("mig_devices/mig_device")) or [gpu]:
         memory = {name: _mib(part, f"fb_memory_usage/{name}") for name in ("total", "free")}
-        yield {**card, "total_bytes": memory["total"], "free_bytes": memory["free"], "mig": part is not gpu}
+        of_part = {"uuid": part.findtext("uuid"), "mig": part is not gpu}  # it tells none of an instance
+        yield {**card, "total_bytes": memory["total"], "free_bytes": memory["free"], **of_part}
 
 
 def _mib(gpu: ElementTree.Element, path: str) -> int | None:

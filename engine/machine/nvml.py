@@ -4,7 +4,8 @@
 
     {"driver": "580.95.05", "cuda": 13000,
      "devices": [{"name": "NVIDIA GeForce RTX 4090", "total_bytes": …, "free_bytes": …, "capability": [8, 9],
-                  "bus_bits": 384, "memory_mhz": 10501, "pci": "00000000:01:00.0", "mig": false}]}
+                  "bus_bits": 384, "memory_mhz": 10501, "pci": "00000000:01:00.0", "uuid": "GPU-…", "index": 0,
+                  "mig": false}]}
 
 What a card does not tell is ``None``. Source: the NVML API reference, and ``pynvml`` (nvidia-ml-py) for the names.
 """
@@ -46,7 +47,7 @@ def read() -> Mapping[str, Any]:
         return {
             "driver": _told(pynvml.nvmlSystemGetDriverVersion),
             "cuda": _told(pynvml.nvmlSystemGetCudaDriverVersion_v2),
-            "devices": [device for handle in handles for device in _devices(handle)],
+            "devices": [device for index, handle in enumerate(handles) for device in _devices(handle, index)],
         }
     except pynvml.NVMLError as error:
         raise Unavailable(f"NVIDIA's driver library reports: {error}.", _code(error)) from error
@@ -55,11 +56,11 @@ def read() -> Mapping[str, Any]:
             pynvml.nvmlShutdown()
 
 
-def _devices(handle: Any) -> Iterator[dict[str, Any]]:
+def _devices(handle: Any, index: int) -> Iterator[dict[str, Any]]:
     """Yield a card, or in its place the instances that it is divided into: a process can use only those."""
     import pynvml
 
-    card = _device(handle)
+    card = {**_device(handle), "index": index}
     mode = _told(pynvml.nvmlDeviceGetMigMode, handle)
     instances = list(_instances(handle)) if mode and mode[0] == pynvml.NVML_DEVICE_MIG_ENABLE else []
     if not instances:
@@ -93,6 +94,7 @@ def _device(handle: Any) -> dict[str, Any]:
         "bus_bits": _told(pynvml.nvmlDeviceGetMemoryBusWidth, handle),
         "memory_mhz": _told(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_MEM),
         "pci": _text(place.busId) if place else None,
+        "uuid": _text(_told(pynvml.nvmlDeviceGetUUID, handle)),
         "mig": False,
     }
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import psutil
 
 from engine.environments.places import versions_here
+from engine.machine.cuda_cards import shown_by_cuda
 from engine.machine.unavailable import Unavailable
 from engine.process.host import Worker
 
@@ -72,6 +73,10 @@ class Sources(Protocol):
 
     def nvml(self) -> Mapping[str, Any]:
         """Return NVML's values (see :mod:`engine.machine.nvml`)."""
+        ...
+
+    def cuda_cards(self) -> frozenset[str] | None:
+        """Return the UUIDs of the cards that CUDA shows, ``None``: all (see :mod:`engine.machine.cuda_cards`)."""
         ...
 
     def version(self, package: str) -> str | None:
@@ -158,6 +163,9 @@ class Live:
         from engine.machine import nvml
 
         return nvml.read()
+
+    def cuda_cards(self) -> frozenset[str] | None:
+        return shown_by_cuda()
 
     def version(self, package: str) -> str | None:
         return versions_here("cuda", [package])[package] or None

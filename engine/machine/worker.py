@@ -1,20 +1,22 @@
-"""The worker of this stage: what needs llama.cpp's library or numpy in the process.
+"""The worker of this stage: what needs llama.cpp's library, CUDA's or numpy in the process.
 
 ``describe_llama`` finishes with an :class:`engine.machine.facts.LlamaBuild`,
-``measure_bandwidth`` with the rates of reading main memory (bytes a second).
+``measure_bandwidth`` with the rates of reading main memory (bytes a second),
+``list_cuda`` with the UUIDs of the cards that CUDA shows this process (32 digits each), in its order.
 """
 
 from __future__ import annotations
 
 import ctypes
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.errors import PackageMissing
+from engine.errors import DriverProblem, PackageMissing
 from engine.events import Finished
 from engine.machine import native
 from engine.machine.facts import Device, LlamaBuild
@@ -34,7 +36,7 @@ _LEAST_BYTES = 256 * MIB
 
 
 def make_handlers(stop: threading.Event) -> Handlers:
-    return {"describe_llama": _describe_llama, "measure_bandwidth": _measure_bandwidth}
+    return {"describe_llama": _describe_llama, "measure_bandwidth": _measure_bandwidth, "list_cuda": _list_cuda}
 
 
 # llama.cpp
@@ -128,6 +130,33 @@ def _shipped(folder: Path) -> tuple[str, ...]:
 
 def _text(value: bytes | None) -> str:
     return (value or b"").decode("utf-8", "replace")
+
+
+# CUDA
+
+_NO_DEVICE = 100  # cuda.h, CUDA_ERROR_NO_DEVICE
+
+
+def _list_cuda() -> Iterator[Finished]:
+    """List the cards; no context is made on any. Raises :class:`DriverProblem`."""
+    try:
+        cuda = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError as error:
+        raise DriverProblem("no CUDA library", "NVIDIA's driver") from error
+    status = cuda.cuInit(0)
+    if status not in (0, _NO_DEVICE):
+        raise DriverProblem(f"CUDA's error {status}", "a driver that answers")
+    count = ctypes.c_int(0)
+    if status == 0:
+        cuda.cuDeviceGetCount(ctypes.byref(count))
+    yield Finished([_uuid(cuda, index) for index in range(count.value)])
+
+
+def _uuid(cuda: ctypes.CDLL, index: int) -> str:
+    device, uuid = ctypes.c_int(0), (ctypes.c_ubyte * 16)()
+    cuda.cuDeviceGet(ctypes.byref(device), index)
+    cuda.cuDeviceGetUuid_v2(ctypes.byref(uuid), device)  # of a divided card, the instance's
+    return bytes(uuid).hex()
 
 
 # Bandwidth

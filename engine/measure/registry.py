@@ -23,6 +23,11 @@ class MeasureRow:
     packages: tuple[str, ...]
     extra: str = ""
 
+    @property
+    def on_one_card(self) -> bool:
+        """Whether it computes on one graphics card alone."""
+        return bool(self.extra)
+
     def interpreter(self) -> Path | None:
         """Return the interpreter of the environment that has what this one lacks; ``None`` is this one."""
         return interpreter_for(self.extra, self.packages) if self.extra else None

@@ -17,6 +17,7 @@ from engine.catalog.servers.listing import FORMAT_ID as SERVER
 from engine.errors import Cancelled, DamagedFile, EngineError
 from engine.events import Event, Finished, Notice
 from engine.formats import Family
+from engine.machine import cuda_cards, nvidia
 from engine.measure.identity import hash_key, known_sha256, model_files
 from engine.measure.options import MeasureOptions, default_texts
 from engine.measure.original import is_precise
@@ -33,6 +34,9 @@ from engine.texts import Text
 DOING = "the measurement"
 MODULE = "engine.measure.worker"
 LAYOUT = 2  # of what is kept; another number and everything is measured again
+
+Place = tuple[Path | None, bool]  # the interpreter that has the packages; whether its GPU is one card
+ANYWHERE: Place = (None, False)
 
 Kept = TypeVar("Kept")
 Step = Generator[Event, None, Kept]
@@ -62,6 +66,7 @@ class Measurement:
         self._lock = threading.Lock()
         self._cancelled = False
         self._worker: Worker | None = None
+        self._place = ANYWHERE
         self._request: Request | None = None
         self._result: Any = None
 
@@ -233,16 +238,17 @@ class Measurement:
 
     def _of(self, model: Checkpoint) -> dict[str, Any]:
         options = dataclasses.asdict(dataclasses.replace(self.options, weights_as=_made_while_loading(model)))
-        python = row_for(model.format_id).interpreter()
-        return {"python": python, "path": str(model.path), "format_id": model.format_id, "options": options}
+        row = row_for(model.format_id)
+        asked = {"path": str(model.path), "format_id": model.format_id, "options": options}
+        return {"place": (row.interpreter(), row.on_one_card), **asked}
 
-    def _ask(self, do: str, python: Path | None = None, **arguments: Any) -> Iterator[Event]:
-        """Run one request in the interpreter that has its packages; what it made is kept in ``_result``."""
-        if self._worker is not None and self._worker.python != python:
+    def _ask(self, do: str, place: Place = ANYWHERE, **arguments: Any) -> Iterator[Event]:
+        """Run one request in the place that it asks for; what it made is kept in ``_result``."""
+        if self._place != place:
             self._end_worker()
         with self._lock:
             self._check()
-            self._worker = self._worker or Worker(MODULE, doing=DOING, python=python)
+            self._worker, self._place = self._worker or _worker_at(*place), place
             self._request = self._worker.ask(do, **arguments)
         for event in self._request:
             if not isinstance(event, Finished):
@@ -257,6 +263,11 @@ class Measurement:
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.close()
+
+
+def _worker_at(python: Path | None, on_one_card: bool) -> Worker:
+    card = cuda_cards.only(nvidia.freest()) if on_one_card else {}
+    return Worker(MODULE, doing=DOING, environment=card, python=python)
 
 
 def texts_key(texts: Sequence[Text]) -> str:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -44,20 +44,21 @@ class BugError(Exception):
 class Worker:
     """One worker process. Thread-safe; requests are answered in the order they were asked.
 
-    ``python`` is the interpreter that runs the module; ``None`` is the app's own.
+    ``python`` is the interpreter that runs the module; ``None`` is the app's own. ``environment`` are variables beside
+    the inherited ones; a function is asked for them whenever a process is started.
     """
 
     def __init__(
         self,
         module: str,
         doing: str = "work",
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         python: Path | None = None,
     ) -> None:
         self.module = module
         self.doing = doing
         self.starts = 0  # how often a process was started: a change means that its state is gone
-        self._environment = dict(environment or {})
+        self._environment = environment or {}
         self.python = python
         self._process: _Process | None = None
         self._numbers = itertools.count(1)
@@ -86,7 +87,8 @@ class Worker:
         """
         with self._lock:
             if not self.alive:
-                self._process = _Process(self.module, self._environment, self.python)
+                variables = self._environment() if callable(self._environment) else self._environment
+                self._process = _Process(self.module, variables, self.python)
                 self.starts += 1
             assert self._process is not None
             request = Request(self._process, next(self._numbers), self.doing, limit_s)

@@ -88,8 +88,8 @@ def _splits(sizes: Sizes, memory: Pool, context: Context) -> tuple[int, ...]:
         return (everything,)
     if not memory.gpus:
         return (0,)
-    if sizes.family is Family.PLAIN:
-        return (0, everything)
+    if sizes.family is Family.PLAIN:  # PyTorch does not fall back: what its card does not hold is refused
+        return (everything,)
 
     def too_many(layers: int) -> bool:
         return not _gpus_hold(_placed(sizes, memory, context, layers), sizes, memory)

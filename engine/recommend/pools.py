@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.formats import Family
+from engine.machine import cuda_cards
 from engine.machine.facts import Device, Gpu, Machine
 from engine.machine.gpus import vendor_of
 from engine.recommend.runtime_cost import gpu_room_bytes, main_room_bytes
@@ -40,13 +42,21 @@ class Pool:
 
 
 def pool(machine: Machine, family: Family) -> Pool:
-    """Return the memory for formats of a family; without GPUs that its program can use, main memory alone."""
-    gpus = llama_gpus(machine) if family is Family.GGUF else nvidia_gpus(machine)
+    """Return the memory for formats of a family; without GPUs that its program can use, main memory alone.
+
+    llama.cpp divides a model over all GPUs; PyTorch computes on one card.
+    """
+    if family is Family.GGUF:
+        gpus = llama_gpus(machine)
+    else:
+        card = cuda_cards.chosen(machine.gpus)
+        gpus = (card,) if card else ()
     return Pool(main_room_bytes(machine), gpus, sum(map(gpu_room_bytes, gpus)))
 
 
 def nvidia_gpus(machine: Machine) -> tuple[Gpu, ...]:
-    return tuple(gpu for gpu in machine.gpus if gpu.vendor == "nvidia")
+    """Return the cards that CUDA shows."""
+    return tuple(gpu for gpu in machine.gpus if gpu.vendor == "nvidia" and not gpu.hidden)
 
 
 def llama_gpus(machine: Machine) -> tuple[Gpu, ...]:
@@ -56,8 +66,14 @@ def llama_gpus(machine: Machine) -> tuple[Gpu, ...]:
     devices = [device for device in machine.llama.devices if device.kind == "gpu"]
     devices = devices or [device for device in machine.llama.devices if device.kind == "igpu"]
     vendors = {_vendor(device) for device in devices}
-    found = tuple(gpu for gpu in machine.gpus if gpu.vendor in vendors)
+    found = tuple(gpu for gpu in machine.gpus if gpu.vendor in vendors and _among(gpu, devices))
     return tuple(gpu for gpu in found if not gpu.unified) or found
+
+
+def _among(gpu: Gpu, devices: Sequence[Device]) -> bool:
+    """Tell whether llama.cpp sees a card, by its address where all tell theirs: others may be hidden from it."""
+    addresses = {device.pci.lower() for device in devices}
+    return not gpu.pci or "" in addresses or gpu.pci in addresses
 
 
 def _vendor(device: Device) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.formats import Family, Format
+from engine.machine.facts import Gpu
 from engine.quantities import size
 from engine.recommend.context import Context
 from engine.recommend.fit import Footprint
 from engine.recommend.placing import Placement
+from engine.recommend.runtime_cost import gpu_room_bytes
 
 PLACES = {"gpu": "all on the GPU", "gpu+cpu": "partly on the GPU", "cpu": "on the processor"}
 FLUENT_TOKENS_S = 10.0
@@ -51,6 +55,16 @@ def breaking(way: Placement, context: Context, largest_context: int) -> str:
         "uneven": f"It takes {size(need.total_bytes)} of {free} that are free, and its parts do not divide that well.",
     }
     return sentences[term]
+
+
+def on_several(way: Placement, cards: Sequence[Gpu]) -> str:
+    """Return what to do with a model that one card does not hold and all together would; "" where they would not."""
+    if len(cards) < 2 or way.footprint.total_bytes > sum(map(gpu_room_bytes, cards)):
+        return ""
+    return (
+        f" The {len(cards)} cards together would hold it, but this format computes on one: a GGUF file is divided over "
+        "all of them, and vLLM (“Serve for many”) divides this one."
+    )
 
 
 def _breaking_term(need: Footprint, free_bytes: int) -> str:

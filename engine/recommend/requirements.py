@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from engine.errors import set_up_words
 from engine.formats import FORMATS, Family, Format, ModelFacts, Quality, family_named, label_of
+from engine.machine import cuda_cards
 from engine.machine.facts import Disk, Machine
 from engine.quantities import size
 from engine.recommend.blocks import BLOCK_TYPES
@@ -94,6 +95,8 @@ def refusal(family: Family, facts: ModelFacts, machine: Machine, cache_type: str
 def without_card(capability: float, machine: Machine) -> str | None:
     """Return why the cards of a machine do not do, in one sentence; ``None`` if they do."""
     cards = nvidia_gpus(machine)
+    if not cards and any(gpu.hidden for gpu in machine.gpus):
+        return f"It needs an NVIDIA GPU, and {cuda_cards.VISIBLE} hides what is in this computer."
     if not cards:
         return "It needs an NVIDIA GPU, and none was found in this computer."
     newest = max(float(card.compute_capability or 99) for card in cards)

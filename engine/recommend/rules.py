@@ -11,8 +11,8 @@ from engine.recommend.corrections import NO_CORRECTIONS, Corrections
 from engine.recommend.fit import Fit
 from engine.recommend.learned import Learned
 from engine.recommend.placing import Placement, best_placement, largest_context
-from engine.recommend.pools import pool
-from engine.recommend.reasons import FLUENT_TOKENS_S, READING_TOKENS_S, breaking, fitting
+from engine.recommend.pools import nvidia_gpus, pool
+from engine.recommend.reasons import FLUENT_TOKENS_S, READING_TOKENS_S, breaking, fitting, on_several
 from engine.recommend.requirements import obstacles, offered, refusal
 from engine.recommend.sizes import Sizes, sizes_of
 from engine.recommend.tensor_types import arranged
@@ -86,16 +86,19 @@ def _fit(row: Format, learned: Learned, refused: str | None) -> Fit:
         gpu_layers=min(way.gpu_layers, facts.layers),
         decode_tokens_s=way.decode_tokens_s,
         prompt_tokens_s=way.prompt_tokens_s,
-        reason=_reason(refused, row, way, facts, context, longest),
+        reason=_reason(refused, row, way, learned, longest),
         obstacles=tuple(obstacles(row, _file_bytes(sizes), facts, machine)) if refused is None else (),
         estimates=way.estimates,
     )
 
 
-def _reason(refused: str | None, row: Format, way: Placement, facts: ModelFacts, context: Context, longest: int) -> str:
+def _reason(refused: str | None, row: Format, way: Placement, learned: Learned, longest: int) -> str:
     if refused is not None:
         return refused
-    return fitting(row, way, facts.layers) if way.fits else breaking(way, context, longest)
+    if way.fits:
+        return fitting(row, way, learned.sizes.facts.layers)
+    several = "" if row.family is Family.GGUF else on_several(way, nvidia_gpus(learned.machine))
+    return breaking(way, learned.context, longest) + several
 
 
 def _file_bytes(sizes: Sizes) -> int:

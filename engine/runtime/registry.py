@@ -10,7 +10,9 @@ from engine.catalog.checkpoint import DAMAGED, UNSUPPORTED, Checkpoint
 from engine.catalog.facts import read_facts
 from engine.environments.places import interpreter_for
 from engine.errors import NotFound, UnsupportedModel, set_up_words
+from engine.machine import cuda_cards, nvidia
 from engine.machine.facts import Machine
+from engine.recommend.requirements import without_card
 
 SCRIPT_ENDING = ".script.json"
 
@@ -35,6 +37,10 @@ class BackendRow:
         """Return the interpreter of the environment that has what this one lacks; ``None`` is this one."""
         return interpreter_for(self.environment, self.packages) if self.environment else None
 
+    def card(self) -> dict[str, str]:
+        """Return the variables that leave a worker the card with the most free memory, where it computes on one."""
+        return cuda_cards.only(nvidia.freest()) if self.environment else {}
+
 
 def _needs_llama(machine: Machine) -> str | None:
     if machine.llama is None:
@@ -43,8 +49,8 @@ def _needs_llama(machine: Machine) -> str | None:
 
 
 def _needs_cuda(machine: Machine) -> str | None:
-    if not any(gpu.vendor == "nvidia" for gpu in machine.gpus):
-        return "It needs an NVIDIA GPU, and none was found in this computer."
+    if without := without_card(0.0, machine):
+        return without
     absent = [name for name in ("torch", "transformers") if machine.packages.get(name) is None]
     if absent:
         return f"Without {' and '.join(absent)} it cannot run. {set_up_words('cuda')}"

@@ -43,7 +43,7 @@ class Session:
         self.options = options
         self.backend = row.name
         self.record: dict[str, Any] = {}
-        self._worker = Worker(MODULE, ANSWERING, environment, row.interpreter())
+        self._worker = Worker(MODULE, ANSWERING, lambda: {**row.card(), **(environment or {})}, row.interpreter())
         self._loaded_in = 0  # the worker's start in which the model was loaded
         self._expected: observing.Expected | None = None
         self._job: SessionJob | None = None

@@ -21,6 +21,10 @@ def echo(text: str) -> Iterator[Event]:
     yield Finished({"words": len(text.split()), "pid": os.getpid()})
 
 
+def variable(name: str) -> Iterator[Event]:
+    yield Finished(os.environ.get(name, ""))
+
+
 def segfault() -> Iterator[Event]:
     print("about to touch address zero")
     yield Token("before")
@@ -116,7 +120,7 @@ def make_handlers(stop: threading.Event) -> Handlers:
         yield Finished("stopped" if stop.is_set() else "waited in vain")
 
     functions = (
-        echo, segfault, abort, native_allocation_fails, eat_memory, print_everywhere, read_stdin, hang,
+        echo, variable, segfault, abort, native_allocation_fails, eat_memory, print_everywhere, read_stdin, hang,
         hang_holding_the_lock, count_slowly, missing_import, world_fault, our_bug, die_by, poll,
     )  # fmt: skip
     return {

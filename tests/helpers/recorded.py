@@ -82,6 +82,9 @@ class Recorded:
             raise Unavailable("NVIDIA's driver library reports an error.", values["error"])
         return values
 
+    def cuda_cards(self) -> frozenset[str] | None:
+        return frozenset(self.case["cuda_cards"]) if "cuda_cards" in self.case else None
+
     def version(self, package: str) -> str | None:
         return self.case.get("packages", {}).get(package)
 

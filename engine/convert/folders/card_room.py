@@ -8,12 +8,13 @@ that is too small as well, out of its file (:mod:`engine.convert.methods.fidelit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.convert.folders.recipes import FolderRecipe
 from engine.errors import NotEnoughMemory
 from engine.formats import ModelFacts
+from engine.machine.cuda_cards import gpu_memory
 from engine.machine.facts import Gpu
 from engine.quantities import size
 from engine.recommend.weights import is_linear, weights_bytes
@@ -26,17 +27,20 @@ DIFFERENCE_NUMBERS, DIFFERENCE_BYTES = 1 << 28, 14  # two answers in FP16, their
 ANSWERED_BYTES = 1 << 30  # of inputs and answers that GPTQModel has at once
 KEPT_SHARE = 0.9  # of a card's free memory that the comparison may fill
 FILE_BYTES_S = 1e9  # weights that are read from a disk again
-GPU_MEMORY = "GPU memory"
 FEWER = "Fewer samples take less, and NF4 and INT8 take one matrix at a time. Or close what else is on the card."
 
 
 @dataclass(frozen=True, slots=True)
 class CardRoom:
-    """Bytes of one card: what making takes, what the comparison would take whole, and what is free there."""
+    """Bytes of one card: what making takes, what the comparison would take whole, and what is free there.
+
+    ``card`` is what it is called where there are several.
+    """
 
     making_bytes: int
     comparing_bytes: int
     free_bytes: int
+    card: str = ""
 
     @property
     def offloads(self) -> bool:
@@ -48,14 +52,14 @@ class CardRoom:
         return max(self.making_bytes, min(self.comparing_bytes, int(KEPT_SHARE * self.free_bytes)))
 
 
-def card_room(facts: ModelFacts, recipe: FolderRecipe, cards: Sequence[Gpu]) -> CardRoom | None:
-    """Return the room on the card with the most of it free; ``None`` without one."""
-    if not cards:
+def card_room(facts: ModelFacts, recipe: FolderRecipe, card: Gpu | None) -> CardRoom | None:
+    """Return the room on the card that it is made on; ``None`` without one."""
+    if card is None:
         return None
-    free_bytes = max(card.usable_bytes for card in cards)
     logits_bytes = FULL_BYTES * 2 * 128 * facts.vocabulary
     whole = weights_bytes(facts, facts.format_id) + logits_bytes + CONTEXT_BYTES
-    return CardRoom(_making_bytes(facts, recipe), whole, free_bytes)
+    name = card.label if card.number is not None else ""
+    return CardRoom(_making_bytes(facts, recipe), whole, card.usable_bytes, name)
 
 
 def _making_bytes(facts: ModelFacts, recipe: FolderRecipe) -> int:
@@ -114,11 +118,13 @@ def inputs_bytes(facts: ModelFacts, recipe: FolderRecipe) -> int:
 
 def card_problems(room: CardRoom) -> Iterator[NotEnoughMemory]:
     if room.making_bytes > room.free_bytes:
-        yield NotEnoughMemory(room.making_bytes, room.free_bytes, where=GPU_MEMORY, instead=FEWER)
+        yield NotEnoughMemory(room.making_bytes, room.free_bytes, where=gpu_memory(room.card), instead=FEWER)
 
 
 def card_notes(room: CardRoom, recipe: FolderRecipe, layers: int) -> Iterator[str]:
-    """Say what waits elsewhere for a model that is larger than the card."""
+    """Say which card it is, and what waits elsewhere for a model that is larger."""
+    if room.card:
+        yield f"It is made on {room.card}, where {size(room.free_bytes)} are free."
     if not room.offloads:
         return
     places = "main memory" if recipe.maker == "autoawq" else "main memory and on the disk"

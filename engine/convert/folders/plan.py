@@ -24,7 +24,7 @@ from engine.environments.places import versions_here
 from engine.errors import EngineError, NotFound, PackageMissing, Refused, UnsupportedModel
 from engine.formats import FORMATS, Format, ModelFacts
 from engine.machine import nvidia
-from engine.machine.sources import Live
+from engine.machine.facts import Gpu
 from engine.recommend.weights import group_size, is_linear
 
 ALONE = "model.safetensors"  # what transformers reads where there is no index
@@ -47,7 +47,10 @@ class FolderOptions:
 
 @dataclass(frozen=True, slots=True)
 class FolderPlan:
-    """What :class:`engine.convert.folders.run.FolderConversion` carries out; see :class:`engine.convert.plan.Plan`."""
+    """What :class:`engine.convert.folders.run.FolderConversion` carries out; see :class:`engine.convert.plan.Plan`.
+
+    ``card`` is the one that it is made on, ``None`` for the processor.
+    """
 
     source: Source
     recipe: FolderRecipe
@@ -57,6 +60,7 @@ class FolderPlan:
     problems: tuple[EngineError, ...]
     notes: tuple[str, ...]
     options: FolderOptions = FolderOptions()
+    card: Gpu | None = None
 
     @property
     def format(self) -> Format:
@@ -87,8 +91,8 @@ def folder_plan(
     looked_at = inspect(source, to_gguf=False)
     recipe = with_options(FOLDER_RECIPES[recipe_id], options, looked_at.facts)
     target = target.expanduser().absolute()
-    cards = nvidia.read(Live())[0]
-    room = card_room(looked_at.facts, recipe, cards) if looked_at.facts else None
+    card = nvidia.freest()
+    room = card_room(looked_at.facts, recipe, card) if looked_at.facts else None
     problems = [*looked_at.problems, *_source_problems(looked_at), *_package_problems(recipe)]
     problems += [
         *_target_problems(target),
@@ -102,7 +106,7 @@ def folder_plan(
         problems += [*room_problems(needed, target), *(card_problems(room) if room else ())]
     library = library or Library(settings.load().models_folder)
     notes = (*_notes(looked_at, recipe, room), *(_writing_notes(room) if own_words else ()))
-    return FolderPlan(looked_at, recipe, target, library, needed, tuple(problems), notes, options)
+    return FolderPlan(looked_at, recipe, target, library, needed, tuple(problems), notes, options, card)
 
 
 def target_of(library: Library, source: Checkpoint, recipe_id: str) -> Path:

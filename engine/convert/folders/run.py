@@ -21,6 +21,7 @@ from engine.convert.steps import Steps
 from engine.environments.places import interpreter_for, versions_here
 from engine.errors import Refused, WorkerCrashed
 from engine.events import Event, Finished, Notice
+from engine.machine import cuda_cards
 from engine.texts import texts
 
 
@@ -33,7 +34,8 @@ class FolderConversion:
 
     def __init__(self, plan: FolderPlan) -> None:
         self.plan = plan
-        self._steps = Steps(interpreter_for(plan.recipe.environment, plan.recipe.packages))
+        python = interpreter_for(plan.recipe.environment, plan.recipe.packages)
+        self._steps = Steps(python, cuda_cards.only(plan.card))
         self._results: dict[str, Any] = {}
         self._seconds: dict[str, float] = {}
 
@@ -120,6 +122,7 @@ class FolderConversion:
             "calibration": _calibration(plan, results["pack"]),
             "agreement": results["fidelity"],
             "device": results["pack"]["device"],
+            "card": plan.card.label if plan.card else "",
             "versions": {"halfbyte": __version__, **_versions(plan)},
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": dict(self._seconds),

@@ -10,8 +10,8 @@ import psutil
 import torch  # pyright: ignore[reportMissingImports]
 
 from engine.errors import NotEnoughMemory
+from engine.machine.cuda_cards import gpu_memory, own_label
 
-GPU_MEMORY = "GPU memory"
 _MAIN_MEMORY = ("DefaultCPUAllocator", "Cannot allocate memory")  # c10/core/impl/alloc_cpu.cpp; ENOMEM of a mapped file
 _LIBRARIES = (
     "CUBLAS_STATUS",
@@ -42,7 +42,7 @@ def lack_of_memory(error: Exception) -> NotEnoughMemory | None:
     free_bytes = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else 0
     by_library = any(name in str(error) for name in _LIBRARIES) and free_bytes < _LIBRARIES_BYTES
     if isinstance(error, torch.OutOfMemoryError) or by_library:
-        return NotEnoughMemory(0, free_bytes, where=GPU_MEMORY)
+        return NotEnoughMemory(0, free_bytes, where=gpu_memory(own_label()))
     if isinstance(error, MemoryError) or any(words in str(error) for words in _MAIN_MEMORY):
         return NotEnoughMemory(0, psutil.virtual_memory().available)
     return None

@@ -257,3 +257,14 @@ def _runs(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_variables_are_asked_for_whenever_a_process_starts() -> None:
+    given = iter(({"HALFBYTE_TOLD": "first"}, {"HALFBYTE_TOLD": "second"}))
+    worker = Worker(MODULE, environment=lambda: next(given))
+    assert worker.ask("variable", name="HALFBYTE_TOLD").finish() == "first"
+    assert worker.ask("variable", name="HALFBYTE_TOLD").finish() == "first"
+    worker.kill()
+    worker.close()
+    assert worker.ask("variable", name="HALFBYTE_TOLD").finish() == "second"
+    worker.close()

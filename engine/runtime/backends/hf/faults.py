@@ -9,9 +9,9 @@ from typing import Any
 import torch  # pyright: ignore[reportMissingImports]
 
 from engine.errors import NotEnoughMemory
+from engine.machine.cuda_cards import gpu_memory, own_label
 from engine.runtime.backends.llama.memory import available_bytes
 
-GPU_MEMORY = "GPU memory"
 _MAIN_MEMORY = ("DefaultCPUAllocator", "Cannot allocate memory")  # c10/core/impl/alloc_cpu.cpp; ENOMEM of a mapped file
 
 
@@ -24,7 +24,7 @@ def free_bytes(device: Any) -> int:
 
 
 def where(device: Any) -> str:
-    return GPU_MEMORY if device.type == "cuda" else "memory"
+    return gpu_memory(own_label()) if device.type == "cuda" else "memory"
 
 
 @contextmanager

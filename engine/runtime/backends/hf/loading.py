@@ -14,6 +14,7 @@ from engine.catalog.facts import read_facts
 from engine.errors import EngineError, NotEnoughMemory, NotFound, Refused
 from engine.events import Event, Notice
 from engine.formats import ModelFacts, family_named
+from engine.machine.cuda_cards import own_label
 from engine.recommend.footprint import footprint
 from engine.runtime.backends.hf import faults
 from engine.runtime.backends.hf.checkpoints import BACKEND
@@ -28,6 +29,10 @@ Opened = tuple[Model, Loaded]
 
 GPU_BATCHES = 4  # a GPU is only busy with so many times the tokens that a processor takes at once
 _LEAST_CONTEXT = 256
+SEVERAL = (
+    "Close other programs, or choose a smaller model or format. This format computes on one card; a GGUF file is "
+    "divided over all of them, and vLLM (“Serve for many”) divides this one."
+)
 
 
 def load(path: Path, options: LoadOptions, stop: threading.Event) -> Generator[Event, None, Opened]:
@@ -107,7 +112,8 @@ class _Fitting:
         needed = self._needed(context_tokens)
         if needed > self._free_bytes:
             where = faults.where(self._device)
-            raise NotEnoughMemory(needed, self._free_bytes, self.largest(context_tokens), where)
+            several = SEVERAL if own_label() else ""
+            raise NotEnoughMemory(needed, self._free_bytes, self.largest(context_tokens), where, several)
 
     def largest(self, context_tokens: int) -> int:
         """Return the largest window below, halved until it fits."""
@@ -165,7 +171,7 @@ def _describe(folder: Folder, model: Model, load_s: float) -> Loaded:
         threads=torch.get_num_threads(),
         load_s=load_s,
         template_known=not model.prompting.complaint,
-        device=torch.cuda.get_device_name(model.device) if on_gpu else "CPU",
+        device=(own_label() or torch.cuda.get_device_name(model.device)) if on_gpu else "CPU",
         weights_bytes=weights_bytes,
         kv_cache_bytes=model.keep.bytes,
         compute_bytes=max(peak_bytes - weights_bytes - model.keep.bytes, 0),

@@ -159,7 +159,7 @@ def card(free_gb: float) -> Gpu:
 def test_a_model_of_70_billion_parameters_is_made_on_a_card_of_24_gb(recipe_id: str) -> None:
     """The plan says what waits where; the comparison afterwards is computed in parts, and takes its time."""
     facts, recipe = facts_of("Llama-3.3-70B"), FOLDER_RECIPES[recipe_id]
-    room = card_room(facts, recipe, [card(8), card(23.5)])
+    room = card_room(facts, recipe, card(23.5))
     assert room and room.offloads
     assert room.making_bytes < room.free_bytes == int(23.5 * GB)
     assert room.peak_bytes <= room.free_bytes
@@ -174,13 +174,13 @@ def test_a_model_of_70_billion_parameters_is_made_on_a_card_of_24_gb(recipe_id: 
 def test_the_room_for_autoawq_is_what_it_has_at_once() -> None:
     """To try scales, the inputs of all samples and two answers to them; the inputs of all matrices in main memory."""
     facts, ours = facts_of("Llama-3-8B"), FOLDER_RECIPES["awq-int4-g128"]
-    room, theirs = card_room(facts, ours, [card(80)]), card_room(facts, AUTOAWQ, [card(80)])
+    room, theirs = card_room(facts, ours, card(80)), card_room(facts, AUTOAWQ, card(80))
     assert room and theirs
     scaling_bytes = 128 * 512 * (14336 * 2 + 4096 * (2 + 2 + 2 + 4 + 4))
     assert theirs.making_bytes > scaling_bytes
     answers_bytes = (1 << 30) // (6 * 4096) * 14336 * 8  # through a layer's inner width, as many tokens as make 1 GiB
     assert room.making_bytes > answers_bytes > 256 * 512 * 14336 * 2
-    few = card_room(facts, dataclasses.replace(AUTOAWQ, samples=16), [card(80)])
+    few = card_room(facts, dataclasses.replace(AUTOAWQ, samples=16), card(80))
     assert few and few.making_bytes > 256 * 512 * 14336 * 2, "however few samples, it tries clippings of 256 rows"
     assert inputs_bytes(facts, AUTOAWQ) == 2 * 2 * 128 * 512 * (6 * 4096 + 14336)
     assert inputs_bytes(facts, ours) == 0
@@ -188,14 +188,14 @@ def test_the_room_for_autoawq_is_what_it_has_at_once() -> None:
 
 def test_layers_of_autoawq_wait_in_main_memory_alone() -> None:
     facts = facts_of("Llama-3.3-70B")
-    room = card_room(facts, AUTOAWQ, [card(23.5)])
+    room = card_room(facts, AUTOAWQ, card(23.5))
     assert room
     (note,) = card_notes(room, AUTOAWQ, facts.layers)
     assert "wait in main memory." in note and "disk" not in note
 
 
 def test_a_card_that_is_too_small_for_one_layer_is_a_problem() -> None:
-    room = card_room(facts_of("Llama-3.3-70B"), FOLDER_RECIPES["gptq-int4-g128"], [card(12)])
+    room = card_room(facts_of("Llama-3.3-70B"), FOLDER_RECIPES["gptq-int4-g128"], card(12))
     assert room
     (problem,) = card_problems(room)
     assert "Fewer samples take less" in problem.hint
@@ -203,10 +203,10 @@ def test_a_card_that_is_too_small_for_one_layer_is_a_problem() -> None:
 
 
 def test_a_model_that_the_card_holds_is_not_offloaded() -> None:
-    room = card_room(facts_of("Qwen2.5-0.5B"), FOLDER_RECIPES["awq-int4-g128"], [card(24)])
+    room = card_room(facts_of("Qwen2.5-0.5B"), FOLDER_RECIPES["awq-int4-g128"], card(24))
     assert room and not room.offloads and not list(card_notes(room, FOLDER_RECIPES["awq-int4-g128"], 24))
     assert offloading_s(room) == 0
-    assert card_room(facts_of("Qwen2.5-0.5B"), FOLDER_RECIPES["awq-int4-g128"], []) is None
+    assert card_room(facts_of("Qwen2.5-0.5B"), FOLDER_RECIPES["awq-int4-g128"], None) is None
 
 
 def test_a_model_that_the_card_does_not_hold_writes_on_the_processor(
