@@ -16,10 +16,15 @@ _MAIN_MEMORY = ("DefaultCPUAllocator", "Cannot allocate memory")  # c10/core/imp
 
 
 def free_bytes(device: Any) -> int:
-    """Return what is free on a device, what PyTorch holds in reserve included."""
+    """Return what is free on a device, with what PyTorch holds in reserve; 0 where not even CUDA's own part fits."""
     if device.type != "cuda":
         return available_bytes()
-    free, _ = torch.cuda.mem_get_info(device)
+    try:
+        free, _ = torch.cuda.mem_get_info(device)
+    except RuntimeError as error:
+        if "out of memory" not in str(error):
+            raise
+        return 0
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
