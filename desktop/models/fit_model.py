@@ -38,10 +38,11 @@ class FitModel(RowModel[Fit]):
 
 def cell_words(fit: Fit, column: int) -> str:
     """Return one cell in words."""
+    needed = size(fit.footprint.total_bytes)
     words = (
         f"{fit.format.label}, {fit.format.quality.words}",
         size(fit.file_bytes),
-        tr("{total} of {free}").format(total=size(fit.footprint.total_bytes), free=size(fit.free_bytes)),
+        tr("{total} of {free}").format(total=needed, free=size(fit.free_bytes)) if fit.free_bytes > 0 else needed,
         context_words(fit.largest_context),
         speed_words(fit.decode_tokens_s),
         tr(PLACES[fit.place]),

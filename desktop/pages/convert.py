@@ -13,6 +13,7 @@ from desktop.widgets.card import Card
 from desktop.widgets.controls import button, clear, column, fill, frame, paragraph, row
 from desktop.widgets.empty_state import EmptyState
 from desktop.widgets.fact_list import FactList
+from desktop.widgets.flow_layout import FlowLayout
 from desktop.widgets.format_picker import FormatPicker
 from desktop.widgets.manner_choice import MannerChoice
 from desktop.widgets.model_picker import ModelPicker
@@ -185,7 +186,7 @@ class ConvertPage(Page):
         self.chat_before.clicked.connect(self._on_chat_before)
         self.plan_card.body.addWidget(self._facts)
         self.plan_card.body.addLayout(self._remarks)
-        self.plan_card.body.addLayout(row(self.start, self.chat_before, None))
+        self.plan_card.body.addLayout(FlowLayout(self.start, self.chat_before))
 
     def _make_running_card(self) -> None:
         self.running_card = Card("", "convert")

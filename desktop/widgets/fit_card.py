@@ -53,7 +53,7 @@ class FitCard(Card):
         self.heading.setText(f"{fit.format.label} · {fit.format.quality.words}")
         self.setAccessibleName(f"{fit.format.label}: {fit.reason}")
         praise = self.tr("Best for this machine") if len(suggestion.fits) > 1 else self.tr("Fits this machine")
-        self.tag.setText(praise if best else fit.format.best_for.capitalize())
+        self.tag.setText(praise if best else f"{fit.format.best_for[:1].upper()}{fit.format.best_for[1:]}")
         self.reason.setText(fit.reason)
         self._show_numbers(suggestion, fit)
         self._memory.setText(memory_words(fit.footprint, fit.free_bytes))

@@ -29,12 +29,17 @@ def term_bytes(footprint: Footprint) -> dict[str, int]:
 
 
 def memory_words(footprint: Footprint, free_bytes: int) -> str:
-    """Return the bar in words: “5.1 GB of 18.3 GB free”."""
+    """Return the bar in words: “5.1 GB of 18.3 GB free”; without any such memory only what it takes of it."""
+    if free_bytes <= 0:
+        return size(footprint.total_bytes)
     return tr("{needed} of {free} free").format(needed=size(footprint.total_bytes), free=size(free_bytes))
 
 
 def paint_memory(painter: QPainter, rect: QRectF, footprint: Footprint, free_bytes: int) -> None:
-    """Draw the terms as parts of the free memory. What is more than that is drawn past a mark where the memory ends."""
+    """Draw the terms as parts of the free memory. What is more than that is drawn past a mark where the memory ends.
+
+    Where there is no such memory at all (of a GPU that is not there) nothing has run out: only the terms are drawn.
+    """
     colours = current()
     whole = max(free_bytes, footprint.total_bytes, 1)
     painter.save()
@@ -48,7 +53,7 @@ def paint_memory(painter: QPainter, rect: QRectF, footprint: Footprint, free_byt
         width = rect.width() * count * share / whole
         painter.fillRect(QRectF(left, rect.top(), width, rect.height()), QColor(getattr(colours, term)))
         left += width
-    if footprint.total_bytes > free_bytes:
+    if 0 < free_bytes < footprint.total_bytes:
         _paint_end(painter, rect, rect.left() + rect.width() * free_bytes / whole, colours)
     painter.restore()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.errors import set_up_words
-from engine.formats import family_named, why_unread
+from engine.formats import Family, family_named, why_unread
 from engine.machine.facts import Machine
 from engine.recommend.requirements import REQUIREMENTS, without_card
 
@@ -32,4 +32,7 @@ def _not_installed(format_id: str, machine: Machine) -> str:
     absent = [name for name in needed if machine.packages.get(name, "") is None]
     if not absent:
         return ""
-    return f"It runs on packages that are not installed: {', '.join(absent)}. {set_up_words('cuda')}"
+    way = set_up_words("cuda")
+    if family is Family.PLAIN:
+        way += " Converted to GGUF it needs none of them."
+    return f"It runs on packages that are not installed: {', '.join(absent)}. {way}"

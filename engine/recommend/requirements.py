@@ -98,7 +98,7 @@ def without_card(capability: float, machine: Machine) -> str | None:
     if not cards and any(gpu.hidden for gpu in machine.gpus):
         return f"It needs an NVIDIA GPU, and {cuda_cards.VISIBLE} hides what is in this computer."
     if not cards:
-        return "It needs an NVIDIA GPU, and none was found in this computer."
+        return "It is made for NVIDIA GPUs, and none was found in this computer."
     newest = max(float(card.compute_capability or 99) for card in cards)
     if newest < capability:
         return f"It needs an NVIDIA GPU of compute capability {capability}; this one has {newest}."

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import Qt
 
 from desktop.models.fit_model import CONTEXT, FORMAT, MEMORY, PLACE, SPEED, WHY, FitModel
@@ -29,6 +31,11 @@ def test_a_row_in_words():
 def test_what_is_not_known_is_a_dash():
     model = FitModel(FITS)
     assert model.index(2, CONTEXT).data() == model.index(2, SPEED).data() == "–"
+
+
+def test_memory_of_which_there_is_none_is_not_compared_with_nothing():
+    model = FitModel([replace(FITS[0], free_bytes=0)])
+    assert model.index(0, MEMORY).data() == "5.9 GB"
 
 
 def test_the_tooltip_has_the_obstacles():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog
 
 from desktop.models.making import Line, Manner, Waiting
 from desktop.models.plan_words import Prepared
@@ -15,7 +15,7 @@ from engine.convert.estimates import Needs
 from engine.convert.plan import Plan
 from engine.convert.recipes import RECIPES
 from engine.convert.source import Source
-from engine.errors import Cancelled, DiskFull
+from engine.errors import Cancelled, DiskFull, Refused
 from engine.events import Notice, Progress
 from tests.helpers.hands import press, words_on
 from tests.helpers.values import FACTS, FOLDER, GB, ORIGINAL, STARTER
@@ -105,6 +105,18 @@ def test_all_obstacles_are_shown_and_nothing_starts(page):
     text = words_on(page)
     assert "The disk of /models has 3.0 GB free" in text and "The disk of /tmp has 1.0 GB free" in text
     assert not page.start.isEnabled()
+
+
+def test_a_narrow_window_cuts_nothing_off(page):
+    page.choose(FOLDER, "gptq-int4-g128")
+    where = TARGET.parent / ("a-long-name-of-a-fine-tuned-model" * 2)
+    page.show_started("Another one")
+    page.show_plan(prepared(Refused(f"{where} exists already.", "Choose another name."), made_before=True))
+    page.resize(496, 700)
+    QApplication.processEvents()
+    for card in (page.choice, page.plan_card):
+        assert card.minimumSizeHint().width() <= 448
+        assert card.width() >= card.minimumSizeHint().width()
 
 
 def test_what_was_made_before_can_be_chatted_with(page, qtbot):

@@ -250,9 +250,9 @@ def test_a_model_that_this_computer_cannot_run_says_why(page):
     assert page.chat.isEnabled()  # nothing is known of the machine yet
     page.show_machine(dataclasses.replace(MACHINE, gpus=(), packages={"torch": None}))
     assert not page.chat.isEnabled()
-    assert "needs an NVIDIA GPU" in page.chat.toolTip() and "needs an NVIDIA GPU" in words_on(page.details)
+    assert "made for NVIDIA GPUs" in page.chat.toolTip() and "made for NVIDIA GPUs" in words_on(page.details)
     page.table.selectRow(0)
     assert page.chat.isEnabled() and "Not on this computer" not in words_on(page.details)
     page.show_machine(dataclasses.replace(MACHINE, gpus=(), packages={}))  # what is installed may still try
     page.table.selectRow(1)
-    assert page.chat.isEnabled() and "needs an NVIDIA GPU" in words_on(page.details)
+    assert page.chat.isEnabled() and "made for NVIDIA GPUs" in words_on(page.details)

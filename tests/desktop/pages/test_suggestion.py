@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication
 from desktop.models.suggestion import Suggestion
 from desktop.pages.suggestion import SuggestionPage
 from engine.errors import DamagedFile
+from engine.formats import FORMATS
 from tests.helpers.hands import press, words_on
 from tests.helpers.values import FACTS, FITS, FOLDER, ORIGINAL, STARTER, SUGGESTION
 
@@ -108,6 +109,13 @@ def test_the_page_follows_the_keyboard_down_the_table(page, qtbot):
 def test_a_row_with_which_nothing_can_be_done_is_not_the_first_pick(page):
     page.show_suggestion(Suggestion(FOLDER, FACTS, (FITS[3], FITS[1])))
     assert page.card.button.text() == "Convert to Q8_0"
+
+
+def test_what_a_format_is_best_for_keeps_its_capitals(page):
+    fit = replace(FITS[-1], format=FORMATS["bnb-nf4"])
+    page.show_suggestion(replace(SUGGESTION, fits=(*FITS[:-1], fit)))
+    page.card.show_fit(SUGGESTION, fit)
+    assert page.card.tag.text() == "Quick experiments, QLoRA training"
 
 
 def test_the_context_asks_again(page, qtbot):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage, QPainter
 
@@ -32,10 +31,15 @@ def test_what_is_more_than_free_is_marked(qapp):
     assert drawn(FOOTPRINT, 4 * GB)[5:] == [current().bad] * 5
 
 
-@pytest.mark.parametrize("free_bytes", [0, 1])
-def test_no_free_memory_at_all(qapp, free_bytes):
-    assert drawn(FOOTPRINT, free_bytes)[1:] == [current().bad] * 9
-    drawn(Footprint(0, 0, 0, 0), free_bytes)
+def test_no_free_memory_at_all(qapp):
+    assert drawn(FOOTPRINT, 1)[1:] == [current().bad] * 9
+    for free_bytes in (0, 1):
+        drawn(Footprint(0, 0, 0, 0), free_bytes)
+
+
+def test_of_a_gpu_that_is_not_there_nothing_has_run_out(qapp):
+    assert memory_words(FOOTPRINT, 0) == "8.0 GB"
+    assert current().bad not in drawn(FOOTPRINT, 0)
 
 
 def test_words(qtbot):

@@ -14,7 +14,7 @@ CARD = {"vendor": "nvidia", "total_gib": 24, "free_gib": 24, "bandwidth_bytes_s"
 @pytest.mark.parametrize("format_id", CUDA)
 def test_formats_for_nvidia_cards_say_what_is_lacking(format_id: str) -> None:
     bare = machine({})
-    assert "needs an NVIDIA GPU, and none was found" in why_not_here(format_id, bare)
+    assert "made for NVIDIA GPUs, and none was found" in why_not_here(format_id, bare)
     assert "torch" in why_not_here(format_id, bare)
     assert can_never_run(format_id, bare)
     assert not can_never_run(format_id, machine({"gpu": CARD}))
@@ -28,4 +28,5 @@ def test_what_runs_anywhere_says_nothing() -> None:
     for format_id in ("gguf-q4_k_m", "server", "damaged", "unsupported"):
         assert why_not_here(format_id, machine({})) == ""
     assert "NVIDIA" not in why_not_here("plain-bf16", machine({}))
+    assert "Converted to GGUF" in why_not_here("plain-bf16", machine({}))
     assert not can_never_run("plain-bf16", machine({}))
