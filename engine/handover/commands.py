@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 
 from engine.handover.deployment import Deployment
 from engine.handover.support import VLLM_VERSION, packages
@@ -17,6 +18,8 @@ def serve_arguments(way: Deployment, model: str = "") -> list[str]:
     arguments = [model or way.model, "--served-model-name", way.served_as, "--port", str(PORT)]
     for name, value in engine_options(way).items():
         arguments += [f"--{name.replace('_', '-')}", str(value)]
+    if way.parsers.tools:
+        arguments += ["--enable-auto-tool-choice", "--tool-call-parser", way.parsers.tools]
     return [*arguments, "--enable-prompt-tokens-details"]  # tells how much of a prompt was still in the cache
 
 
@@ -36,6 +39,8 @@ def engine_options(way: Deployment) -> dict[str, str | int | float]:
         options["pipeline_parallel_size"] = way.pipeline
     if way.site.nodes > 1:
         options["distributed_executor_backend"] = "ray"
+    if way.parsers.reasoning:
+        options["reasoning_parser"] = way.parsers.reasoning
     return options
 
 
@@ -69,7 +74,14 @@ def explanation(way: Deployment) -> list[str]:
     if way.speed:
         lines.append(f"Estimate of speed: {way.speed.formula}, {way.speed.each_tokens_s:,.0f} for each.")
         lines.append("Estimates only: “vllm bench serve” measures.")
-    return lines
+    return [*lines, *_parting(way)]
+
+
+def _parting(way: Deployment) -> Iterator[str]:
+    if way.parsers.reasoning:
+        yield f"Thinking comes apart from the answer, as “reasoning” (read as {way.parsers.reasoning})."
+    if way.parsers.tools:
+        yield f"Clients may offer tools; calls of them are read as {way.parsers.tools}."
 
 
 def _comment(line: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.errors import NotEnoughMemory, Refused
 from engine.formats import ModelFacts
 from engine.handover.estimate import Room, Speed, room, speed
+from engine.handover.parsers import NO_PARSERS, Parsers, parsers_for
 from engine.handover.site import Site
 from engine.handover.splitting import split
 from engine.handover.support import Method, dtype_for, method_of
@@ -34,6 +36,7 @@ class Deployment:
     fitting_users: int
     room: Room
     speed: Speed | None
+    parsers: Parsers = NO_PARSERS
 
     @property
     def quantization(self) -> str:
@@ -76,4 +79,5 @@ def plan(
         here.users(context),
         here,
         speed(facts, site, tensor, pipeline, min(users, here.users(context))),
+        parsers_for(facts.architecture, Path(model)),
     )

@@ -91,7 +91,11 @@ def kubernetes(way: Deployment) -> str:
 
 def ray(way: Deployment) -> str:
     """Return a configuration of Ray Serve, for one node or several."""
-    placed = {key: value for key, value in engine_options(way).items() if key != "distributed_executor_backend"}
+    placed: dict[str, Any] = {
+        key: value for key, value in engine_options(way).items() if key != "distributed_executor_backend"
+    }
+    if way.parsers.tools:
+        placed |= {"enable_auto_tool_choice": True, "tool_call_parser": way.parsers.tools}
     config = {
         "model_loading_config": {"model_id": way.served_as, "model_source": way.model},
         "engine_kwargs": placed,

@@ -32,6 +32,7 @@ class RemoteAnswer:
         self._goes_on = goes_on
         self._stream = TextStream(sampling.stop)
         self._splitter = ThinkingSplitter(INLINE_TAGS)
+        self._around = _Around()
         self._asked_s = time.perf_counter()
         self._first_s = self._last_s = 0.0
         self._pieces = 0
@@ -53,10 +54,12 @@ class RemoteAnswer:
             yield from self._begin()
             self._pieces += 1
         self._odds += chunk.odds
-        if chunk.thinking:
-            yield self._token(chunk.thinking, "answer" if self._goes_on else "thinking")
-        if chunk.answer:
-            yield from self._split(self._stream.feed(chunk.answer.encode("utf-8", "replace")))
+        if chunk.thinking and self._goes_on:
+            yield self._token(chunk.thinking, "answer")
+        elif thought := self._around.thought(chunk.thinking):
+            yield self._token(thought, "thinking")
+        if answer := self._around.answer(chunk.answer):
+            yield from self._split(self._stream.feed(answer.encode("utf-8", "replace")))
         if chunk.finish_reason and not self._first_s:  # an answer without a word
             self._first_s = self._last_s = time.perf_counter()
         self.reason = chunk.finish_reason or self.reason
@@ -118,6 +121,30 @@ class RemoteAnswer:
             return "stop"
         longest = self._sampling.max_tokens
         return "length" if longest and self._answer_tokens() >= longest else "context"
+
+
+class _Around:
+    """Leaves out the white space around thinking that the server parts, as is done with what is parted here."""
+
+    def __init__(self) -> None:
+        self._begun = False
+        self._held = ""  # white space that more thinking may follow
+        self._answers = True
+
+    def thought(self, piece: str) -> str:
+        text = self._held + piece
+        if not self._begun:
+            text = text.lstrip()
+        shown = text.rstrip()
+        self._held = text[len(shown) :]
+        self._begun = self._begun or bool(shown)
+        self._answers = self._answers and not piece
+        return shown
+
+    def answer(self, piece: str) -> str:
+        shown = piece if self._answers else piece.lstrip()
+        self._answers = self._answers or bool(shown)
+        return shown
 
 
 def _count(told: Any, otherwise: int) -> int:

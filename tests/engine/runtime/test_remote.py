@@ -126,6 +126,19 @@ def test_thinking_that_the_server_parts_is_thinking(script: Script, field: str) 
     assert answered(script)[:2] == ("Yes.", "Hm.")
 
 
+def test_white_space_around_thinking_that_the_server_parts_is_left_out(script: Script) -> None:
+    """As vLLM 0.33's parser for Qwen3 hands it on; between words it stays."""
+    pieces = [{"reasoning": piece} for piece in ("\n", "Hm", ".\n", "\nTwo.", "\n")]
+    pieces += [{"content": piece} for piece in ("\n\n", " ", "Yes.\n", "\n  No.")]
+    script.events = [*({"choices": [{"delta": piece}]} for piece in pieces), *words("!")]
+    assert answered(script)[:2] == ("Yes.\n\n  No.!", "Hm.\n\nTwo.")
+
+
+def test_white_space_that_begins_an_answer_without_thinking_stays(script: Script) -> None:
+    script.events = words("  indented")
+    assert answered(script)[0] == "  indented"
+
+
 def test_thinking_within_the_answer_is_parted_here(script: Script) -> None:
     script.events = words("<thi", "nk>Hm.</th", "ink>\n\nYes.")
     assert answered(script)[:2] == ("Yes.", "Hm.")

@@ -92,7 +92,7 @@ def test_an_answer_has_its_words_and_counts(script: Script) -> None:
 def test_its_reasoning_is_thinking(script: Script) -> None:
     events = said(script, "thinking")
     assert text(events, "thinking").endswith("bacteria")
-    assert text(events).startswith(" It's a crucial process")
+    assert text(events).startswith("It's a crucial process")
 
 
 def test_what_continues_an_answer_is_no_thinking(script: Script) -> None:

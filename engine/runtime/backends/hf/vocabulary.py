@@ -10,6 +10,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from engine.catalog.headers.chat_template import chat_template
 from engine.catalog.headers.shards import read_json
 from engine.errors import DamagedFile, UnsupportedModel
 from engine.runtime.backends.hf.checkpoints import BACKEND
@@ -26,7 +27,7 @@ class Vocabulary(ShieldedVocabulary):
     def __init__(self, folder: Path, ends: Iterable[int]) -> None:
         self._tokenizer = _read(folder)
         self.settings = _settings(folder)
-        self.template = _template(folder, self.settings)
+        self.template = chat_template(folder, self.settings)
         table = json.loads(self._tokenizer.to_str())
         self._decoders = set(_types(table.get("decoder")))
         self.size = self._tokenizer.get_vocab_size(with_added_tokens=True)
@@ -93,18 +94,6 @@ def _converted(folder: Path) -> Tokenizer:
 def _settings(folder: Path) -> dict[str, Any]:
     tables = (folder / name for name in ("special_tokens_map.json", "tokenizer_config.json"))
     return {key: value for table in tables if table.is_file() for key, value in read_json(table).items()}
-
-
-def _template(folder: Path, settings: Mapping[str, Any]) -> str:
-    """Return the chat template, "" without one. Of several, the one for chatting is called “default”."""
-    if (folder / "chat_template.jinja").is_file():
-        return (folder / "chat_template.jinja").read_text("utf-8")
-    told = settings.get("chat_template")
-    if (folder / "chat_template.json").is_file():
-        told = read_json(folder / "chat_template.json").get("chat_template", told)
-    if isinstance(told, list):
-        told = next((entry.get("template") for entry in told if entry.get("name") == "default"), None)
-    return told if isinstance(told, str) else ""
 
 
 def _text_of(token: Any) -> str:
