@@ -80,6 +80,8 @@ def _record(kept: Kept) -> dict[str, Any]:
         "learns_from": manner.learns_from,
         "files": [str(file) for file in manner.files],
         "compares": manner.compares,
+        "samples": manner.samples,
+        "sample_tokens": manner.sample_tokens,
     }
 
 
@@ -89,5 +91,6 @@ def _kept(record: dict[str, Any]) -> Kept:
     if learns_from not in get_args(LearnsFrom):
         raise ValueError(learns_from)
     files = tuple(Path(file) for file in record["files"])
-    manner = Manner(bool(record["importance"]), learns_from, files, bool(record["compares"]))
+    numbers = (int(record.get(name, 0)) for name in ("samples", "sample_tokens"))  # earlier versions wrote none
+    manner = Manner(bool(record["importance"]), learns_from, files, bool(record["compares"]), *numbers)
     return Kept(Path(record["source"]), str(record["format_id"]), manner)

@@ -18,12 +18,17 @@ LearnsFrom = Literal["ours", "files", "conversations", "itself"]
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """``importance``: a matrix is computed. ``learns_from`` says on which text, for GPTQ and AWQ too."""
+    """``importance``: a matrix is computed. ``learns_from`` says on which text, for GPTQ and AWQ too.
+
+    Those learn from so many ``samples`` of ``sample_tokens`` each; 0: the usual number.
+    """
 
     importance: bool = False
     learns_from: LearnsFrom = "ours"
     files: tuple[Path, ...] = ()
     compares: bool = True
+    samples: int = 0
+    sample_tokens: int = 0
 
     @property
     def options(self) -> Options:
@@ -33,7 +38,7 @@ class Manner:
 
     @property
     def folder_options(self) -> FolderOptions:
-        return FolderOptions(self._texts, own_words=self._own_words)
+        return FolderOptions(self._texts, self.samples, self._own_words, self.sample_tokens)
 
     @property
     def _own_words(self) -> int | None:

@@ -50,6 +50,9 @@ def _facts(prepared: Prepared) -> Iterator[tuple[str, str]]:
     yield tr("From"), f"{planned.source.path.name} ({size(prepared.source_bytes)})"
     yield tr("Makes"), planned.target.name
     yield tr("Into"), str(planned.target.parent)
+    if isinstance(planned, FolderPlan) and planned.recipe.calibrates:
+        samples, tokens = number(planned.recipe.samples), number(planned.recipe.sample_tokens)
+        yield tr("Learns from"), tr("{samples} samples of {tokens} tokens").format(samples=samples, tokens=tokens)
     if needs:
         yield tr("Size"), size(needs.result_bytes)
         yield tr("Disk"), tr("{size} while it runs").format(size=size(needs.disk_bytes))

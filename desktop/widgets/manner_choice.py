@@ -11,6 +11,7 @@ from desktop.language import tr
 from desktop.models.making import LearnsFrom, Manner, is_calibrated, needs_importance, takes_importance
 from desktop.widgets.controls import column, label, row
 from desktop.widgets.fields import Choice
+from desktop.widgets.samples_field import SamplesField
 
 
 class MannerChoice(QWidget):
@@ -40,8 +41,10 @@ class MannerChoice(QWidget):
         self.text.activated.connect(self._on_text)
         self._name = label(self.tr("Learn &from"), "muted", buddy=self.text)
         self.about = label("", "caption", wraps=True)
+        self.amount = SamplesField()
+        self.amount.chosen.connect(self.chosen)
         self._learning = QWidget()
-        self._learning.setLayout(column(row(self._name, self.text, None), self.about))
+        self._learning.setLayout(column(row(self._name, self.text, None), self.about, self.amount))
         self.setLayout(column(self.importance, self._learning, self.compares))
         self.show_conversations(0)
         self.show_format("")
@@ -50,7 +53,9 @@ class MannerChoice(QWidget):
     def manner(self) -> Manner:
         importance = takes_importance(self._format_id) and self.importance.isChecked()
         learns = importance or is_calibrated(self._format_id)
-        return Manner(importance, self._learns_from if learns else "ours", self._files, self.compares.isChecked())
+        counts = self.amount.counts if is_calibrated(self._format_id) else (0, 0)
+        learns_from = self._learns_from if learns else "ours"
+        return Manner(importance, learns_from, self._files, self.compares.isChecked(), *counts)
 
     def show_format(self, format_id: str) -> None:
         """Offer what makes a difference to a format."""
@@ -78,6 +83,7 @@ class MannerChoice(QWidget):
         if shown and self._learning.isHidden():
             self.conversations_wanted.emit()
         self._learning.setVisible(shown)
+        self.amount.setVisible(is_calibrated(self._format_id))
         self.about.setText(self._about())
         self.about.setVisible(bool(self.about.text()))
 

@@ -20,7 +20,16 @@ from engine.cli.library import called, json_option, open_library
 from engine.cli.run import finish
 from engine.convert.extras import Wanted
 from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan, target_of
-from engine.convert.folders.recipes import AUTOAWQ, FOLDER_RECIPES
+from engine.convert.folders.recipes import (
+    AUTOAWQ,
+    FOLDER_RECIPES,
+    LEAST_SAMPLE_TOKENS,
+    LEAST_SAMPLES,
+    MOST_SAMPLE_TOKENS,
+    MOST_SAMPLES,
+    SAMPLE_TOKENS,
+    SAMPLES,
+)
 from engine.convert.folders.run import FolderConversion
 from engine.convert.from_hub import FromHub, plans_from_hub
 from engine.convert.plan import PLAIN, Options, Plan, plan, plan_together
@@ -64,7 +73,18 @@ SHORT["awq-autoawq"] = AUTOAWQ.id
     "--seed", type=click.IntRange(0), help="For --calibrate-on itself: the same seed writes the same text. [default: 0]"
 )
 @click.option(
-    "--samples", type=click.IntRange(min=0), default=0, help="Samples to calibrate GPTQ and AWQ on. [default: 128]"
+    "--samples",
+    type=click.IntRange(LEAST_SAMPLES, MOST_SAMPLES),
+    default=SAMPLES,
+    show_default=True,
+    help="Samples to calibrate GPTQ and AWQ on.",
+)
+@click.option(
+    "--sample-tokens",
+    type=click.IntRange(LEAST_SAMPLE_TOKENS, MOST_SAMPLE_TOKENS),
+    default=SAMPLE_TOKENS,
+    show_default=True,
+    help="Tokens of each sample.",
 )
 @click.option(
     "--keep",
@@ -96,6 +116,7 @@ def convert_command(
     calibrate_on: tuple[Path, ...],
     seed: int | None,
     samples: int,
+    sample_tokens: int,
     keep: tuple[str, ...],
     compare: bool | None,
     gain: bool | None,
@@ -125,7 +146,7 @@ def convert_command(
                 raise click.UsageError(f"Fetch the model first: halfbyte get {folder.as_posix()}")
             made = _from_hub(folder.as_posix(), gguf_ids, options, library, only_plan, as_json)
         else:
-            of_folders = FolderOptions(texts, samples, own_words)
+            of_folders = FolderOptions(texts, samples, own_words, sample_tokens)
             folder_plans = [
                 folder_plan(source.path, one, output or target_of(library, source, one), library, of_folders)
                 for one in dict.fromkeys(folder_ids)

@@ -41,6 +41,8 @@ def _lines(plans: Sequence[Plan | FolderPlan]) -> Iterator[str]:
         yield f"{plan.makes} → {plan.target}"
         if plan.needs:
             yield f"  {_needs_words(plan)}"
+        if isinstance(plan, FolderPlan) and plan.recipe.calibrates:
+            yield f"  calibrated on {plan.recipe.samples:,} samples of {plan.recipe.sample_tokens:,} tokens"
     if fetched_bytes := _fetched_bytes(plans):
         yield f"Fetched first, onto the same disk: {size(fetched_bytes)}, counted in."
     alone = [plan for plan in plans if isinstance(plan, Plan)]

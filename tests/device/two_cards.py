@@ -4,7 +4,7 @@ Not a test of pytest's. ``python3 -m tests.device.two_cards SCRATCH TOKENIZER [P
 random weights with the tokenizer of a folder, lets another process fill one card and then the other, and asks NVML on
 which card memory was taken. It prints one JSON object a line and a closing count; the exit code is the number of failed
 checks. Parts (all): load (BF16 and NF4), nf4 and gptq (made with bitsandbytes and GPTQModel), chosen
-(CUDA_VISIBLE_DEVICES set by hand).
+(CUDA_VISIBLE_DEVICES set by hand). The part samples makes GPTQ with 16 and with 128 samples, for the time that they take.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class Trial:
         needed = plan.needs.gpu_bytes if plan.needs else 0
         told = {"recipe": recipe_id, "card": record.get("card"), "taken": watch.taken, "seconds": seconds,
                 "foretold": needed, "peak_gpu_bytes": record.get("peak_gpu_bytes"),
-                "agreement": record.get("agreement")}  # fmt: skip
+                "steps": record.get("seconds"), "agreement": record.get("agreement")}  # fmt: skip
         self.on_card(f"{recipe_id} is made on card {index}", watch, index, 0, **told)
         self.report.check("no more than foretold is taken", watch.taken[index] < 1.3 * needed, **told)
         self.report.check("the record names the card", str(record.get("card")).endswith(f"(GPU {index})"), **told)
@@ -263,6 +263,8 @@ def second_full(trial: Trial, parts: list[str]) -> None:
             trial.loads(0)
         if "gptq" in parts:
             trial.makes(0, "gptq-int4-g128", samples=32)
+        for count in (16, 128) if "samples" in parts else ():
+            trial.makes(0, "gptq-int4-g128", samples=count)
         if "chosen" in parts:
             by_hand(trial)
 
@@ -287,7 +289,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scratch", type=Path)
     parser.add_argument("tokenizer", type=Path)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, "samples", []], default=list(PARTS))
     return parser.parse_args()
 
 

@@ -78,13 +78,18 @@ def _making_bytes(facts: ModelFacts, recipe: FolderRecipe) -> int:
         if tensor.layer is not None:
             layers[tensor.layer] = layers.get(tensor.layer, 0) + HALF_BYTES * tensor.elements
     embedding = sum(tensor.elements for tensor in facts.tensors if tensor.name == "token_embd.weight")
-    entering = HALF_BYTES * 2 * recipe.samples * recipe.sample_tokens * facts.width
     at_work = COPIES * FULL_BYTES * (largest + (widest * widest if recipe.format_id.startswith("gptq") else 0))
     if recipe.maker == "gptqmodel" and recipe.format_id.startswith("awq"):
         at_work = _searching_bytes(facts.width, facts.feed_forward, widest, recipe)
     if recipe.maker == "autoawq":
         at_work = max(_scaling_bytes(facts.width, widest, recipe), HALF_BYTES * CLIP_ROWS * CLIP_TOKENS * widest)
-    return CONTEXT_BYTES + max(layers.values(), default=0) + at_work + entering + HALF_BYTES * embedding
+    waiting = entering_bytes(facts, recipe) + HALF_BYTES * embedding
+    return CONTEXT_BYTES + max(layers.values(), default=0) + at_work + waiting
+
+
+def entering_bytes(facts: ModelFacts, recipe: FolderRecipe) -> int:
+    """Return what enters a layer and leaves it, for all samples."""
+    return HALF_BYTES * 2 * recipe.samples * recipe.sample_tokens * facts.width
 
 
 def _scaling_bytes(width: int, widest: int, recipe: FolderRecipe) -> int:

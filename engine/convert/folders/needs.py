@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine.convert.estimates import HASH_BYTES_S, START_S, Needs
-from engine.convert.folders.card_room import CardRoom, inputs_bytes, offloading_s
-from engine.convert.folders.recipes import AUTOAWQ, FolderRecipe
+from engine.convert.folders.card_room import CardRoom, entering_bytes, inputs_bytes, offloading_s
+from engine.convert.folders.recipes import AUTOAWQ, SAMPLE_TOKENS, SAMPLES, FolderRecipe
 from engine.convert.source import Source
 from engine.formats import ModelFacts
 from engine.recommend.weights import is_linear, tensors_in
@@ -14,6 +14,7 @@ WAITING_SHARE = 1.5  # of the result, what GPTQModel keeps beside it: the embedd
 SHARD_BYTES = 1 << 30  # collected in memory before it is written
 PACK_BYTES_S = 250e6  # reading and packing, bytes read a second: one thread of a Xeon
 LAYER_S, CALIBRATED_WEIGHTS_S = 2.5, 2e7  # GPTQ and AWQ, measured with 128 samples of 512 tokens on an H200
+SAMPLES_SHARE = 0.5  # of that time, what follows the number of tokens: a guess between all and nothing
 # On two threads of a processor: seconds a weight, and further ones for each token that it is calibrated on (measured
 # with two layers of the starter model and 8 to 128 samples; AutoAWQ, which computes in FP16 there, with 16).
 ON_A_PROCESSOR_S = {
@@ -43,7 +44,7 @@ def needs(source: Source, recipe: FolderRecipe, room: CardRoom | None, own_words
         seconds += _writing_s(facts, recipe, room is not None and not room.offloads)
     seconds += offloading_s(room)
     working_bytes = source.size_bytes + (SHARD_BYTES if recipe.maker == "bitsandbytes" else result_bytes)
-    working_bytes += inputs_bytes(facts, recipe)
+    working_bytes += inputs_bytes(facts, recipe) + (0 if room else entering_bytes(facts, recipe))
     gpu_bytes = room.peak_bytes if room else 0
     disk_bytes = int(result_bytes * (1 + (WAITING_SHARE if recipe.maker == "gptqmodel" else 0)))
     return Needs(disk_bytes, result_bytes, PYTORCH_BYTES + working_bytes, seconds, gpu_bytes=gpu_bytes)
@@ -51,7 +52,9 @@ def needs(source: Source, recipe: FolderRecipe, room: CardRoom | None, own_words
 
 def _calibrating_s(facts: ModelFacts, recipe: FolderRecipe, has_card: bool) -> float:
     if has_card:
-        return max(LAYER_S * facts.layers, facts.parameters / CALIBRATED_WEIGHTS_S)
+        usual = recipe.samples * recipe.sample_tokens / (SAMPLES * SAMPLE_TOKENS)
+        share = 1 - SAMPLES_SHARE + SAMPLES_SHARE * usual
+        return share * max(LAYER_S * facts.layers, facts.parameters / CALIBRATED_WEIGHTS_S)
     weight_s, token_s = ON_A_PROCESSOR_S[recipe.id]
     weights = sum(tensor.elements for tensor in facts.tensors if is_linear(tensor))
     return weights * (weight_s + token_s * recipe.samples * recipe.sample_tokens)

@@ -17,7 +17,7 @@ from engine.catalog.library import Library
 from engine.convert.estimates import Needs
 from engine.convert.folders.card_room import CardRoom, card_notes, card_problems, card_room
 from engine.convert.folders.needs import needs
-from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe
+from engine.convert.folders.recipes import FOLDER_RECIPES, MOST_SAMPLE_TOKENS, FolderRecipe
 from engine.convert.places import room_problems, write_problems
 from engine.convert.source import Source, inspect
 from engine.environments.places import versions_here
@@ -35,14 +35,16 @@ OWN_WORDS = "written by the model itself"
 
 @dataclass(frozen=True, slots=True)
 class FolderOptions:
-    """What a person may choose: texts to calibrate on (none: those of Halfbyte), and how many samples.
+    """What a person may choose: texts to calibrate on (none: those of Halfbyte), how many samples of how many tokens.
 
-    ``own_words`` is the seed of text that the model writes itself, in place of texts; ``None``: it writes none.
+    0 is the usual number. ``own_words`` is the seed of text that the model writes itself, in place of texts; ``None``:
+    it writes none.
     """
 
     calibration: tuple[Path, ...] = ()
     samples: int = 0
     own_words: int | None = None
+    sample_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ def folder_plan(
     if needed:
         problems += [*room_problems(needed, target), *(card_problems(room) if room else ())]
     library = library or Library(settings.load().models_folder)
-    notes = (*_notes(looked_at, recipe, room), *(_writing_notes(room) if own_words else ()))
+    notes = (*_notes(looked_at, recipe, room), *_cut_notes(recipe, options))
+    notes += tuple(_writing_notes(room)) if own_words else ()
     return FolderPlan(looked_at, recipe, target, library, needed, tuple(problems), notes, options, card)
 
 
@@ -117,10 +120,13 @@ def target_of(library: Library, source: Checkpoint, recipe_id: str) -> Path:
 
 
 def with_options(recipe: FolderRecipe, options: FolderOptions, facts: ModelFacts | None) -> FolderRecipe:
+    """Return the recipe as it is carried out: no sample is longer than the texts that the model was made for."""
     group = group_size(facts) if recipe.group and facts else recipe.group
-    return replace(
-        recipe, group=group, samples=options.samples if recipe.samples and options.samples else recipe.samples
-    )
+    if not recipe.calibrates:
+        return replace(recipe, group=group)
+    longest = (facts and facts.trained_context) or MOST_SAMPLE_TOKENS
+    tokens = min(options.sample_tokens or recipe.sample_tokens, longest)
+    return replace(recipe, group=group, samples=options.samples or recipe.samples, sample_tokens=tokens)
 
 
 def _source_problems(source: Source) -> Iterator[EngineError]:
@@ -175,6 +181,12 @@ def _target_problems(target: Path) -> Iterator[EngineError]:
     if target.exists():
         yield Refused(f"{target} exists already.", "Choose another name, or delete that folder first.")
     yield from write_problems(target)
+
+
+def _cut_notes(recipe: FolderRecipe, options: FolderOptions) -> Iterator[str]:
+    asked = options.sample_tokens or FOLDER_RECIPES[recipe.id].sample_tokens
+    if recipe.sample_tokens < asked and recipe.calibrates:
+        yield f"This model sees at most {recipe.sample_tokens:,} tokens: samples are cut down to that."
 
 
 def _writing_notes(room: CardRoom | None) -> Iterator[str]:

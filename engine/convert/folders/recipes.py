@@ -12,6 +12,9 @@ Maker = Literal["bitsandbytes", "gptqmodel", "autoawq"]
 
 # Both papers calibrate with 128 samples (GPTQ, arXiv 2210.17323, section 4; AWQ, arXiv 2306.00978, section 5.1).
 SAMPLES, SAMPLE_TOKENS = 128, 512
+# What a person may choose: with fewer nothing is learnt, and more are not kept on any card.
+LEAST_SAMPLES, MOST_SAMPLES = 4, 2048
+LEAST_SAMPLE_TOKENS, MOST_SAMPLE_TOKENS = 64, 4096
 
 PACKAGES: dict[Maker, tuple[str, ...]] = {
     "bitsandbytes": ("torch", "transformers", "accelerate", "safetensors", "bitsandbytes"),

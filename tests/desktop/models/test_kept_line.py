@@ -13,6 +13,7 @@ from desktop.models.making import Manner
 LINE = (
     Kept(Path("models/ä b"), "gguf-q4_k_m", Manner(True, "files", (Path("a.txt"), Path("b.txt")))),
     Kept(Path("model.gguf"), "gguf-q8_0", Manner(compares=False)),
+    Kept(Path("folder"), "gptq-int4-g128", Manner(samples=256, sample_tokens=1024)),
 )
 
 
@@ -23,6 +24,15 @@ def test_a_line_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == [file.name]
     write(file, ())
     assert not file.exists() and read(file) == ()
+
+
+def test_a_line_of_an_earlier_version_tells_no_samples(tmp_path: Path) -> None:
+    file = tmp_path / "conversions.json"
+    write(file, LINE[:1])
+    content = json.loads(file.read_text("utf-8"))
+    del content["line"][0]["samples"], content["line"][0]["sample_tokens"]
+    file.write_text(json.dumps(content), "utf-8")
+    assert read(file) == LINE[:1]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from desktop.pages.convert import ConvertPage
 from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.library import Library
 from engine.convert.estimates import Needs
+from engine.convert.folders.plan import FolderOptions
 from engine.convert.plan import Plan
 from engine.convert.recipes import RECIPES
 from engine.convert.source import Source
@@ -265,6 +266,52 @@ def test_only_what_makes_a_difference_is_offered(page, format_id, importance, te
     assert page.manner.importance.isVisible() == (importance is not None)
     assert page.manner.manner.importance == bool(importance)
     assert page.manner.text.isVisible() == text
+
+
+def test_how_much_is_learnt_from_is_chosen_for_what_is_calibrated(page, qtbot):
+    page.choose(FOLDER, "gptq-int4-g128")
+    amount = page.manner.amount
+    assert amount.isVisible() and page.manner.manner == Manner()
+    assert (amount.samples.value(), amount.tokens.value()) == (128, 512)
+    assert not amount.usual.isVisible()
+    with qtbot.waitSignal(page.plan_wanted) as wish:
+        type_number(qtbot, amount.samples, "16")
+    assert wish.args[2].folder_options == FolderOptions(samples=16, sample_tokens=512)
+    assert "far from its original" in words_on(page.manner)
+    with qtbot.waitSignal(page.plan_wanted) as wish:
+        type_number(qtbot, amount.tokens, "2048")
+    assert wish.args[2] == Manner(samples=16, sample_tokens=2048)
+    with qtbot.waitSignal(page.plan_wanted) as wish:
+        press(amount.usual)
+    assert wish.args[2] == Manner() and page.focusWidget() is amount.samples
+    assert "far from its original" not in words_on(page.manner)
+
+
+@pytest.mark.parametrize(("typed", "least", "most"), [("samples", 4, 2048), ("tokens", 64, 4096)])
+def test_the_amount_has_bounds(page, typed, least, most):
+    field = getattr(page.manner.amount, typed)
+    field.setValue(1)
+    assert field.value() == least
+    field.setValue(1_000_000)
+    assert field.value() == most
+
+
+def test_what_is_not_calibrated_offers_no_samples_and_takes_none(page):
+    page.choose(FOLDER, "awq-int4-g128")
+    page.manner.amount.samples.setValue(64)
+    for format_id in ("bnb-nf4", "gguf-q8_0", "gguf-iq2_xxs"):
+        page.choose(FOLDER, format_id)
+        assert not page.manner.amount.isVisible()
+        assert page.manner.manner.samples == 0
+    page.choose(FOLDER, "awq-int4-g128")
+    assert page.manner.manner.samples == 64
+
+
+def type_number(qtbot, field, text):
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, text)
+    qtbot.keyClick(field, Qt.Key.Key_Return)
 
 
 def test_conversations_cannot_be_chosen_before_anything_was_said(page):

@@ -255,6 +255,31 @@ def test_fewer_samples_take_less_time_on_a_processor(
     assert few and usual and many and few.seconds < usual.seconds < many.seconds
 
 
+def test_more_and_longer_samples_take_more_time_and_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning.nvidia, "read", lambda sources: ((card(80),), ()))
+    room = FOLDER_RECIPES["gptq-int4-g128"]
+    usual, more, longer = (
+        planned(folder, room.id, FolderOptions(samples=samples, sample_tokens=tokens)).needs
+        for samples, tokens in ((128, 0), (512, 0), (128, 2048))
+    )
+    assert usual and more and longer
+    assert usual.seconds < more.seconds == longer.seconds
+    assert more.gpu_bytes - usual.gpu_bytes == longer.gpu_bytes - usual.gpu_bytes == 2 * 2 * 3 * 128 * 512 * 192
+    monkeypatch.setattr(planning.nvidia, "read", lambda sources: ((), ()))
+    slow, slower = (planned(folder, room.id, FolderOptions(samples=count)).needs for count in (128, 512))
+    assert slow and slower and slower.memory_bytes > slow.memory_bytes
+
+
+def test_no_sample_is_longer_than_what_the_model_sees(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "short", 192, max_position_embeddings=1024)
+    longest = planned(folder, "awq-int4-g128", FolderOptions(sample_tokens=4096))
+    assert longest.recipe.sample_tokens == 1024
+    assert any("samples are cut down to that" in note for note in longest.notes)
+    usual = planned(folder, "awq-int4-g128", FolderOptions(sample_tokens=256))
+    assert usual.recipe.sample_tokens == 256 and not any("cut down" in note for note in usual.notes)
+    assert not any("cut down" in note for note in planned(folder, "bnb-nf4", FolderOptions(sample_tokens=4096)).notes)
+
+
 def test_pickles_are_refused_with_the_reason(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     plan = planned(folder, "bnb-nf4")
