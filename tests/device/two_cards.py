@@ -4,7 +4,7 @@ Not a test of pytest's. ``python3 -m tests.device.two_cards SCRATCH TOKENIZER [P
 random weights with the tokenizer of a folder, lets another process fill one card and then the other, and asks NVML on
 which card memory was taken. It prints one JSON object a line and a closing count; the exit code is the number of failed
 checks. Parts (all): load (BF16 and NF4), nf4 and gptq (made with bitsandbytes and GPTQModel), chosen
-(CUDA_VISIBLE_DEVICES set by hand). The part samples makes GPTQ with 16 and with 128 samples, for the time that they take.
+(CUDA_VISIBLE_DEVICES set by hand). Beside them, samples: GPTQ is made with 16 and with 128, for the times.
 """
 
 from __future__ import annotations
