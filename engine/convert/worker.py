@@ -232,10 +232,11 @@ def _pack(
     ``unfinished`` is a folder for what a process that is killed leaves to the next one. ``own_words`` is the seed of
     text that the model writes itself, in place of texts.
     """
-    from engine.convert.methods import own_code, pytorch
+    from engine.convert.methods import described, own_code, pytorch
 
     own_code.forbid()
     own_code.refuse(Path(source))
+    described.check(Path(source), tuple(map(Path, files)))
     how = FolderRecipe.of_record(recipe)
     if how.maker == "bitsandbytes":
         from engine.convert.methods import bnb

@@ -22,6 +22,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig  #
 
 from engine.catalog.headers.shards import read_json
 from engine.convert.methods import pytorch
+from engine.convert.methods.described import ROTARY
 from engine.convert.methods.shards import Shards, copy_beside, write_json
 from engine.errors import DamagedFile, UnsupportedModel
 
@@ -64,7 +65,7 @@ def make(
     with pytorch.memory_explained():
         for file, name, tensor in _tensors(files):
             done += tensor.numel() * tensor.element_size()
-            if name in layers.repeated:
+            if name in layers.repeated or name.endswith(ROTARY):
                 continue
             stem = name.removesuffix(".weight")
             is_packed = stem in layers.packed and name != stem

@@ -275,6 +275,8 @@ def test_eight_bits_of_llm_compressor_are_read(form: str):
         ({"model_type": "never-heard-of"}, UnsupportedModel, "no class"),
         ({"model_type": "whisper"}, UnsupportedModel, "an encoder has read or heard"),
         ({"model_type": "bart"}, UnsupportedModel, "an encoder has read or heard"),
+        ({"num_hidden_layers": 3}, DamagedFile, r"the tensor model\.layers\.2\..*, found none of that name"),
+        ({"vocab_size": 999}, DamagedFile, r"the shape \(999, 256\)"),
         ({"quantization_config": {"quant_method": "hqq"}}, UnsupportedModel, "hqq"),
         ({"quantization_config": {"quant_method": "gptq", "bits": 3}}, UnsupportedModel, "3 bits"),
         ({"quantization_config": {"quant_method": "gptq", "checkpoint_format": "marlin"}}, UnsupportedModel, "marlin"),

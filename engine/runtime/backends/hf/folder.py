@@ -52,7 +52,8 @@ def open_folder(path: Path) -> Folder:
     try:
         config = AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
     except Exception as error:  # foreign code on foreign data
-        raise DamagedFile(str(path / "config.json"), "a model's configuration", f"{error}"[:200]) from error
+        reason = " ".join(f"{error}".split())[:200].rstrip(".")
+        raise DamagedFile(str(path / "config.json"), "a model's configuration", reason) from error
     quantization = table.get("quantization_config") or {}
     if hasattr(config, "quantization_config"):
         del config.quantization_config  # the packed weights are read here, whatever packages are installed

@@ -220,9 +220,12 @@ def quantizable(model: Any, *, output_too: bool = False) -> Iterator[tuple[str, 
 
 
 def _loaded_by_transformers(folder: Folder, device: Any, dtype: Any, convert: Convert | None) -> Any:
-    """Load what needs transformers' own conversion (experts that it joins, other names), through main memory."""
+    """Load what needs transformers' own conversion (experts that it joins, other names), through main memory.
+
+    Raises ``DamagedFile`` for a folder without all tensors, and ``UnsupportedModel``.
+    """
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, told = AutoModelForCausalLM.from_pretrained(
             folder.path,
             config=folder.config,
             dtype=dtype,
@@ -231,9 +234,12 @@ def _loaded_by_transformers(folder: Folder, device: Any, dtype: Any, convert: Co
             local_files_only=True,
             use_safetensors=bool(folder.shards),
             weights_only=True,
+            output_loading_info=True,
         )
     except (ValueError, KeyError, RuntimeError, OSError) as error:
         raise UnsupportedModel(folder.architecture, BACKEND, f"{error}"[:300]) from error
+    if absent := sorted(told["missing_keys"]):  # which it has filled with random numbers
+        raise DamagedFile(str(folder.path), f"the tensor {absent[0]}, which config.json describes", "none of that name")
     for name, module in list(quantizable(model)) if convert else ():
         assert convert is not None
         bias = None if module.bias is None else module.bias.data.to(device)

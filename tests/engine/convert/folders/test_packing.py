@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from engine.catalog.facts import read_facts  # noqa: E402
 from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe  # noqa: E402
-from engine.convert.methods import bnb, calibration, fidelity, pytorch, writing  # noqa: E402
+from engine.convert.methods import bnb, calibration, described, fidelity, pytorch, writing  # noqa: E402
 from engine.errors import DamagedFile, NotEnoughMemory, Refused, UnsupportedModel  # noqa: E402
 from engine.handover.support import method_of  # noqa: E402
 from engine.process.host import Worker  # noqa: E402
@@ -100,6 +100,38 @@ def test_refuses_tensors_that_its_class_does_not_have(source: Path) -> None:
     save_file(weights, source / "model.safetensors")
     with pytest.raises(UnsupportedModel, match=r"“llama”: its class in transformers has no tensor .*experts"):
         made(source, "bnb-nf4")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, ""),
+        ({"num_hidden_layers": 3}, r"the tensor model\.layers\.2\..*, found none of that name"),
+        ({"vocab_size": 999}, r"embed_tokens\.weight of the shape .*, as the weights have, found \(999, 256\)"),
+        ({"intermediate_size": 64}, "gate_proj"),
+        ({"num_attention_heads": 3}, "a model's configuration|q_proj"),
+        ({"tie_word_embeddings": True}, ""),
+        ({"model_type": "never-heard-of"}, ""),  # whoever is to make it says so
+    ],
+)
+def test_weights_that_config_json_does_not_describe_are_told_before_they_are_read(
+    source: Path, tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    config = source / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | changes))
+    weights = load_file(source / "model.safetensors")
+    if changes.get("tie_word_embeddings"):
+        del weights["lm_head.weight"]
+    weights["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(4)  # as folders of the first Llamas have
+    save_file(weights, source / "model.safetensors")
+    files = (source / "model.safetensors",)
+    if not words:
+        described.check(source, files)
+        return
+    with pytest.raises(DamagedFile, match=words):
+        described.check(source, files)
+    with pytest.raises(DamagedFile, match=words):  # and not as a mistake of ours, whatever a library makes of it
+        packed_by_the_worker(source, tmp_path, "bnb-nf4")
 
 
 def samples_of(recipe: FolderRecipe) -> Any:
