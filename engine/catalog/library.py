@@ -6,6 +6,7 @@ The folder itself is the only truth; nothing is kept in a database that could di
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -67,6 +68,8 @@ class Library:
     def entry_at(self, path: Path) -> Checkpoint:
         """Return the checkpoint at a path inside or outside the library. Raises :class:`NotFound`."""
         path = path.absolute()
+        if path.is_dir() and not os.access(path, os.X_OK):
+            raise NotFound(str(path), hint="It cannot be read: permission denied.")
         if path.is_dir() and not (path / "config.json").is_file():
             raise NotFound(f"A model in {path}", hint="The folder of a model has a config.json and safetensors files.")
         if not path.exists():

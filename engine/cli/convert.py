@@ -16,7 +16,7 @@ from engine.catalog.library import Library
 from engine.chat.export.words import NAME, words_file
 from engine.cli import show
 from engine.cli.convert_plan import refuse_what_is_in_the_way, tell_plans
-from engine.cli.library import called, json_option, open_library
+from engine.cli.library import called, json_option, named, open_library
 from engine.cli.run import finish
 from engine.convert.extras import Wanted
 from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan, target_of
@@ -37,6 +37,7 @@ from engine.convert.recipes import RECIPES, override
 from engine.convert.run import Conversions
 from engine.convert.vocabulary import VocabularyCheck, VocabularyOnHub, can_be_checked, with_vocabulary
 from engine.errors import AccessNeeded, NotFound, Refused
+from engine.formats import format_named
 from engine.quantities import size
 
 DEFAULT_FORMAT = "gguf-q4_k_m"
@@ -181,7 +182,7 @@ def _text(name: Path, stack: ExitStack) -> Path:
 def _here(library: Library, folder: Path) -> Checkpoint | None:
     """Return the model to convert; ``None`` for one that is not here and that the Hub may have."""
     try:
-        return library.find(str(folder))
+        return library.find(named(str(folder)))
     except NotFound:
         if folder.is_absolute() or len(folder.parts) != 2 or folder.suffix == ".gguf":
             raise
@@ -236,9 +237,13 @@ def _options(
 
 
 def _format_id(name: str) -> str:
-    """Return the id of a format that is given by its id or by its level alone."""
+    """Return the id of a format that is given by its id or by its level alone. Raises :class:`Refused` for others."""
     lowered = SHORT.get(name.lower(), name.lower())
-    return f"gguf-{lowered}" if f"gguf-{lowered}" in RECIPES else lowered
+    found = f"gguf-{lowered}" if f"gguf-{lowered}" in RECIPES else lowered
+    if found not in FOLDER_RECIPES and format_named(found) is None:
+        levels = ", ".join(one.removeprefix("gguf-") for one in RECIPES)
+        raise Refused(f"“{name}” is no format.", f"Choose one of: {', '.join(SHORT)}, {levels}.")
+    return found
 
 
 def _plans(

@@ -16,7 +16,9 @@ from engine.machine.sources import Live
 def write_problems(target: Path) -> Iterator[EngineError]:
     """Yield why nothing may be written where ``target`` is to lie."""
     folder = disks.existing(target.parent)
-    if not os.access(folder, os.W_OK):
+    if file := next((path for path in target.absolute().parents if path.is_file()), None):
+        yield Refused(f"{file} is a file: nothing can lie in it.", "Choose another folder.")
+    elif not os.access(folder, os.W_OK):
         yield Refused(f"Nothing may be written in {folder}.", "Choose another folder.")
 
 

@@ -27,7 +27,9 @@ def read_json(path: Path) -> dict[str, Any]:
         if path.stat().st_size > JSON_LIMIT_BYTES:
             raise DamagedFile(str(path), f"at most {JSON_LIMIT_BYTES:,} bytes", "more")
         table = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise NotFound(str(path), hint=f"It cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
         raise DamagedFile(str(path), "a JSON table", f"no JSON ({type(error).__name__})") from error
     if not isinstance(table, dict):
         raise DamagedFile(str(path), "a JSON table", "another value")

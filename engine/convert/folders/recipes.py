@@ -57,6 +57,11 @@ class FolderRecipe:
     def calibrates(self) -> bool:
         return self.samples > 0
 
+    @property
+    def goes_on(self) -> bool:
+        """Tell whether its maker can go on after the last finished layer: GPTQModel refuses its own of AWQ (7.7.0)."""
+        return self.maker == "gptqmodel" and self.format_id.startswith("gptq")
+
 
 def _recipe(format_id: str, maker: Maker, *, group: int = 0, act_order: bool = False) -> FolderRecipe:
     row = FORMATS[format_id]

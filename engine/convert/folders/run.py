@@ -28,8 +28,8 @@ from engine.texts import texts
 class FolderConversion:
     """A job: iterate once for its events; the last is ``Finished(Checkpoint)``.
 
-    Whatever happens, nothing half-made stays; only a process that was killed leaves its finished layers, which the next
-    conversion of the same kind goes on with.
+    Whatever happens, nothing half-made stays; only a process that was killed leaves its finished layers and what the
+    model wrote to calibrate on, where the next conversion of the same kind goes on with them.
     """
 
     def __init__(self, plan: FolderPlan) -> None:
@@ -52,7 +52,9 @@ class FolderConversion:
         new = not parent.exists()
         parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(parent)
-        folder, layers = unfinished(parent), adopted_folder(parent, identity_of(plan)[:16])
+        lasting = plan.recipe.goes_on or plan.options.own_words is not None
+        folder = unfinished(parent)
+        layers = adopted_folder(parent, identity_of(plan)[:16]) if lasting else unfinished(parent)
         folder.mkdir()
         layers.mkdir(exist_ok=True)
         resumable = False
@@ -61,7 +63,7 @@ class FolderConversion:
             yield from self._carry_out(folder, layers)
             self._name(folder)
         except WorkerCrashed:
-            resumable = True
+            resumable = lasting
             raise
         finally:
             self._steps.end_worker()

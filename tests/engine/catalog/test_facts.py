@@ -17,6 +17,7 @@ from engine.catalog.headers.configuration import Config
 from engine.catalog.headers.huggingface import config_facts
 from engine.catalog.headers.model import model_facts
 from engine.catalog.headers.safetensors_header import StoredTensor
+from engine.catalog.headers.shards import read_json
 from engine.errors import DamagedFile, EngineError, NotFound, UnsupportedModel
 from engine.formats import ModelFacts, TensorFacts
 from tests.helpers import headers, models
@@ -350,3 +351,11 @@ def test_quantized_folders_say_so(tmp_path: Path, quantization: Any, format_id: 
 def test_what_is_special_of_packed_weights_is_read(tmp_path: Path, quantization: Any, packing: tuple[str, ...]) -> None:
     write(tmp_path, config__json={**CONFIG, "quantization_config": quantization}, model__safetensors=WEIGHTS)
     assert read_facts(tmp_path).packing == packing
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").is_file(), reason="a file that nobody can read is Linux's")
+def test_what_cannot_be_read_is_not_called_damaged(tmp_path: Path) -> None:
+    (tmp_path / "config.json").symlink_to("/proc/self/mem")  # its first page
+    with pytest.raises(NotFound) as error:
+        read_json(tmp_path / "config.json")
+    assert error.value.hint.startswith("It cannot be read: ")

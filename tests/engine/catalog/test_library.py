@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from engine.catalog import records, summaries
 from engine.catalog.checkpoint import Checkpoint
+from engine.catalog.facts import read_facts
 from engine.catalog.library import Library
 from engine.errors import NotFound, Refused
 from tests.helpers.app_layouts import tiny_gguf
@@ -51,6 +53,19 @@ def test_what_is_half_made_is_not_listed(library: Library) -> None:
 
 def test_a_folder_that_is_not_there_is_an_empty_library(tmp_path: Path) -> None:
     assert Library(tmp_path / "nowhere").entries() == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="everything may be read here")
+def test_what_may_not_be_read_is_said(library: Library) -> None:
+    folder = library.folder / "acme" / "Small"
+    for closed, mode in ((folder / "config.json", 0o600), (folder, 0o700)):
+        closed.chmod(0)
+        try:
+            with pytest.raises(NotFound) as error:
+                read_facts(library.entry_at(folder).path)
+        finally:
+            closed.chmod(mode)
+        assert error.value.hint.lower() == "it cannot be read: permission denied."
 
 
 @pytest.mark.parametrize("name", ["Small-Q4_K_M", "small-q4_k_m", "small-gguf", "acme/Small-GGUF/Small-Q4_K_M.gguf"])

@@ -71,3 +71,20 @@ def test_two_makers_of_one_format_are_told_apart(folder: Path, capsys: pytest.Ca
         "awq-int4-g128",
         "awq-int4-g128-autoawq",
     ]
+
+
+def test_a_format_that_there_is_not_is_told_with_those_that_there_are(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["convert", str(folder), "--format", "q4km", "--plan"]) == 1
+    told = capsys.readouterr().err
+    assert "“q4km” is no format" in told
+    assert "q4_k_m" in told and "awq-autoawq" in told
+
+
+def test_the_starter_model_goes_by_its_short_name(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_library, "STARTER_NAME", str(folder))
+    assert cli.main(["convert", "starter", "-f", "q8_0", "--plan"]) == 0
+    assert "Q8_0 → " in capsys.readouterr().out

@@ -22,6 +22,7 @@ from engine.convert.folders.card_room import (
 )
 from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan, target_of
 from engine.convert.folders.recipes import AUTOAWQ, FOLDER_RECIPES, FolderRecipe
+from engine.convert.plan import plan
 from engine.errors import NotFound, PackageMissing, Refused, UnsupportedModel
 from engine.formats import FORMATS
 from engine.machine.facts import Gpu
@@ -111,6 +112,15 @@ def test_says_which_packages_are_missing(folder: Path, monkeypatch: pytest.Monke
     assert missing.details["package"] == "gptqmodel"
     assert "Machine page" in missing.hint
     assert "environments set-up cuda" in missing.hint
+
+
+def test_a_target_in_a_file_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    library = Library(tmp_path / "models")
+    of_folder = folder_plan(folder, "bnb-nf4", tmp_path / "file" / "deep" / "result", library)
+    of_file = plan(folder, "gguf-q8_0", tmp_path / "file" / "result.gguf", library)
+    for problems in (of_folder.problems, of_file.problems):
+        assert any("is a file: nothing can lie in it" in problem.message for problem in problems)
 
 
 def test_refuses_what_is_packed_already(tmp_path: Path) -> None:
