@@ -3,7 +3,7 @@
 // In place of ``instructions.cu``; the other files of our kernels are compiled as they are. What the threads of a warp do
 // together waits for all of them. Copies into shared memory arrive only when they are waited for, so that a wait that is
 // missing or too weak shows. Source of the fragments: PTX ISA 9.0, "Matrix fragments for mma.m16n8k16 with floating point
-// type" and "movmatrix".
+// type" and "for mma.m16n8k32", "movmatrix" and "prmt".
 
 #pragma once
 #include <algorithm>
@@ -73,15 +73,17 @@ auto shown_to_warp(const void* mine, int bytes, Look look) {
     return seen;
 }
 
-inline float of_lane(float value, int lane) {
+template <class Value>
+Value of_lane(Value value, int lane) {
     return shown_to_warp(&value, 4, [lane](u32 (*all)[6]) {
-        float other;
+        Value other;
         memcpy(&other, all[lane], 4);
         return other;
     });
 }
 
-inline float __shfl_xor_sync(u32, float value, int mask) { return of_lane(value, lane_here() ^ mask); }
+template <class Value>
+Value __shfl_xor_sync(u32, Value value, int mask) { return of_lane(value, lane_here() ^ mask); }
 inline float __shfl_down_sync(u32, float value, int by) { return of_lane(value, min(lane_here() + by, 31)); }
 
 inline bool __all_sync(u32, bool holds) {
@@ -105,11 +107,19 @@ inline u32 __byte_perm(u32 low, u32 high, u32 selector) {
     return chosen;
 }
 
+inline u32 chosen(u32 low, u32 high, u32 halves) {
+    u32 bytes = __byte_perm(low, high, halves);
+    for (int i = 0; i < 4; i++) {
+        if (halves >> 4 * i & 8) bytes = bytes & ~(0xffu << 8 * i) | (bytes >> 8 * i & 0x80 ? 0xffu : 0) << 8 * i;
+    }
+    return bytes;
+}
+
 inline float half_to_float(u16 bits) { _Float16 half; memcpy(&half, &bits, 2); return half; }
 inline u16 float_to_half(float value) { const _Float16 half = (_Float16)value; u16 bits; memcpy(&bits, &half, 2); return bits; }
-inline u32 both_halves(float low, float high) { return float_to_half(low) | (u32)float_to_half(high) << 16; }
 inline float of_bf16(u16 bits) { return __uint_as_float((u32)bits << 16); }
-inline u32 masked_or(u32 bits, u32 mask, u32 others) { return bits & mask | others; }
+inline float larger(float one, float other) { return one != one || other != other ? NAN : max(one, other); }
+inline float __fdividef(float one, float other) { return one / other; }
 inline uint4 streamed(const uint4* from) { return *from; }
 inline void wait_for_kernel_before() {}
 inline int count_up(int* counter) { return std::atomic_ref<int>(*counter).fetch_add(1); }
@@ -141,6 +151,23 @@ inline void multiply_bf16(float* sums, u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u
     multiply(sums, a0, a1, a2, a3, b0, b1, of_bf16);
 }
 
+inline void multiply_u8(int* sums, u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
+    const u32 mine[6] = {a0, a1, a2, a3, b0, b1};
+    const int4 found = shown_to_warp(mine, sizeof mine, [=](u32 (*all)[6]) {
+        int results[4];
+        for (int i = 0; i < 4; i++) {
+            const int row = lane_here() / 4 + i / 2 * 8, column = lane_here() % 4 * 2 + i % 2;
+            results[i] = sums[i];
+            for (int k = 0; k < 32; k++) {
+                const u8 left = (u8)(all[row % 8 * 4 + k % 16 / 4][row / 8 + k / 16 * 2] >> 8 * (k % 4));
+                results[i] += left * (signed char)(all[column * 4 + k % 16 / 4][4 + k / 16] >> 8 * (k % 4));
+            }
+        }
+        return int4{results[0], results[1], results[2], results[3]};
+    });
+    memcpy(sums, &found, 16);
+}
+
 inline u32 turned(u32 pair) {
     return shown_to_warp(&pair, 4, [](u32 (*all)[6]) {
         const int g = lane_here() / 4, t = lane_here() % 4;
@@ -150,7 +177,8 @@ inline u32 turned(u32 pair) {
 }
 
 inline u32 shared_address(const void* pointer) { return (u32)((const u8*)pointer - shared_of_block); }
-inline u32 load_shared(u32 address) { u32 word; memcpy(&word, shared_of_block + address, 4); return word; }
+
+inline uint4 load_shared16(u32 address) { uint4 words; memcpy(&words, shared_of_block + address, 16); return words; }
 
 struct Copy {
     u32 to;

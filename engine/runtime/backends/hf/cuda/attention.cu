@@ -226,29 +226,33 @@ __device__ void add_scaled(float4& sum, float factor, float4 part) {
     sum.x += factor * part.x, sum.y += factor * part.y, sum.z += factor * part.z, sum.w += factor * part.w;
 }
 
+__device__ void load_parts(float4* parts, const float4* from, int first, int splits) {
+#pragma unroll
+    for (int k = 0; k < AT_ONCE; k++) parts[k] = __ldcg(from + min(first + k, splits - 1) * (ROW / 4));
+}
+
 // Join what the splits found, in the block that was the last to finish.
 __device__ void join_splits(const Attention& a, const Own& heads, float shares[][MOST_SPLITS]) {
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, splits = gridDim.y, fours = heads.count * HEAD / 4;
     const float* all = a.partial + heads.first * splits * ROW;
+    const int own = min((int)threadIdx.x, fours - 1), own_query = own / (HEAD / 4);
+    const float4* from = (const float4*)(all + own_query * splits * ROW) + own % (HEAD / 4);
+    float4 part[AT_ONCE], joined = {};
+    load_parts(part, from, 0, splits);  // before the shares, which are waited for
     for (int q = warp; q < heads.count; q += ATTENTION_WARPS) {  // a lane for each split
         const float2 end = __ldcg((const float2*)(all + (q * splits + min(lane, splits - 1)) * ROW + HEAD));
         const float factor = exp2f(end.x - warp_max(end.x));
         shares[q][lane] = factor / warp_sum(lane < splits ? factor * end.y : 0);
     }
-    const int own = min((int)threadIdx.x, fours - 1), q = own / (HEAD / 4);
-    const float4* from = (const float4*)(all + q * splits * ROW) + own % (HEAD / 4);
-    float4 joined = {};
+    __syncthreads();
     for (int s = 0; s < splits; s += AT_ONCE) {
-        float4 part[AT_ONCE];
-#pragma unroll
-        for (int k = 0; k < AT_ONCE; k++) part[k] = __ldcg(from + min(s + k, splits - 1) * (ROW / 4));
-        if (s == 0) __syncthreads();
+        if (s) load_parts(part, from, s, splits);
 #pragma unroll
         for (int k = 0; k < AT_ONCE; k++) {
-            if (s + k < splits) add_scaled(joined, shares[q][s + k], part[k]);
+            if (s + k < splits) add_scaled(joined, shares[own_query][s + k], part[k]);
         }
     }
-    if ((int)threadIdx.x < fours) ((float4*)(a.output + (heads.first + q) * HEAD))[own % (HEAD / 4)] = joined;
+    if ((int)threadIdx.x < fours) ((float4*)(a.output + (heads.first + own_query) * HEAD))[own % (HEAD / 4)] = joined;
     if (threadIdx.x == 0) a.done[blockIdx.x] = 0;
 }
 

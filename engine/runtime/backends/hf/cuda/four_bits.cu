@@ -1,25 +1,22 @@
 // A four-bit matrix times a vector on tensor cores: they multiply, so that instructions are left for unpacking.
 //
-// mma.m16n8k16 multiplies 16 rows of weights with 8 columns. The vector is one column; the others are used to keep apart
-// what each lane adds. A lane holds 32 weights that follow each other in its row; of the 8 columns, two are not zero at
-// its places: the vector rounded to float16, and what the rounding left. So the accumulators of a lane are the product of
-// its own weights with a vector of 22 bits, and the scale of its group is multiplied in float32.
+// mma.m16n8k32 multiplies 16 rows of weights with 8 columns, all in bytes, and adds without an error. The vector is one
+// column; the others are used to keep apart what each lane adds. A lane holds 32 weights that follow each other in its row;
+// of the 8 columns, two are not zero at its places: the high and the low bytes of the vector's 32 values, as integers of 16
+// bits. So the accumulators of a lane are the product of its own weights, and the scales of both are multiplied in float32.
 //
 // A unit is a tile of 16 rows, or two: for the gated product one of the gate and one of the other, else two of a matrix,
 // where each processor has one unit then. A team of warps shares its columns. Weights come through a ring in shared memory,
 // several steps ahead. The first of them are asked for before the vector is known, but not many: whatever is asked for is
 // answered behind what was asked for before, and so is the vector, which all wait for.
-// Source: PTX ISA 9.0, "Matrix fragments for mma.m16n8k16 with floating point type"; the exponent trick that makes float16
-// of a four-bit number by one logical operation is from Kim et al., arXiv 2211.10017.
+// Source: PTX ISA 9.0, "Matrix fragments for mma.m16n8k32" and "prmt".
 
 #if __CUDA_ARCH__ >= 800 && KIND >= 3
 
 constexpr int BLOCK_THREADS = 32 * BLOCK_WARPS;
-constexpr int LINE = 512;         // bytes of the ring for a row of each lane
-constexpr int SPARE_BYTES = 256;  // zeros
-constexpr u32 EXPONENT = 0x64006400u;  // two times 1024 in float16; the lowest bit of a fraction counts 1
-
-__device__ u32 both_of(u32 bits, u32 mask) { return masked_or(bits, mask, EXPONENT); }  // four bits each, in 1024ths
+constexpr int LINE = 512;          // bytes of the ring for a row of each lane
+constexpr int SPARE_BYTES = 256;   // zeros, but for the first two words of NF4
+constexpr float MOST = 127 * 256;  // the largest integer of a vector
 
 // Which rows: the first of 16, in which matrix, and where its results go.
 struct Tile {
@@ -79,11 +76,15 @@ struct Scales {
 
 // What belongs to 32 columns of the vector.
 struct Piece {
-    float down;       // what their products are to be multiplied by
-    float exponents;  // what the exponents of the codes add to them
-    float sum;        // what zeros are multiplied by
-    float unused;
+    float down;  // what their products are to be multiplied by
+    int sum;     // INT4: what zeros are multiplied by, 16 times
 };
+
+template <int NUMBER>
+__device__ u32 four_bytes(u32 a, u32 b, u32 c, u32 d) {  // one of each
+    constexpr int TWO = NUMBER | 4 + NUMBER << 4;
+    return __byte_perm(__byte_perm(a, b, TWO), __byte_perm(c, d, TWO), 0x5410);
+}
 
 // Eight columns of the vector for each of WORDS words of a thread. Loads are apart from what is computed with them, so that
 // all are on their way together, and before most of the weights.
@@ -126,32 +127,16 @@ struct Columns {
         }
     }
 
-    // Put them into shared memory as pairs of float16 in the order of the weights of a word, rounded and rest: 32 bytes for
-    // 8 columns. Each piece is multiplied by a power of two so that its largest value is below 2^15. Returns the sum of
-    // squares, for the norm.
+    // Put them into shared memory as integers of two bytes, the largest of 32 columns being MOST. Returns the sum of squares,
+    // for the norm.
     __device__ float prepare(const Product& p, int base, u8* vector, Piece* pieces) {
         const int words = p.columns / 8;
         float square = 0;
-        if constexpr (NORM) {
 #pragma unroll
-            for (int w = 0; w < WORDS; w++) {
-                square += prepare_word(word_of(base, w), x[w], gain[w], words, vector, pieces);
-            }
-        } else {
-#pragma unroll
-            for (int w = 0; w < WORDS; w++) {
-                const int word = word_of(base, w);
-                if (word >= words) break;
-                ((float4*)vector)[word * 2] = *(float4*)x[w], ((float4*)vector)[word * 2 + 1] = *(float4*)(x[w] + 4);
-            }
-#pragma unroll 1
-            for (int w = 0; w < WORDS; w++) {
-                const int word = word_of(base, w);
-                if (word - (int)threadIdx.x % 32 >= words) break;
-                float own[8] = {};
-                if (word < words) *(float4*)own = ((float4*)vector)[word * 2], *(float4*)(own + 4) = ((float4*)vector)[word * 2 + 1];
-                prepare_word(word, own, own, words, vector, pieces);
-            }
+        for (int w = 0; w < WORDS; w++) {
+            const int word = word_of(base, w);
+            if (word - (int)threadIdx.x % 32 >= words) break;  // none of this warp
+            square += prepare_word(word, x[w], gain[w], words, vector, pieces);
         }
         return square;
     }
@@ -161,37 +146,37 @@ struct Columns {
 #pragma unroll
         for (int k = 0; k < 8; k++) {
             if (NORM) square += x[k] * x[k], x[k] *= word < words ? gain[k] : 0;
-            most = fmaxf(most, fabsf(x[k]));
+            most = larger(most, fabsf(x[k]));
         }
-        most = fmaxf(most, __shfl_xor_sync(~0u, most, 1));
-        most = fmaxf(most, __shfl_xor_sync(~0u, most, 2));
-        const int shift = most > 0 ? min(141 - (int)(__float_as_uint(most) >> 23), 100) : 0;
-        const float up = as_float((127 + shift) << 23);
-        constexpr int ORDER[8] = {KIND == INT4 ? 1 : 0, KIND == INT4 ? 5 : 1, KIND == INT4 ? 0 : 2, KIND == INT4 ? 4 : 3,
-                                  KIND == INT4 ? 3 : 4, KIND == INT4 ? 7 : 5, KIND == INT4 ? 2 : 6, KIND == INT4 ? 6 : 7};
-        float all = 0, plain = 0;
-        u32 pairs[8];
-#pragma unroll
-        for (int k = 0; k < 4; k++) {
-            const int first = ORDER[2 * k], second = ORDER[2 * k + 1];
-            const bool sixteenth = KIND == INT4 && first % 2 == 0;  // the high half of a byte counts 16 times
-            const float low = x[first] * (sixteenth ? up / 16 : up), high = x[second] * (sixteenth ? up / 16 : up);
-            pairs[k] = both_halves(low, high);
-            const float rounded_low = low16(pairs[k], true), rounded_high = high16(pairs[k], true);
-            pairs[4 + k] = both_halves(low - rounded_low, high - rounded_high);
-            const float both = rounded_low + low16(pairs[4 + k], true) + (rounded_high + high16(pairs[4 + k], true));
-            all += both, plain += sixteenth ? 16 * both : both;
-        }
-        if (word < words) {
-            ((uint4*)vector)[word * 2] = *(uint4*)pairs, ((uint4*)vector)[word * 2 + 1] = *(uint4*)(pairs + 4);
-        }
-        if (KIND == INT4) {
-            for (int step = 1; step < 4; step <<= 1) {
-                all += __shfl_xor_sync(~0u, all, step), plain += __shfl_xor_sync(~0u, plain, step);
-            }
-        }
-        if (word < words && word % 4 == 0) pieces[word / 4] = {as_float((127 - shift) << 23), 1024 * all, plain, 0};
+        most = larger(most, __shfl_xor_sync(~0u, most, 1));
+        most = larger(most, __shfl_xor_sync(~0u, most, 2));
+        put_bytes(word, x, most, words, vector, pieces);
         return square;
+    }
+
+    // Of two words 16 high bytes, then 16 low ones, in the order of the tensor cores' instructions.
+    static __device__ void put_bytes(int word, const float* x, float most, int words, u8* vector, Piece* pieces) {
+        constexpr float WHOLE = 3 << 22;  // a number this large has no fraction: its lowest bits are the integer
+        const float up = most > 1e-30f ? __fdividef(MOST, most) : 0;
+        u32 high[8], low[8];
+        int sum = 0;
+#pragma unroll
+        for (int k = 0; k < 8; k++) {
+            low[k] = __float_as_uint(x[k] * up + WHOLE), high[k] = __float_as_uint(x[k] * up + (WHOLE + 128));
+            sum += low[k] - __float_as_uint(WHOLE);
+        }
+        sum += __shfl_xor_sync(~0u, sum, 1);
+        sum += __shfl_xor_sync(~0u, sum, 2);
+        if (word >= words) return;
+        u32* to = (u32*)vector + word / 2 * 16 + word % 2 * (KIND == INT4 ? 1 : 2);
+        if (KIND == INT4) {  // of both words what the low halves of codes are multiplied by, then of both the others
+            to[0] = four_bytes<1>(high[1], high[3], high[5], high[7]), to[4] = four_bytes<0>(low[1], low[3], low[5], low[7]);
+            to[2] = four_bytes<1>(high[0], high[2], high[4], high[6]), to[6] = four_bytes<0>(low[0], low[2], low[4], low[6]);
+        } else {  // each word by itself, as halves of bytes follow each other there
+            to[0] = four_bytes<1>(high[1], high[0], high[3], high[2]), to[4] = four_bytes<0>(low[1], low[0], low[3], low[2]);
+            to[1] = four_bytes<1>(high[5], high[4], high[7], high[6]), to[5] = four_bytes<0>(low[5], low[4], low[7], low[6]);
+        }
+        if (word % 4 == 0) pieces[word / 4] = {most / (KIND == INT4 ? 16 * MOST : MOST), 16 * sum};
     }
 };
 
@@ -203,44 +188,72 @@ __device__ float norm_of(const Product& p, const float* squares) {
     return rsqrtf(square / p.columns + p.epsilon);
 }
 
-// The values of NF4 as float16 (QLoRA, arXiv 2305.14314, appendix E; ``NF4_VALUES`` in nf4.py).
-__constant__ u16 NF4_HALVES[16] = {0xbc00, 0xb992, 0xb833, 0xb652, 0xb48d, 0xb1ea, 0xadd4, 0x0000,
-                                   0x2d18, 0x3126, 0x33e0, 0x3568, 0x370d, 0x3880, 0x39c9, 0x3c00};
+// The values of NF4 (QLoRA, arXiv 2305.14314, appendix E; ``NF4_VALUES`` in nf4.py) in seven bits, those below zero and those
+// above it. The steps leave the least error, 0.0012 in the mean; the rounding to NF4 itself is 30 times that.
+constexpr u32 BELOW_LOW = 0x2b394c6du, BELOW_HIGH = 0x000a141fu, ABOVE_LOW = 0x2a1f140au, ABOVE_HIGH = 0x7d5a4637u;
+constexpr float BELOW_STEP = 0.0091776066f, ABOVE_STEP = 0.0080150444f;
 
-// Two values of NF4 for a byte of a word; `table` is the address of this lane's own in shared memory.
-__device__ u32 both_values(u32 table, u32 word, int byte) {
-    return load_shared(table + (__byte_perm(word, 0, 0x4440 + byte) << 7));
-}
+struct Values {  // what would be moved to a register each time, since an instruction takes but one constant
+    u32 below, above;
 
-// Eight columns of 16 rows: a word of the row `g` and one of the row `g + 8`, and the vector's pairs for them.
-__device__ void multiply_word(float* sums, u32 low, u32 high, uint4 pairs, u32 table) {
-    if (KIND == INT4) {
-        const u32 few = 0x000f000fu, more = 0x00f000f0u;
-        multiply_f16(sums, both_of(low, few), both_of(high, few), both_of(low, more), both_of(high, more), pairs.x, pairs.y);
-        low >>= 8, high >>= 8;
-        multiply_f16(sums, both_of(low, few), both_of(high, few), both_of(low, more), both_of(high, more), pairs.z, pairs.w);
-    } else {
-        u32 values[2][4];
-#pragma unroll
-        for (int k = 0; k < 4; k++) {
-            values[0][k] = both_values(table, low, k), values[1][k] = both_values(table, high, k);
+    __device__ u32 chosen_below(u32 halves) const { return chosen(below, BELOW_HIGH, halves); }
+    __device__ u32 chosen_above(u32 halves) const { return chosen(above, ABOVE_HIGH, halves); }
+};
+
+// What tensor cores add up, of a tile: for the rows g and g + 8 two numbers each, of the vector's high and low bytes.
+// INT4: of the low and of the high halves of codes' bytes; NF4: of the values below zero and above.
+struct Sums {
+    int one[4] = {}, other[4] = {};
+
+    // Multiply 32 columns: a piece of the row g and one of the row g + 8.
+    __device__ void multiply(const uint4& low, const uint4& high, const uint4* vector, const Values& values) {
+        const uint4 first = vector[0], second = vector[4];
+        if (KIND == INT4) {
+            multiply_codes(low.x, high.x, low.y, high.y, first);
+            multiply_codes(low.z, high.z, low.w, high.w, second);
+        } else {
+            multiply_values(low.x, high.x, first.x, first.y, values);
+            multiply_values(low.y, high.y, first.z, first.w, values);
+            multiply_values(low.z, high.z, second.x, second.y, values);
+            multiply_values(low.w, high.w, second.z, second.w, values);
         }
-        multiply_f16(sums, values[0][0], values[1][0], values[0][1], values[1][1], pairs.x, pairs.y);
-        multiply_f16(sums, values[0][2], values[1][2], values[0][3], values[1][3], pairs.z, pairs.w);
     }
-}
+
+    __device__ void multiply_codes(u32 low0, u32 high0, u32 low1, u32 high1, uint4 bytes) {
+        const u32 few = 0x0f0f0f0fu, more = 0xf0f0f0f0u;  // these count 16 times
+        multiply_u8(one, low0 & few, high0 & few, low1 & few, high1 & few, bytes.x, bytes.y);
+        multiply_u8(other, low0 & more, high0 & more, low1 & more, high1 & more, bytes.z, bytes.w);
+    }
+
+    // Half a byte chooses one of eight bytes; where its own highest bit is set, it gets the sign of that byte, zero.
+    __device__ void multiply_values(u32 low, u32 high, u32 first, u32 second, const Values& values) {
+        multiply_u8(one, values.chosen_below(low), values.chosen_below(high), values.chosen_below(low >> 16),
+                    values.chosen_below(high >> 16), first, second);
+        low ^= 0x88888888u, high ^= 0x88888888u;
+        multiply_u8(other, values.chosen_above(low), values.chosen_above(high), values.chosen_above(low >> 16),
+                    values.chosen_above(high >> 16), first, second);
+    }
+
+    // What the piece of a row gives.
+    __device__ float product(int row, const Piece& piece, float scale, int zero) const {
+        const int first = one[row * 2] * 256 + one[row * 2 + 1], second = other[row * 2] * 256 + other[row * 2 + 1];
+        scale *= piece.down;
+        if (KIND == INT4) return scale * (first * 16 + second - zero * piece.sum);
+        return scale * (ABOVE_STEP * second - BELOW_STEP * first);
+    }
+};
 
 // What a lane fetches next: a unit and a step of it.
 template <int MODE, int TEAM, int TILES>
 struct Ahead {
     static constexpr int ROWS = 2 * TILES, STAGES = 4 / TILES, STAGE = LINE * ROWS;
-    int unit, step, own_steps, stage;  // `own_steps`: in which this lane has columns
+    int unit, left, own_left;  // steps of the unit; of them those in which this lane has columns
     const u8* codes[ROWS];
 
-    __device__ void enter(const Product& p, int units, int piece, int g) {
-        own_steps = 0;
+    __device__ void enter(const Product& p, int units, int steps, int piece, int g) {
+        left = steps, own_left = 0;
         if (unit >= units) return;
-        own_steps = (p.columns / 32 - piece + TEAM * 4 - 1) / (TEAM * 4);
+        own_left = (p.columns / 32 - piece + TEAM * 4 - 1) / (TEAM * 4);
 #pragma unroll
         for (int r = 0; r < ROWS; r++) {
             const Tile tile = tile_of<MODE, TILES>(p, unit, r / 2);
@@ -249,18 +262,14 @@ struct Ahead {
         }
     }
 
-    // Put the rows' pieces of this lane into the ring. `piece` is the lane's first of a row.
-    __device__ void fetch(const Product& p, u32 ring, int units, int stride, int steps, int piece, int g) {
-        if (step < own_steps) {
+    // Put the rows' pieces of this lane into a slot of the ring. `piece` is the lane's first of a row.
+    __device__ void fetch(const Product& p, u32 slot, int units, int stride, int steps, int piece, int g) {
+        if (--own_left >= 0) {
 #pragma unroll
-            for (int r = 0; r < ROWS; r++) copy16(ring + stage * STAGE + r * LINE, codes[r]), codes[r] += TEAM * 64;
+            for (int r = 0; r < ROWS; r++) copy16(slot + r * LINE, codes[r]), codes[r] += TEAM * 64;
         }
         close_copies();
-        stage = stage + 1 == STAGES ? 0 : stage + 1;
-        if (++step == steps) {
-            step = 0, unit += stride;
-            enter(p, units, piece, g);
-        }
+        if (--left == 0) unit += stride, enter(p, units, steps, piece, g);
     }
 };
 
@@ -268,7 +277,8 @@ struct Ahead {
 template <int MODE, int TILES>
 struct OwnScales {
     static constexpr int ROWS = 2 * TILES;
-    float scale[ROWS], zero[ROWS], offset[TILES];
+    float scale[ROWS], offset[TILES];
+    int zero[ROWS];
     int first[TILES];  // NF4: the number of the tile's first scale
 
     __device__ OwnScales(const Product& p, const Scales& scales, int unit) {
@@ -280,10 +290,11 @@ struct OwnScales {
     }
 
     __device__ void load(const Scales& scales, const u8* from, const float* nested, int piece, int g) {
+        const int own = min(piece >> scales.shift, scales.each - 1);
 #pragma unroll
         for (int r = 0; r < ROWS; r++) {
             const u8* mine = from + r / 2 * scales.bytes;
-            const int place = (g + r % 2 * 8) * scales.each + (piece >> scales.shift), start = first[r / 2];
+            const int place = (g + r % 2 * 8) * scales.each + own, start = first[r / 2];
             if (KIND == NF4) {
                 const float of_scale = ((const float*)(mine + scales.more))[(start + place >> 8) - (start >> 8)];
                 scale[r] = nested[mine[place]] * of_scale + offset[r / 2];
@@ -303,32 +314,27 @@ __device__ void four_bit_product(const Product& p) {
     SHARED_AT_LAUNCH(shared);
     __shared__ float squares[BLOCK_WARPS];
     const Scales scales(p);
-    const int pieces = p.columns / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+    const int pieces = p.columns / 32, steps = (pieces + 4 * TEAM - 1) / (4 * TEAM), padded = steps * TEAM * 4;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
     const int team = warp / TEAM, member = warp % TEAM, thread = threadIdx.x % (TEAM * 32);
     u8* vector = (u8*)shared;
-    Piece* vector_pieces = (Piece*)(vector + p.columns * 4);
-    u8* spare = (u8*)(vector_pieces + pieces);
+    Piece* vector_pieces = (Piece*)(vector + padded * 128);
+    u8* spare = (u8*)(vector_pieces + padded);
     float* found = (float*)(spare + SPARE_BYTES);  // two times BLOCK_WARPS × 32
     u8* own_scales = (u8*)(found + 2 * BLOCK_WARPS * 32) + team * 2 * TILES * scales.bytes;
     u8* ring = (u8*)(found + 2 * BLOCK_WARPS * 32) + TEAMS * 2 * TILES * scales.bytes;
-    u32* table = (u32*)(ring + BLOCK_WARPS * STAGES * Next::STAGE);
-    float* nested = (float*)(table + TABLE_WORDS);
-    const u32 lane_table = shared_address(table + lane);
+    float* nested = (float*)(ring + BLOCK_WARPS * STAGES * Next::STAGE);
     ring += warp * STAGES * Next::STAGE + lane * 16;
     const u32 ring_address = shared_address(ring), scales_address = shared_address(own_scales);
     int units = 0;
     for (int m = 0; m < (MODE == GATED ? 1 : 3); m++) units += (p.matrices[m].rows + 15) / 16;
     if (MODE != GATED) units /= TILES;
-    const int quads = (pieces + 3) / 4, steps = (quads + TEAM - 1) / TEAM, stride = gridDim.x * TEAMS;
+    const int stride = gridDim.x * TEAMS;
     const int first_unit = blockIdx.x + team * gridDim.x, first_piece = member * 4 + t;
 
-    const bool has_nested = KIND == NF4 && (int)threadIdx.x < NESTED_WORDS;
-    const float nested_value = has_nested ? p.matrices[0].nested_table[threadIdx.x] : 0;
-    Next ahead = {first_unit, 0, 0, 0};
-    ahead.enter(p, units, first_piece, g);
-    int fetched = 0;
-#pragma unroll 1  // the code is fetched for one use: the less of it, the sooner
-    for (; fetched < min(p.early, STAGES); fetched++) ahead.fetch(p, ring_address, units, stride, steps, first_piece, g);
+    Next ahead = {first_unit};
+    ahead.enter(p, units, steps, first_piece, g);
+    ahead.fetch(p, ring_address, units, stride, steps, first_piece, g);
     if (first_unit < units) {
 #pragma unroll
         for (int n = 0; n < TILES; n++) {
@@ -337,19 +343,20 @@ __device__ void four_bit_product(const Product& p) {
     }
     Columns<NORM, WORDS> columns;
     columns.load_beside(p, 0, vector);
-    for (int i = threadIdx.x; i < SPARE_BYTES / 4; i += BLOCK_THREADS) ((u32*)spare)[i] = 0;
-    if (KIND == NF4) {
-        for (int i = threadIdx.x; i < 256 * 8; i += BLOCK_THREADS) {
-            const u32 pair = NF4_HALVES[i / 128] | (u32)NF4_HALVES[i / 8 % 16] << 16;
-            ((uint4*)table)[i] = make_uint4(pair, pair, pair, pair);
-        }
-        if (has_nested) nested[threadIdx.x] = nested_value;
+    for (int i = threadIdx.x; i < SPARE_BYTES / 4; i += BLOCK_THREADS) {
+        ((u32*)spare)[i] = KIND == NF4 && i < 2 ? i ? ABOVE_LOW : BELOW_LOW : 0;
+    }
+    for (int i = pieces * 8 + threadIdx.x; i < padded * 8; i += BLOCK_THREADS) {  // columns that there are not
+        ((uint4*)vector)[i] = make_uint4(0, 0, 0, 0), vector_pieces[i / 8] = {0, 0};
+    }
+    if (KIND == NF4 && (int)threadIdx.x < NESTED_WORDS) {
+        copy4(shared_address(nested + threadIdx.x), p.matrices[0].nested_table + threadIdx.x);
     }
     wait_for_kernel_before();
     columns.load(p, 0, vector);
     close_copies();  // the scales
-#pragma unroll 1
-    for (; fetched < STAGES; fetched++) ahead.fetch(p, ring_address, units, stride, steps, first_piece, g);
+#pragma unroll 1  // the code is fetched for one use: the less of it, the sooner
+    for (int s = 1; s < STAGES; s++) ahead.fetch(p, ring_address + s * Next::STAGE, units, stride, steps, first_piece, g);
     float square = columns.prepare(p, 0, vector, vector_pieces);
     for (int base = WORDS * BLOCK_THREADS; base < p.columns / 8; base += WORDS * BLOCK_THREADS) {
         columns.load_beside(p, base, vector), columns.load(p, base, vector);
@@ -359,15 +366,17 @@ __device__ void four_bit_product(const Product& p) {
         square = warp_sum(square);
         if (lane == 0) squares[warp] = square;
     }
-    if (p.early < 2) wait_for_copies_but<STAGES - 1>();  // the scales of the first unit
-    else wait_for_copies_but<0>();
+    wait_for_copies_but<STAGES - 1>();  // the scales of the first unit
     __syncthreads();
     const float factor = NORM && member == 0 ? norm_of(p, squares) : 1;
 
     const bool own = g / 2 == t;  // of the 8 columns, this lane's
     const uint4* first_pairs = (const uint4*)(own ? vector + first_piece * 128 : spare + 64) + g % 2;
     const int pair_stride = own ? TEAM * 4 * 8 : 0;
-    int current = 0, turn = 0;
+    const u32 ring_end = ring_address + STAGES * Next::STAGE;
+    u32 slot = ring_address;
+    const Values values = *(const Values*)spare;
+    int turn = 0;
     for (int unit = first_unit; unit < units; unit += stride, turn ^= 1) {
         const u8* now_scales = own_scales + turn * TILES * scales.bytes;
         if (unit + stride < units) {
@@ -380,35 +389,20 @@ __device__ void four_bit_product(const Product& p) {
         OwnScales<MODE, TILES> now(p, scales, unit);
         float total[ROWS] = {};
         const uint4* pairs = first_pairs;
-        int piece = first_piece;
-        for (int s = 0; s < steps; s++, piece += TEAM * 4, pairs += pair_stride) {
-            const bool valid = piece < pieces;  // else all is multiplied by zeros
-            const float4 of = *(const float4*)(valid ? vector_pieces + piece : (const Piece*)spare);
-            now.load(scales, now_scales, nested, valid ? piece : 0, g);
+        for (int piece = first_piece; piece < padded; piece += TEAM * 4, pairs += pair_stride) {
+            const Piece of = vector_pieces[piece];
+            now.load(scales, now_scales, nested, piece, g);
             wait_for_copies_but<STAGES - 1>();
             uint4 codes[ROWS];
 #pragma unroll
-            for (int r = 0; r < ROWS; r++) codes[r] = *(const uint4*)(ring + current * Next::STAGE + r * LINE);
-            current = current + 1 == STAGES ? 0 : current + 1;
-            ahead.fetch(p, ring_address, units, stride, steps, first_piece, g);
-            float parts[TILES][2][4] = {};  // two sums, so that one need not wait for the other
-            const uint4* from = valid || !own ? pairs : (const uint4*)(spare + 64) + g % 2;
+            for (int r = 0; r < ROWS; r++) codes[r] = load_shared16(slot + r * LINE);
+            ahead.fetch(p, slot, units, stride, steps, first_piece, g);
+            slot = slot + Next::STAGE == ring_end ? ring_address : slot + Next::STAGE;
+            Sums sums[TILES];
 #pragma unroll
-            for (int word = 0; word < 4; word++) {
-                const uint4 pair = from[word * 2];
+            for (int n = 0; n < TILES; n++) sums[n].multiply(codes[2 * n], codes[2 * n + 1], pairs, values);
 #pragma unroll
-                for (int n = 0; n < TILES; n++) {
-                    const uint4 &low = codes[2 * n], &high = codes[2 * n + 1];
-                    multiply_word(parts[n][word % 2], word == 0 ? low.x : word == 1 ? low.y : word == 2 ? low.z : low.w,
-                                  word == 0 ? high.x : word == 1 ? high.y : word == 2 ? high.z : high.w, pair, lane_table);
-                }
-            }
-#pragma unroll
-            for (int r = 0; r < ROWS; r++) {
-                const float(&both)[2][4] = parts[r / 2];
-                const float part = both[0][r % 2 * 2] + both[0][r % 2 * 2 + 1] + both[1][r % 2 * 2] + both[1][r % 2 * 2 + 1];
-                total[r] += now.scale[r] * of.x * (KIND == NF4 ? part : part - of.y - now.zero[r] * of.z);
-            }
+            for (int r = 0; r < ROWS; r++) total[r] += sums[r / 2].product(r % 2, of, now.scale[r], now.zero[r]);
         }
         float* joined = found + (turn * TEAMS + team) * TEAM * 32;
 #pragma unroll

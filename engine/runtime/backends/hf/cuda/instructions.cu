@@ -61,6 +61,15 @@ __device__ void multiply_f16(float* sums, u32 a0, u32 a1, u32 a2, u32 a3, u32 b0
 #endif
 }
 
+// An int32 matrix of 16 × 8 plus a 16 × 32 matrix of uint8 times a 32 × 8 one of int8.
+__device__ void multiply_u8(int* sums, u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
+#if __CUDA_ARCH__ >= 800
+    asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+r"(sums[0]), "+r"(sums[1]), "+r"(sums[2]), "+r"(sums[3])
+        : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+#endif
+}
+
 __device__ u32 turned(u32 pair) {  // an 8 × 8 matrix of 16 bits, two numbers of a row in each lane
     u32 columns;
     asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(columns) : "r"(pair));
@@ -80,10 +89,11 @@ __device__ int count_up(int* counter) {
 
 __device__ u32 shared_address(const void* pointer) { return (u32)__cvta_generic_to_shared(pointer); }
 
-__device__ u32 load_shared(u32 address) {
-    u32 word;
-    asm("ld.shared.u32 %0, [%1];" : "=r"(word) : "r"(address));
-    return word;
+__device__ uint4 load_shared16(u32 address) {
+    uint4 words;
+    asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(words.x), "=r"(words.y), "=r"(words.z), "=r"(words.w) : "r"(address) : "memory");
+    return words;
 }
 
 // Copies into shared memory that nobody waits for yet: they belong to the group that is closed next.
@@ -109,16 +119,16 @@ __device__ void wait_for_team(int team) {  // 0 is the barrier of all
     asm volatile("bar.sync %0, %1;" ::"r"(1 + team), "n"(THREADS_OF_TEAM) : "memory");
 }
 
-__device__ u32 masked_or(u32 bits, u32 mask, u32 others) {
-    u32 both;
-    asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(both) : "r"(bits), "r"(mask), "r"(others));
-    return both;
+__device__ float larger(float one, float other) {  // not a number, if one is not
+    float most;
+    asm("max.NaN.f32 %0, %1, %2;" : "=f"(most) : "f"(one), "f"(other));
+    return most;
 }
 
-__device__ u32 both_halves(float low, float high) {
-    u32 pair;
-    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-    return pair;
+__device__ u32 chosen(u32 low, u32 high, u32 halves) {  // of eight bytes, by four halves of bytes
+    u32 bytes;
+    asm("prmt.b32 %0, %1, %2, %3;" : "=r"(bytes) : "r"(low), "r"(high), "r"(halves));
+    return bytes;
 }
 
 #endif

@@ -16,7 +16,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from engine.runtime.backends.hf.attention import Keep
 from engine.runtime.backends.hf.cuda.driver import Launch, Program
 from engine.runtime.backends.hf.cuda.matrix import Kind, Unfit, address, kind_of, matrix_of, widen
-from engine.runtime.backends.hf.cuda.products import ALL_EARLY, EARLY, Product, launch
+from engine.runtime.backends.hf.cuda.products import Product, launch
 
 Tensor = Any
 
@@ -91,17 +91,15 @@ class LlamaStep:
             heads = (attention.q_proj, attention.k_proj, attention.v_proj)
             yield self._product("store", heads, self._hidden, self._heads, layer.input_layernorm)
             yield self._attention(number, attention)
-            yield self._product("add", [attention.o_proj], self._attended, self._hidden, early=ALL_EARLY)
+            yield self._product("add", [attention.o_proj], self._attended, self._hidden)
             gated = (mlp.gate_proj, mlp.up_proj)
             yield self._product("gated", gated, self._hidden, self._active, layer.post_attention_layernorm)
             yield self._product("add", [mlp.down_proj], self._active, self._hidden)
         output = self._module.get_output_embeddings()
         yield self._product("store", [output], self._hidden, self._scores, self._module.model.norm)
 
-    def _product(
-        self, mode: str, layers: Sequence[Any], source: Tensor, target: Tensor, norm: Any = None, early: int = EARLY
-    ) -> Launch:
-        product = Product(mode, [matrix_of(layer) for layer in layers], source, target, norm, early)
+    def _product(self, mode: str, layers: Sequence[Any], source: Tensor, target: Tensor, norm: Any = None) -> Launch:
+        product = Product(mode, [matrix_of(layer) for layer in layers], source, target, norm)
         return launch(self._program(product.kind), product)
 
     def _program(self, kind: Kind) -> Program:

@@ -36,7 +36,6 @@ struct Product {
     int columns;
     int rows;            // of all matrices; of the gate alone for the gated product
     float epsilon;
-    int early;           // four bits: stages of the ring that are filled before the kernel before is waited for
 };
 
 __device__ float as_float(u32 bits) { return __uint_as_float(bits); }

@@ -17,8 +17,9 @@ Tensor = Any
 _THREADS, _WARPS = 256, 8
 _BLOCKS_A_PROCESSOR = 1.5  # below that, processors have nothing to do for much of the time
 _NO_MATRIX = bytes(56)
-_TEAMS = (4, 8, 16)  # warps that share a tile: the fewer, the less they have to join; but all of them shall be busy
-EARLY, ALL_EARLY = 1, 4  # stages: all behind a kernel that leaves the memory idle, else the vector would wait for them
+_PIECE_COLUMNS, _PIECE_BYTES = 32, 128 + 8  # of the vector, see ``four_bits.cu``
+_TEAMS = (4, 8, 16)  # warps that share a tile: the fewer, the less they have to join; but
+_BUSY_WARPS = 0.75  # of them shall be busy
 _RING_BYTES, _SPARE_BYTES, _STATIC_BYTES = 4096, 256, 128  # see ``four_bits.cu``; the ring is that of a warp
 
 
@@ -36,8 +37,7 @@ class _Shape:
 class Product:
     """Matrices times a vector; ``source`` and ``target`` are float32.
 
-    ``mode``: store the result, add it to what is there, or the gated product of two matrices. ``early``: how many
-    stages of the first four-bit weights are asked for before the kernel before is done.
+    ``mode``: store the result, add it to what is there, or the gated product of two matrices.
     """
 
     mode: str
@@ -45,7 +45,6 @@ class Product:
     source: Tensor
     target: Tensor
     norm: Any = None
-    early: int = EARLY
 
     @property
     def first(self) -> Matrix:
@@ -73,9 +72,9 @@ class Product:
                 raise Unfit("neighbouring layers that are stored in different ways")
         epsilon = 0.0 if self.norm is None else float(self.norm.variance_epsilon)
         pointers = (self.source, gain, self.first.order, self.target, self.first.table)
-        numbers = (self.first.columns, self.rows, epsilon, self.early)
+        numbers = (self.first.columns, self.rows, epsilon)
         matrices = b"".join(matrix.packed for matrix in self.matrices) + _NO_MATRIX * (3 - len(self.matrices))
-        return matrices + struct.pack("<5Q2ifi", *map(address, pointers), *numbers)
+        return matrices + struct.pack("<5Q2if4x", *map(address, pointers), *numbers)
 
 
 def launch(program: Program, product: Product) -> Launch:
@@ -95,11 +94,11 @@ def _on_tensor_cores(program: Program, product: Product) -> _Shape | None:
         return None
     if (product.mode == "add") is not (product.norm is None):  # the kernels take the norm for granted, or none
         return None
-    table_words = first.kind.table_words if first.kind is Kind.NF4 else 0
-    fixed_bytes = 4 * table_words + 4 * first.columns + first.columns // 32 * 16 + _SPARE_BYTES
-    fixed_bytes += warps * (2 * 32 * 4 + _RING_BYTES) + _STATIC_BYTES
+    nested_bytes = 4 * 256 if first.kind is Kind.NF4 else 0
+    fixed_bytes = nested_bytes + _SPARE_BYTES + warps * (2 * 32 * 4 + _RING_BYTES) + _STATIC_BYTES
     for name, team, tiles in _ways(program, product):
-        shared_bytes = fixed_bytes + first.scales_bytes * 2 * tiles * warps // team
+        pieces = -(-first.columns // (_PIECE_COLUMNS * 4 * team)) * 4 * team  # in whole steps
+        shared_bytes = fixed_bytes + pieces * _PIECE_BYTES + first.scales_bytes * 2 * tiles * warps // team
         if shared_bytes <= program.shared_bytes:
             units = product.units // (tiles if name == "add2" else 1)
             return _Shape(f"four_bits_{name}_{team}", min(units, program.processors), 32 * warps, shared_bytes)
@@ -114,7 +113,7 @@ def _ways(program: Program, product: Product) -> Iterator[tuple[str, int, int]]:
         yield "add2", warps, 2
     tiles = 2 if product.mode == "gated" else 1
     for team in _TEAMS:
-        if warps >= team >= warps / busy:
+        if warps >= team >= _BUSY_WARPS * warps / busy:
             yield product.mode, team, tiles
 
 
