@@ -61,7 +61,7 @@ def _amounts(progress: Progress) -> str:
     if not progress.total:
         return _amount(progress.done, progress.unit)
     if progress.unit == "steps":
-        return tr("{done} of {total}").format(done=number(progress.done), total=number(progress.total))
+        return tr("{done} of {total}").format(done=number(int(progress.done)), total=number(progress.total))
     return tr("{done} of {total}").format(
         done=_amount(progress.done, progress.unit, ""), total=_amount(progress.total, progress.unit)
     )

@@ -32,10 +32,10 @@ errors = Console(stderr=True, highlight=False)
 
 
 def progress_text(event: Progress) -> str:
-    """Return done, rate and remaining time of a step in words."""
-    amount = size if event.unit == "bytes" else lambda count: f"{count:,.0f} {event.unit}"
+    """Return done, rate and remaining time of a step in words; of steps those that are whole."""
+    amount = size if event.unit == "bytes" else lambda count: f"{int(count):,} {event.unit}"
     words = [f"{amount(event.done)} of {amount(event.total)}" if event.total else amount(event.done)]
-    if event.rate:
+    if event.rate and event.unit != "steps":
         words.append(f"{amount(event.rate)}/s")
     if event.remaining_s is not None:
         words.append(f"{duration(event.remaining_s)} left")

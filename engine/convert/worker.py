@@ -263,7 +263,7 @@ def _calibrated(
     unfinished: Path,
     how: FolderRecipe,
     samples_for: Callable[[Any], Samples],
-    on_layers: Callable[[int, int], None],
+    on_layers: Callable[[float, int], None],
 ) -> dict[str, Any]:
     """Write ``target`` with the recipe's own program."""
     if how.maker == "autoawq":
@@ -350,12 +350,12 @@ def _texts(files: list[str]) -> list[tuple[str, str]]:
     return [(text.name, text.read()) for text in bundled("calibrate")]
 
 
-def _meter(step: str, emit: Emit, unit: Literal["bytes", "tokens", "steps"] = "bytes") -> Callable[[int, int], None]:
+def _meter(step: str, emit: Emit, unit: Literal["bytes", "tokens", "steps"] = "bytes") -> Callable[[float, int], None]:
     """Return what turns a count into progress; it speaks up at most five hundred times."""
     pace: Pace | None = None
-    sent = 0
+    sent = 0.0
 
-    def at(done: int, total: int) -> None:
+    def at(done: float, total: int) -> None:
         nonlocal pace, sent
         resumed = unit == "steps" and done > sent + 1  # those that a process before this one finished took no time
         if pace is None or resumed:

@@ -25,6 +25,7 @@ from engine.convert.methods import pytorch
 from engine.convert.methods.calibration import Samples
 from engine.convert.methods.older_form import for_transformers_4
 from engine.convert.methods.shards import copy_beside, write_json
+from engine.convert.methods.within import OnLayers, Within
 from engine.errors import UnsupportedModel
 
 LIBRARY = "AutoAWQ"
@@ -36,14 +37,14 @@ def make(
     target: Path,
     recipe: FolderRecipe,
     samples_for: Callable[[Any], Samples],
-    on_layers: Callable[[int, int], None],
+    on_layers: OnLayers,
 ) -> dict[str, Any]:
     """Write ``target`` from the folder ``source``, calibrated on what ``samples_for`` gives a tokenizer; tell of it.
 
-    ``on_layers`` is told how many layers are done and how many there are. Raises :class:`UnsupportedModel` for a family
-    that AutoAWQ does not know, and :class:`NotEnoughMemory`.
+    ``on_layers`` is told how many layers are done, parts of one included, and how many there are. Raises
+    :class:`UnsupportedModel` for a family that AutoAWQ does not know, and :class:`NotEnoughMemory`.
     """
-    with for_transformers_4(source) as readable, pytorch.memory_explained():
+    with for_transformers_4(source) as readable, pytorch.memory_explained(), Within(on_layers) as within:
         _refuse_unknown(readable, source.name)
         model = AutoAWQForCausalLM.from_pretrained(
             str(readable),
@@ -61,7 +62,7 @@ def make(
             max_calib_seq_len=len(samples.tokens[0]),  # it leaves longer ones out without a word
             n_parallel_calib_samples=AT_ONCE,
             quantizer_cls=_Quantizer,
-            on_layers=on_layers,
+            within=within,
         )
         model.save_quantized(str(target))
         quantization = model.quant_config.to_transformers_dict()
@@ -113,11 +114,12 @@ class _Quantizer(AwqQuantizer):
     1.49 nats from the original instead of 0.03).
     """
 
-    def __init__(self, *given: Any, on_layers: Callable[[int, int], None], **named: Any) -> None:
+    def __init__(self, *given: Any, within: Within, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._on_layers = on_layers
+        self._within = within
         self._done = 0
-        on_layers(0, len(self.modules))
+        within.finished(0, len(self.modules))
+        within.begin(0)
 
     def _compute_best_scale(self, x: Any, w_mean: Any, x_mean: Any, module2inspect: Any, *given: Any) -> Any:
         kept = module2inspect.state_dict
@@ -130,4 +132,5 @@ class _Quantizer(AwqQuantizer):
     def _apply_quant(self, module: Any, named_linears: Any) -> None:
         super()._apply_quant(module, named_linears)
         self._done += 1
-        self._on_layers(self._done, len(self.modules))
+        self._within.finished(self._done, len(self.modules))
+        self._within.begin(self._done)

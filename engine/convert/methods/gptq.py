@@ -28,6 +28,7 @@ from engine.convert.folders.recipes import FolderRecipe
 from engine.convert.methods import pytorch
 from engine.convert.methods.calibration import Samples
 from engine.convert.methods.shards import copy_beside, save, write_json
+from engine.convert.methods.within import OnLayers, Within
 from engine.errors import UnsupportedModel
 
 LIBRARY = "GPTQModel"
@@ -44,21 +45,23 @@ def make(
     work: Path,
     recipe: FolderRecipe,
     samples_for: Callable[[Any], Samples],
-    on_layers: Callable[[int, int], None],
+    on_layers: OnLayers,
 ) -> dict[str, Any]:
     """Write ``target`` from the folder ``source``, calibrated on what ``samples_for`` gives a tokenizer; tell of it.
 
     Layers wait on the disk for their turn and when they are done, in ``work``; whoever comes with the same work goes on
-    after the last finished layer where GPTQModel can. ``on_layers`` is told how many layers are done and how many there
-    are. Raises :class:`UnsupportedModel` for what GPTQModel cannot open, and :class:`NotEnoughMemory`.
+    after the last finished layer where GPTQModel can. ``on_layers`` is told how many layers are done, parts of one
+    included, and how many there are. Raises :class:`UnsupportedModel` for what GPTQModel cannot open, and
+    :class:`NotEnoughMemory`.
     """
     method = recipe.format_id.partition("-")[0]
-    with pytorch.memory_explained(), contextlib.chdir(target):  # it writes logs into the folder that it is in
+    # it writes logs into the folder that it is in
+    with pytorch.memory_explained(), contextlib.chdir(target), Within(on_layers) as within:
         model = _opened(source, _settings(recipe, method, work))
         samples = samples_for(model.tokenizer)
         layers = int(model.model.config.get_text_config(decoder=True).num_hidden_layers)
-        model.layer_callback = _Layers(layers, on_layers)
-        on_layers(0, layers)
+        model.layer_callback = model.subset_callback = _Layers(layers, within)
+        within.finished(0, layers)
         model.quantize(
             [{"input_ids": list(tokens), "attention_mask": [1] * len(tokens)} for tokens in samples.tokens],
             batch_size=1,
@@ -167,12 +170,21 @@ def _checkpoint(model: Any, method: str, work: Path) -> CheckpointConfig | None:
 
 
 class _Layers:
-    """Tells which layer is finished; of one that is resumed, the first ones are."""
+    """Tells which layer is finished; of one that is resumed, the first ones are.
 
-    def __init__(self, layers: int, on_layers: Callable[[int, int], None]) -> None:
+    A subset are matrices of a layer that read the same, such as a query's, a key's and a value's.
+    """
+
+    def __init__(self, layers: int, within: Within) -> None:
         self._layers = layers
-        self._on_layers = on_layers
+        self._within = within
 
     def layer_complete(self, *, layer_idx: int, submodule_finalized: bool) -> None:
         if submodule_finalized:
-            self._on_layers(layer_idx + 1, self._layers)
+            self._within.finished(layer_idx + 1, self._layers)
+
+    def subset_event(self, *, stage: str, layer_idx: int, subset_index: int, **more: Any) -> None:
+        if stage == "forward_start" and subset_index == 0:
+            self._within.begin(layer_idx)
+        else:
+            self._within.tick()

@@ -166,10 +166,11 @@ def test_calibrated_formats_answer_as_their_original(source: Path, format_id: st
 
     target = tmp_path / format_id
     target.mkdir()
-    layers: list[tuple[int, int]] = []
+    layers: list[tuple[float, int]] = []
     recipe = replace(FOLDER_RECIPES[format_id], samples=4, sample_tokens=64)
     told = gptq.make(source, target, tmp_path / "work", recipe, samples_of(recipe), lambda *at: layers.append(at))
-    assert layers == [(0, 2), (1, 2), (2, 2)]
+    assert (layers[0], layers[-1]) == ((0, 2), (2, 2)) and layers == sorted(layers)
+    assert 1 <= layers[1][0] < 2, "the second layer is told when it begins, or in parts"
     assert told["samples"] == 4
     facts = read_facts(target)
     assert facts.format_id.startswith(format_id[:4])
@@ -198,7 +199,7 @@ gptq.make(Path(source), Path(target), Path(work), recipe, samples, lambda done, 
 
 
 @pytest.mark.filterwarnings("ignore")  # the library's own
-def test_goes_on_after_the_last_finished_layer(source: Path, tmp_path: Path) -> None:
+def test_goes_on_after_the_last_finished_layer(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("gptqmodel", reason="the optional group gptq is not installed")
     from engine.convert.methods import gptq
 
@@ -207,10 +208,12 @@ def test_goes_on_after_the_last_finished_layer(source: Path, tmp_path: Path) -> 
     arguments = [str(source), str(target), str(work), format_id, TEXT]
     killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, check=False)
     assert killed.returncode == 9, killed.stderr[-2000:]
-    layers: list[int] = []
+    layers: list[float] = []
+    begun: list[int] = []
+    monkeypatch.setattr(gptq.Within, "begin", lambda self, layer: begun.append(layer))
     recipe = replace(FOLDER_RECIPES[format_id], samples=4, sample_tokens=64)
     gptq.make(source, target, work, recipe, samples_of(recipe), lambda done, _: layers.append(done))
-    assert layers == [0, 2]
+    assert (begun, layers) == ([1], [0, 2])
     assert fidelity.fidelity(source, target, TEXT, gptq.load, lambda *_: None).divergence < 0.2
 
 
