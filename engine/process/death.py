@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from engine.errors import NotEnoughMemory
+from engine.process.lacking import lack_in
 
 _SIGNALS = {
     "SIGSEGV": "it read memory that is not its own: SIGSEGV",
@@ -24,15 +25,7 @@ _STATUSES = {
     0xC0000005: "it read memory that is not its own",
     0xC000001D: "its code uses an instruction that this processor lacks",
 }
-
-# What CUDA and its libraries say when the GPU is full (seen with cuBLAS and cuSOLVER of CUDA 13.0), and what C++, ggml
-# and Python print when an allocation fails.
-_GPU = r"CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|cusolverDnCreate"
-_OUT_OF_GPU_MEMORY = re.compile(_GPU, re.IGNORECASE)
-_OUT_OF_MEMORY = re.compile(
-    r"std::bad_alloc|out of memory|failed to allocate|unable to allocate|cannot allocate memory|MemoryError|" + _GPU,
-    re.IGNORECASE,
-)
+_LAST_LINES = 40  # of a log, where it says why
 
 
 def in_words(exit_code: int) -> str:
@@ -52,14 +45,18 @@ def was_memory(exit_code: int, log: str, kills_before: int) -> bool:
         return False
     if exit_code == -9 and oom_kills() > kills_before:
         return True
-    return bool(_OUT_OF_MEMORY.search("\n".join(log.splitlines()[-40:])))
+    return lack_in(_end_of(log)) is not None
 
 
 def memory_error(log: str) -> NotEnoughMemory:
     """Return what to say of it: by the last lines, the GPU's memory ran out (how much it has is not known), or ours."""
-    if _OUT_OF_GPU_MEMORY.search("\n".join(log.splitlines()[-40:])):
+    if lack_in(_end_of(log)) == "gpu":
         return NotEnoughMemory(0, 0, where="GPU memory")
     return NotEnoughMemory(0, psutil.virtual_memory().available)
+
+
+def _end_of(log: str) -> str:
+    return "\n".join(log.splitlines()[-_LAST_LINES:])
 
 
 def oom_kills() -> int:

@@ -11,14 +11,7 @@ import torch  # pyright: ignore[reportMissingImports]
 
 from engine.errors import NotEnoughMemory
 from engine.machine.cuda_cards import gpu_memory, own_label
-
-_MAIN_MEMORY = ("DefaultCPUAllocator", "Cannot allocate memory")  # c10/core/impl/alloc_cpu.cpp; ENOMEM of a mapped file
-_LIBRARIES = (
-    "CUBLAS_STATUS",
-    "CUSOLVER_STATUS",
-    "CUDA error: out of memory",
-)  # NVIDIA's, which only say that they failed
-_LIBRARIES_BYTES = 1 << 30  # with less than this left, that is why
+from engine.process.lacking import lack_in
 
 
 def device() -> Any:
@@ -39,13 +32,21 @@ def memory_explained() -> Iterator[None]:
 
 def lack_of_memory(error: Exception) -> NotEnoughMemory | None:
     """Return what an error of PyTorch means if it is about memory."""
-    free_bytes = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else 0
-    by_library = any(name in str(error) for name in _LIBRARIES) and free_bytes < _LIBRARIES_BYTES
-    if isinstance(error, torch.OutOfMemoryError) or by_library:
-        return NotEnoughMemory(0, free_bytes, where=gpu_memory(own_label()))
-    if isinstance(error, MemoryError) or any(words in str(error) for words in _MAIN_MEMORY):
-        return NotEnoughMemory(0, psutil.virtual_memory().available)
-    return None
+    free_bytes = _gpu_free_bytes()
+    lack = lack_in(f"{type(error).__name__}: {error}", free_bytes)
+    if isinstance(error, torch.OutOfMemoryError) or lack == "gpu":
+        return NotEnoughMemory(0, free_bytes or 0, where=gpu_memory(own_label()))
+    return NotEnoughMemory(0, psutil.virtual_memory().available) if lack else None
+
+
+def _gpu_free_bytes() -> int | None:
+    """Return what is left of the card, 0 where not even CUDA's own part fits; ``None`` without a card."""
+    if not torch.cuda.is_available():
+        return None
+    try:
+        return torch.cuda.mem_get_info()[0]
+    except RuntimeError:
+        return 0
 
 
 def peak_gpu_bytes() -> int:

@@ -10,9 +10,8 @@ import torch  # pyright: ignore[reportMissingImports]
 
 from engine.errors import NotEnoughMemory
 from engine.machine.cuda_cards import gpu_memory, own_label
+from engine.process.lacking import lack_in
 from engine.runtime.backends.llama.memory import available_bytes
-
-_MAIN_MEMORY = ("DefaultCPUAllocator", "Cannot allocate memory")  # c10/core/impl/alloc_cpu.cpp; ENOMEM of a mapped file
 
 
 def free_bytes(device: Any) -> int:
@@ -40,12 +39,11 @@ def explained(device: Any, largest_context: Callable[[], int] = lambda: 0) -> It
     except torch.cuda.OutOfMemoryError:
         error = _error(device, largest_context)
     except RuntimeError as caught:
-        if any(words in str(caught) for words in _MAIN_MEMORY):
-            error = NotEnoughMemory(0, available_bytes(), largest_context())
-        elif "out of memory" in str(caught):
-            error = _error(device, largest_context)
-        else:
+        lack = lack_in(str(caught), free_bytes(device) if device.type == "cuda" else None)
+        if lack is None:
             raise
+        in_main = NotEnoughMemory(0, available_bytes(), largest_context())
+        error = in_main if lack == "main" else _error(device, largest_context)
     else:
         return
     if device.type == "cuda":  # outside of the handler: its traceback would keep the tensors
