@@ -1,4 +1,4 @@
-"""Which memory a program lacked, by its own words: PyTorch's, those of CUDA and its libraries, C++'s, ggml's, Python's."""
+"""Which memory a program lacked, by the words of PyTorch, of CUDA and its libraries, of C++, ggml and Python."""
 
 from __future__ import annotations
 
