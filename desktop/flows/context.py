@@ -68,8 +68,7 @@ class ContextFlow(QObject):
         if self.dialog and room.path:
             self.dialog.show_filling(filling, asking=self._asking)
             needed = max(filling.window + 1, filling.used + filling.answer_room)
-            on_gpu = room.record.get("gpu_layers", 0) > 0
-            self._offering.start(Call(_offer, room.path, room.loading, needed, filling.window, on_gpu))
+            self._offering.start(Call(_offer, room.path, room.loading, needed, filling.window, dict(room.record)))
 
     @Slot(object)
     def _on_offered(self, offer: Enlargement | None) -> None:
@@ -117,5 +116,6 @@ class ContextFlow(QObject):
         self._page.focus_first()
 
 
-def _offer(path: Path, loading: Any, needed: int, window: int, on_gpu: bool) -> Enlargement | None:
-    return offered_enlargement(path, loading, needed, window, on_gpu=on_gpu)
+def _offer(path: Path, loading: Any, needed: int, window: int, loaded: dict[str, Any]) -> Enlargement | None:
+    on_gpu, device = loaded.get("gpu_layers", 0) > 0, str(loaded.get("device", ""))
+    return offered_enlargement(path, loading, needed, window, on_gpu=on_gpu, device=device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.catalog import records
@@ -58,18 +58,30 @@ def paired(
 
 
 def fit_together(models: Sequence[Checkpoint], options: LoadOptions, machine: Machine) -> bool:
-    """Return whether all fit at once: wholly on the GPUs where their programs compute there, else in main memory."""
-    rooms = [_room(model, options, machine) for model in models]
-    needs = [
-        _memory_bytes(model, options, on_gpu=room.gpu_bytes > 0) for model, room in zip(models, rooms, strict=True)
-    ]
-    on_gpu = sum(need for need, room in zip(needs, rooms, strict=True) if room.gpu_bytes)
-    in_main = sum(needs) - on_gpu
-    gpu_free = min((room.gpu_bytes for room in rooms if room.gpu_bytes), default=0)
-    main_free = min((room.main_bytes for room in rooms), default=0)
-    if any(room.unified for room in rooms):
-        return on_gpu + in_main <= min(gpu_free, main_free)
-    return on_gpu <= gpu_free and in_main <= main_free
+    """Return whether all fit at once: wholly on the GPUs where their programs compute there, else in main memory.
+
+    Each finds what those before it leave: two that compute on one card each may take two cards.
+    """
+    for model in models:
+        room = _room(model, options, machine)
+        on_gpu = room.gpu_bytes > 0
+        need = _memory_bytes(model, options, on_gpu=on_gpu)
+        if need > (room.gpu_bytes if on_gpu else room.main_bytes) or (room.unified and need > room.main_bytes):
+            return False
+        machine = _less(machine, need, room if on_gpu else Pool(room.main_bytes))
+    return True
+
+
+def _less(machine: Machine, need: int, room: Pool) -> Machine:
+    """Return the machine with so much taken of the GPUs of a room, or of main memory where it has none."""
+    gpus, left = [], need
+    for gpu in machine.gpus:
+        taken = min(left, gpu.usable_bytes) if gpu in room.gpus else 0
+        gpus.append(replace(gpu, usable_bytes=gpu.usable_bytes - taken))
+        left -= taken
+    in_main = 0 if room.gpus and not room.unified else need
+    memory = replace(machine.memory, available_bytes=machine.memory.available_bytes - in_main)
+    return replace(machine, gpus=tuple(gpus), memory=memory)
 
 
 def _room(checkpoint: Checkpoint, options: LoadOptions, machine: Machine) -> Pool:

@@ -9,7 +9,7 @@ from engine.catalog.facts import read_facts
 from engine.catalog.observations import Observations
 from engine.chat.context import Enlargement, enlargement
 from engine.errors import EngineError
-from engine.formats import Family, ModelFacts, format_named
+from engine.formats import Family, ModelFacts, family_named, format_named
 from engine.machine import memory
 from engine.machine.probe import probe
 from engine.machine.sources import Live
@@ -17,6 +17,7 @@ from engine.recommend.blocks import BLOCK_TYPES
 from engine.recommend.context import Context
 from engine.recommend.footprint import footprint
 from engine.recommend.learned import Learned, Place
+from engine.recommend.pools import pool
 from engine.recommend.sizes import sizes_of
 from engine.runtime import observing
 from engine.runtime.options import CACHE_TYPES, PLAIN_CACHE_TYPES, LoadOptions
@@ -61,17 +62,18 @@ def _context_bytes(facts: ModelFacts, options: LoadOptions) -> int:
 
 
 def offered_enlargement(
-    path: Path, options: LoadOptions, needed_tokens: int, window: int, *, on_gpu: bool
+    path: Path, options: LoadOptions, needed_tokens: int, window: int, *, on_gpu: bool, device: str = ""
 ) -> Enlargement | None:
     """Return the next larger context that holds so many tokens; ``None`` where the model or its place has none.
 
-    A server's model has the context that its server gives it. It may take seconds where a GPU is to be asked.
+    ``device`` is where it was loaded (``Loaded.device``), which tells one of several cards. A server's model has the
+    context that its server gives it. It may take seconds where a GPU is to be asked.
     """
     try:
         facts = read_facts(path)
     except EngineError:
         return None
-    free_bytes = _free_bytes(on_gpu)
+    free_bytes = _free_bytes(facts, device) if on_gpu else memory.read(Live()).available_bytes
     offer = enlargement(facts, options, needed_tokens, free_bytes, window)
     return offer and _corrected(offer, facts, options, free_bytes, "gpu" if on_gpu else "cpu")
 
@@ -92,8 +94,8 @@ def _corrected(
     return replace(offer, extra_bytes=round(extra.value), fits=extra.value <= free_bytes, corrected_from=extra.count)
 
 
-def _free_bytes(on_gpu: bool) -> int:
-    """Return what is free where the layers are, and the keys and values with them."""
-    if on_gpu and (gpus := probe(measure_bandwidth=False).gpus):
-        return sum(gpu.usable_bytes for gpu in gpus)
-    return memory.read(Live()).available_bytes
+def _free_bytes(facts: ModelFacts, device: str) -> int:
+    """Return what is free on the GPUs where the layers are, and the keys and values with them."""
+    machine = observing.on_card(probe(measure_bandwidth=False), device)
+    gpus = pool(machine, family_named(facts.format_id) or Family.GGUF).gpus or machine.gpus
+    return sum(gpu.usable_bytes for gpu in gpus) or memory.read(Live()).available_bytes

@@ -37,7 +37,7 @@ class Room:
 
 def room_of(machine: Machine) -> Room:
     """Return the free memory of a machine, as it was when it was looked at."""
-    own = [gpu.usable_bytes for gpu in machine.gpus if not gpu.unified]
+    own = [gpu.usable_bytes for gpu in machine.gpus if not gpu.unified and not gpu.hidden]
     computes = machine.llama is not None and machine.llama.offload
     return Room(machine.memory.available_bytes, sum(own) if own and computes else None)
 

@@ -114,7 +114,7 @@ def expect(
         options.batch_tokens,
         flash_attention=options.flash_attention,
     )
-    machine = _with_threads(_with_card(machine, loaded["device"]), loaded["threads"])
+    machine = _with_threads(on_card(machine, loaded["device"]), loaded["threads"])
     way = placement(sizes, machine, pool(machine, sizes.family), context, loaded["gpu_layers"])
     return Expected(
         uuid.uuid4().hex,
@@ -137,8 +137,8 @@ def _with_threads(machine: Machine, threads: int) -> Machine:
     return replace(machine, cpu=replace(machine.cpu, usable_physical_cores=cores))
 
 
-def _with_card(machine: Machine, label: str) -> Machine:
-    """Return the machine with the card alone that the model is on, if it is on one of several."""
+def on_card(machine: Machine, label: str) -> Machine:
+    """Return the machine with the card alone that a model is on (``Loaded.device``), if it is on one of several."""
     others = [gpu for gpu in machine.gpus if gpu.label != label]
     if len(others) == len(machine.gpus):
         return machine

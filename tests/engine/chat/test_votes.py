@@ -94,3 +94,12 @@ def test_both_are_in_memory_at_once_only_where_both_fit_what_computes(
     file.write_bytes(b"unreadable: its size counts")
     models = [Checkpoint(file, name, "gguf-q4_k_m", 2 * GIB) for name in ("one", "two")]
     assert fit_together(models, LoadOptions(gpu_layers=layers), machine(described)) is together
+
+
+@pytest.mark.parametrize(("cards", "together"), [(1, False), (2, True)])
+def test_two_that_compute_on_one_card_each_take_two_cards(tmp_path: Path, cards: int, together: bool) -> None:
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"unreadable: its size counts")
+    models = [Checkpoint(file, name, "bnb-nf4", 2 * GIB) for name in ("one", "two")]
+    gpus = [{"vendor": "nvidia", "free_gib": 4, "name": f"card {number}"} for number in range(cards)]
+    assert fit_together(models, LoadOptions(), machine({"free_gib": 64, "gpus": gpus})) is together

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -119,9 +120,9 @@ def test_a_hidden_card_is_explained() -> None:
 def test_what_was_observed_is_of_the_card_that_the_model_is_on() -> None:
     """When it is loaded, the other card is the freer one."""
     machine = machine_of(cards_of(2, 40))
-    alone = observing._with_card(machine, "NVIDIA A100-SXM4-40GB (GPU 0)")
+    alone = observing.on_card(machine, "NVIDIA A100-SXM4-40GB (GPU 0)")
     assert [gpu.number for gpu in pool(alone, Family.PLAIN).gpus] == [0]
-    assert observing._with_card(machine, "CPU") == machine
+    assert observing.on_card(machine, "CPU") == machine
 
 
 # Processes
@@ -219,3 +220,23 @@ def test_a_choice_that_is_not_understood_is_left_alone(monkeypatch: pytest.Monke
     assert only(card) == {}
     monkeypatch.setattr(cuda_cards, "shown_by_cuda", lambda: frozenset({bare(SECOND)}))
     assert only(card)[VISIBLE] == SECOND
+
+
+@pytest.mark.parametrize(
+    ("format_id", "device", "free_gb"),
+    [
+        ("plain-bf16", "NVIDIA A100-SXM4-40GB (GPU 0)", 2),
+        ("plain-bf16", "NVIDIA A100-SXM4-40GB (GPU 1)", 40),
+        ("gguf-q4_k_m", "NVIDIA A100-SXM4-40GB", 42),
+    ],
+)
+def test_a_larger_context_counts_with_the_card_that_the_model_is_on(
+    monkeypatch: pytest.MonkeyPatch, format_id: str, device: str, free_gb: int
+) -> None:
+    from engine.chat import enlarging
+    from tests.helpers.models import facts_of
+
+    machine = machine_of(cards_of(2, 40))
+    monkeypatch.setattr(enlarging, "probe", lambda **_: machine)
+    facts = dataclasses.replace(facts_of("Llama-3-8B"), format_id=format_id)
+    assert enlarging._free_bytes(facts, device) == free_gb * GB
