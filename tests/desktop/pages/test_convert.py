@@ -110,6 +110,7 @@ def test_all_obstacles_are_shown_and_nothing_starts(page):
 
 def test_a_narrow_window_cuts_nothing_off(page):
     page.choose(FOLDER, "gptq-int4-g128")
+    page.manner.amount.samples.setValue(16)
     where = TARGET.parent / ("a-long-name-of-a-fine-tuned-model" * 2)
     page.show_started("Another one")
     page.show_plan(prepared(Refused(f"{where} exists already.", "Choose another name."), made_before=True))
