@@ -3,7 +3,7 @@
 Not a test of pytest's. ``python3 -m tests.device.two_cards SCRATCH TOKENIZER [PART…]`` writes a Llama-shaped folder of
 random weights with the tokenizer of a folder, lets another process fill one card and then the other, and asks NVML on
 which card memory was taken. It prints one JSON object a line and a closing count; the exit code is the number of failed
-checks. Parts (all): load (BF16 and NF4), nf4 and gptq (made with bitsandbytes and GPTQModel), chosen
+checks. Parts (all): load (BF16 and NF4), measure, nf4 and gptq (made with bitsandbytes and GPTQModel), chosen
 (CUDA_VISIBLE_DEVICES set by hand). Beside them, samples: GPTQ is made with 16 and with 128, for the times.
 """
 
@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from typing import Any
 import pynvml
 
 from engine.catalog import records
+from engine.catalog.checkpoint import Checkpoint
 from engine.catalog.facts import read_facts
 from engine.convert.folders.plan import FolderOptions, folder_plan
 from engine.convert.folders.run import FolderConversion
@@ -32,6 +34,10 @@ from engine.formats import Family
 from engine.machine.cuda_cards import VISIBLE
 from engine.machine.facts import Machine
 from engine.machine.probe import probe
+from engine.measure.options import MeasureOptions
+from engine.measure.run import Measurement
+from engine.measure.store import Store
+from engine.paths import Folders
 from engine.recommend.footprint import footprint
 from engine.recommend.pools import pool
 from engine.recommend.rules import recommend
@@ -42,7 +48,8 @@ from tests.device.torch_folders import Shape, write_folder
 from tests.device.torch_session import session_of
 
 SHAPE = Shape(2048, 4, 5632, 32, 8, 49152, tied=True)  # 0.28 billion parameters, 0.6 GB
-PARTS = ("load", "nf4", "gptq", "chosen")
+PARTS = ("load", "measure", "nf4", "gptq", "chosen")
+FEW = MeasureOptions(tokens=1024, repeats=2)
 QUESTION = [{"role": "user", "content": "Tell me a story about the sea, its ships and its people."}]
 SHORT = Sampling(temperature=0, max_tokens=16)
 MIB = 1 << 20
@@ -122,6 +129,8 @@ class Trial:
     def __init__(self, report: Counting, cards: Cards, folder: Path) -> None:
         self.report, self.cards, self.folder = report, cards, folder
         self.facts = read_facts(folder)
+        place = Path(tempfile.mkdtemp(dir=folder.parent))
+        self.store = Store(Folders(*(place / name for name in ("config", "data", "cache", "logs"))))
 
     @contextmanager
     def filled(self, index: int, left_bytes: int) -> Iterator[None]:
@@ -166,6 +175,17 @@ class Trial:
         self.report.check("memory as foretold", abs(ratio - 1) < 0.1, ratio=ratio, expected=expected, **told)
         self.report.check("the card is named", record["device"].endswith(f"(GPU {index})"), **told)
         self.report.check("it answers", usage.get("answer_tokens", 0) > 0, tokens_s=usage.get("decode_tokens_s"))
+
+    def measures(self, index: int) -> None:
+        """Measure, and see that the report tells the memory of the card ``index``, others' programs left out."""
+        job = Measurement(Checkpoint(self.folder, self.folder.name, "plain-bf16", 0), options=FEW, store=self.store)
+        with Watch(self.cards) as watch:
+            report = run(job)
+        told = {"taken": watch.taken, "memory": report.memory, "device": report.device}
+        self.on_card(f"it is measured on card {index}", watch, index, 0, **told)
+        own_bytes = report.memory.gpu_bytes or 0 if report.memory else 0
+        self.report.check("the report tells its memory", 0.8 < own_bytes / max(watch.taken[index], 1) < 1.05, **told)
+        self.report.check("the report names the card", report.device.endswith(f"(GPU {index})"), **told)
 
     def makes(self, index: int, recipe_id: str, samples: int = 0) -> None:
         """Make a folder, and see that all steps computed on the card that the plan names."""
@@ -261,6 +281,8 @@ def second_full(trial: Trial, parts: list[str]) -> None:
         trial.suggestion(0)
         if "load" in parts:
             trial.loads(0)
+        if "measure" in parts:
+            trial.measures(0)
         if "gptq" in parts:
             trial.makes(0, "gptq-int4-g128", samples=32)
         for count in (16, 128) if "samples" in parts else ():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.events import Event, Finished
-from engine.measure.methods.gpu_memory import used_by
+from engine.measure.methods.gpu_memory import used_by, used_on_card
 from engine.measure.methods.torch_scorer import open_model
 from engine.measure.options import MeasureOptions
 from engine.runtime.options import LoadOptions, Sampling
@@ -22,9 +22,11 @@ class TorchRunner:
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
         self._model: Any = None
+        self._used_before: int | None = None  # of the card, by other programs
 
     def load(self, path: Path, options: MeasureOptions) -> Iterator[Event]:
         asked = LoadOptions(options.context_tokens, threads=options.threads, weights_as=options.weights_as)
+        self._used_before = used_on_card()
         self._model, loaded = yield from open_model(path, asked, self._stop)
         yield Finished(loaded)
 
@@ -64,8 +66,10 @@ class TorchRunner:
             return None
         import torch  # pyright: ignore[reportMissingImports]
 
+        if own := used_by(os.getpid()):
+            return own
         free_bytes, total_bytes = torch.cuda.mem_get_info(self._model.device)
-        return used_by(os.getpid()) or total_bytes - free_bytes
+        return max(total_bytes - free_bytes - (self._used_before or 0), 0)
 
     def close(self) -> None:
         self._model = None
