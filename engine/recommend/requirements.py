@@ -99,9 +99,10 @@ def without_card(capability: float, machine: Machine) -> str | None:
         return f"It needs an NVIDIA GPU, and {cuda_cards.VISIBLE} hides what is in this computer."
     if not cards:
         return "It is made for NVIDIA GPUs, and none was found in this computer."
-    newest = max(float(card.compute_capability or 99) for card in cards)
-    if newest < capability:
-        return f"It needs an NVIDIA GPU of compute capability {capability}; this one has {newest}."
+    card = cuda_cards.chosen(cards)  # with several, the others do not help
+    has = float(card.compute_capability or 99) if card else 99
+    if has < capability:
+        return f"It needs an NVIDIA GPU of compute capability {capability}; this one has {has}."
     return None
 
 

@@ -240,3 +240,12 @@ def test_a_larger_context_counts_with_the_card_that_the_model_is_on(
     monkeypatch.setattr(enlarging, "probe", lambda **_: machine)
     facts = dataclasses.replace(facts_of("Llama-3-8B"), format_id=format_id)
     assert enlarging._free_bytes(facts, device) == free_gb * GB
+
+
+def test_what_a_format_needs_is_asked_of_the_card_that_is_computed_on() -> None:
+    """The other card could run it, and would not be taken."""
+    volta = Gpu("nvidia", "Tesla V100", 32 * GB, 31 * GB, compute_capability="7.0", number=0, uuid=FIRST)
+    turing = Gpu("nvidia", "Tesla T4", 16 * GB, 15 * GB, compute_capability="7.5", number=1, uuid=SECOND)
+    machine = dataclasses.replace(machine_of(cards_of(2, 40)), gpus=(volta, turing))
+    assert "this one has 7.0" in (without_card(7.5, machine) or "")
+    assert without_card(7.0, machine) is None
