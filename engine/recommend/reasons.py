@@ -17,9 +17,9 @@ FLUENT_TOKENS_S = 10.0
 READING_TOKENS_S = 5.0  # about 230 words a minute
 
 
-def fitting(row: Format, way: Placement, layers: int) -> str:
-    """Return why a format that fits is worth having, and what it is like to use."""
-    where = PLACES[way.place]
+def fitting(row: Format, way: Placement, layers: int, gpus: int = 1) -> str:
+    """Return why a format that fits is worth having, and what it is like to use; ``gpus`` share the layers."""
+    where = f"divided over {gpus} GPUs" if gpus > 1 and way.place == "gpu" else PLACES[way.place]
     if way.place == "gpu+cpu":
         where = f"{min(way.gpu_layers, layers)} of {layers} layers on the GPU"
     purpose = "" if row.family in (Family.GGUF, Family.PLAIN) else f", made for {row.best_for}"

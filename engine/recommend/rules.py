@@ -96,7 +96,7 @@ def _reason(refused: str | None, row: Format, way: Placement, learned: Learned, 
     if refused is not None:
         return refused
     if way.fits:
-        return fitting(row, way, learned.sizes.facts.layers)
+        return fitting(row, way, learned.sizes.facts.layers, len(pool(learned.machine, row.family).gpus))
     several = "" if row.family is Family.GGUF else on_several(way, nvidia_gpus(learned.machine))
     return breaking(way, learned.context, longest) + several
 
