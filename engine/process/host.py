@@ -312,12 +312,11 @@ def _start(module: str, environment: Mapping[str, str], python: Path | None) -> 
 
 
 def _command(module: str, python: Path | None) -> list[str]:
-    if python is not None:  # -P: the folder in which the packaged app was started is not searched for modules
-        return [str(python), *(["-P"] if outside.is_frozen() else []), "-m", module]
-    if outside.is_frozen():
+    if python is None and outside.is_frozen():
         suffix = ".exe" if sys.platform == "win32" else ""
         return [str(Path(sys.executable).with_name("halfbyte-worker" + suffix)), module]
-    return [sys.executable, "-m", module]
+    # -P: the folder in which the app was started is not searched for modules. It may be a model's, with a torch.py.
+    return [str(python or sys.executable), "-P", "-m", module]
 
 
 def _environment(extra: Mapping[str, str], python: Path | None) -> dict[str, str]:

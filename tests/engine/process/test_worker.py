@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -44,6 +45,19 @@ def test_events_arrive_in_order_and_the_result_last(worker: Worker) -> None:
     assert [event.text for event in events if isinstance(event, Token)] == ["one", "two", "three"]
     assert isinstance(events[-1], Finished)
     assert events[-1].value["words"] == 3
+
+
+def test_programs_where_the_app_was_started_are_not_run(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a model's folder, whose programs are nobody's: one that is called torch.py, or as the worker itself."""
+    for name in (MODULE.partition(".")[0], "engine", "psutil", "numpy", "json"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('it was run')")
+    monkeypatch.chdir(tmp_path)
+    assert works(worker)
+    own = Worker(MODULE, doing="the test", python=Path(sys.executable))  # as that of an environment
+    assert works(own)
+    own.close()
 
 
 def test_what_needs_the_main_thread_has_it(worker: Worker) -> None:
