@@ -19,6 +19,8 @@ from pathlib import Path
 
 import psutil
 
+from engine.paths import file_sizes
+
 KEPT_S = 7 * 86_400.0
 JOURNAL = ".journal.part"
 _NAME = re.compile(r"^converting-(?P<process>\d+)-(?P<key>[0-9a-f]{8}(?:[0-9a-f]{8})?)(?:\.journal)?\.part$")
@@ -55,6 +57,12 @@ def adopted_folder(parent: Path, key: str) -> Path:
             with contextlib.suppress(OSError):  # another one was quicker
                 path.rename(own)
     return own
+
+
+def left_bytes(folder: Path) -> int:
+    """Return what dead processes left unfinished in a folder: the next conversion goes on with it or removes it."""
+    left = (path for path, process, _ in _unfinished_in(folder) if not _is_in_use(path, process))
+    return sum(sum(file_sizes(path)) if path.is_dir() else path.stat().st_size for path in left)
 
 
 def remove_leftovers(folder: Path) -> None:

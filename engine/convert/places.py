@@ -30,11 +30,11 @@ def fetching_problems(fetched_bytes: int, target: Path) -> Iterator[EngineError]
         yield DiskFull(fetched_bytes, free_bytes, str(folder))
 
 
-def room_problems(needed: Needs, target: Path) -> Iterator[EngineError]:
-    """Yield what the disk of ``target`` and the memory lack."""
+def room_problems(needed: Needs, target: Path, there_bytes: int = 0) -> Iterator[EngineError]:
+    """Yield what the disk of ``target`` and the memory lack; ``there_bytes`` of the result lie there unfinished."""
     folder = disks.existing(target.parent)
     free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < needed.disk_bytes:
+    if free_bytes + there_bytes < needed.disk_bytes:
         yield DiskFull(needed.disk_bytes, free_bytes, str(folder))
     available_bytes = memory.read(Live()).available_bytes
     if available_bytes < needed.memory_bytes:

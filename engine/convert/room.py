@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -12,9 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from engine.errors import DiskFull
+from engine.errors import DiskFull, EngineError
 
 OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
+# The same from libraries that keep no number: Rust's (28, 122; on Windows 112), numpy's of a short write.
+_FULL = re.compile(r"\(os error (?:28|112|122)\)|No space left on device|\d+ requested and \d+ written")
+_NOTHING_FREE_BYTES = 1 << 20  # what fails with less than this left fails for that, whatever it says
 LOOK_AGAIN_S = 0.5
 SOME_ROOM_BYTES = 8 << 20  # so much must be free before what failed for lack of room is tried as a whole again
 GOES_ON = "There is room again: the conversion goes on."
@@ -84,9 +88,23 @@ def waiting(folder: Path, doing: str = "the conversion") -> str:
     return f"The disk of {folder} is full: {doing} waits. Free some space, and it goes on; nothing is lost."
 
 
-def is_full(error: OSError) -> bool:
-    """Tell whether an error says that a disk is full; numpy reports a short write without a number."""
-    return error.errno in OUT_OF_SPACE or bool(re.search(r"\d+ requested and \d+ written", str(error)))
+def is_full(error: Exception) -> bool:
+    """Tell whether an error says that a disk is full; not all have a number."""
+    return getattr(error, "errno", None) in OUT_OF_SPACE or bool(_FULL.search(str(error)))
+
+
+@contextlib.contextmanager
+def fullness_explained(folder: Path) -> Iterator[None]:
+    """Turn what libraries say of a full disk, which cannot wait, into :class:`DiskFull`."""
+    try:
+        yield
+    except EngineError:
+        raise
+    except Exception as error:
+        free_bytes = shutil.disk_usage(folder).free
+        if is_full(error) or free_bytes < _NOTHING_FREE_BYTES:
+            raise DiskFull(0, free_bytes, str(folder)) from error
+        raise
 
 
 def some_room(folder: Path, needed_bytes: int = SOME_ROOM_BYTES) -> Iterator[None]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from engine.convert.leftovers import adopted, journal_of, remove_leftovers, unfi
 from engine.convert.outcome import explained, projector_record, record_of
 from engine.convert.plan import PLAIN, Plan, together_bytes
 from engine.convert.recipes import recipe_for
-from engine.convert.room import GOES_ON, LOOK_AGAIN_S, OUT_OF_SPACE, waiting
 from engine.convert.steps import Steps
 from engine.errors import (
     DamagedFile,
@@ -258,7 +256,7 @@ class Conversions:
         finally:
             self._steps.end_worker()
         record = projector_record(plan, hashes, making.results["project"], making.seconds, file.stat().st_size)
-        yield from self._with_room(target.parent, lambda: records.write(target, record))
+        yield from self._steps.with_room(target.parent, lambda: records.write(target, record))
         file.replace(target)
         yield Notice(f"{target.name} beside it reads {_senses(record)}.")
 
@@ -268,8 +266,8 @@ class Conversions:
         record = record_of(making.plan, making.results, making.seconds, making.file.stat().st_size)
         if target.exists():
             raise Refused(f"{target} has come into being meanwhile.", "Choose another name.")
-        yield from self._with_room(target.parent, lambda: records.write(target, record))
-        yield from self._with_room(target.parent, lambda: card.write(target, record))
+        yield from self._steps.with_room(target.parent, lambda: records.write(target, record))
+        yield from self._steps.with_room(target.parent, lambda: card.write(target, record))
         _remove(journal_of(making.file))
         making.file.replace(target)
         making.finished = True
@@ -280,24 +278,6 @@ class Conversions:
         for making in makings:
             making.results[do] = result
             making.seconds[do] = seconds
-
-    def _with_room(self, folder: Path, write: Callable[[], None]) -> Iterator[Event]:
-        """Write a small file; while the disk is full, wait."""
-        told = False
-        while True:
-            try:
-                write()
-                break
-            except OSError as error:
-                if error.errno not in OUT_OF_SPACE:
-                    raise
-            if not told:
-                told = True
-                yield Notice(waiting(folder), "warning")
-            self._steps.check()
-            time.sleep(LOOK_AGAIN_S)
-        if told:
-            yield Notice(GOES_ON)
 
     def _named(self, file: Path) -> Path:
         self._temporary.append(file)

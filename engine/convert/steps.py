@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.convert.room import GOES_ON, LOOK_AGAIN_S, is_full, waiting
 from engine.errors import Cancelled
-from engine.events import Event, Finished
+from engine.events import Event, Finished, Notice
 from engine.process.host import Request, Worker
 
 DOING = "the conversion"
@@ -52,6 +53,24 @@ class Steps:
             if not isinstance(event, Finished):
                 yield event
         return self._request.result, round(time.monotonic() - start_s, 3)
+
+    def with_room(self, folder: Path, write: Callable[[], None]) -> Iterator[Event]:
+        """Write a small file; while the disk is full, wait."""
+        told = False
+        while True:
+            try:
+                write()
+                break
+            except OSError as error:
+                if not is_full(error):
+                    raise
+            if not told:
+                told = True
+                yield Notice(waiting(folder), "warning")
+            self.check()
+            time.sleep(LOOK_AGAIN_S)
+        if told:
+            yield Notice(GOES_ON)
 
     def end_worker(self) -> None:
         """End the process: its memory comes back before the next step asks for its own."""

@@ -27,7 +27,7 @@ from engine.catalog import records
 from engine.catalog.facts import read_facts
 from engine.convert.folders.recipes import FolderRecipe
 from engine.convert.recipes import FOR_FEW_VALUES
-from engine.convert.room import Room
+from engine.convert.room import Room, fullness_explained
 from engine.errors import DamagedFile, NotEnoughMemory
 from engine.events import Event, Finished, Notice
 from engine.formats import format_named
@@ -242,18 +242,21 @@ def _pack(
         from engine.convert.methods import bnb
 
         weights = tuple(map(Path, files))
-        made = bnb.make(Path(source), weights, Path(target), how.format_id, _meter("Packing", emit))
+        meter, room = _meter("Packing", emit), Room(Path(target).parent, _teller(emit))
+        made = bnb.make(Path(source), weights, Path(target), how.format_id, meter, room.wait_for)
     else:
         given = _samples(emit, Path(source), Path(unfinished), how, texts, own_words)
         meter = _meter("Calibrating layers", emit, "steps")
         try:
-            made = _calibrated(Path(source), Path(target), Path(unfinished), how, given, meter)
+            with fullness_explained(Path(target)):
+                made = _calibrated(Path(source), Path(target), Path(unfinished), how, given, meter)
         except NotEnoughMemory as error:
             told: dict[str, Any] = error.details
             raise NotEnoughMemory(**{**told, "instead": LESS_MEMORY}) from error
-    own_code.leave_out(Path(target))
-    for file in Path(target).iterdir():
-        _to_disk(file)
+    with fullness_explained(Path(target)):
+        own_code.leave_out(Path(target))
+        for file in Path(target).iterdir():
+            _to_disk(file)
     return {**made, "peak_memory_bytes": peak_resident_bytes(), "peak_gpu_bytes": pytorch.peak_gpu_bytes()}
 
 

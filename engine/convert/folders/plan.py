@@ -18,6 +18,7 @@ from engine.convert.estimates import Needs
 from engine.convert.folders.card_room import CardRoom, card_notes, card_problems, card_room
 from engine.convert.folders.needs import needs
 from engine.convert.folders.recipes import FOLDER_RECIPES, MOST_SAMPLE_TOKENS, FolderRecipe
+from engine.convert.leftovers import left_bytes
 from engine.convert.places import room_problems, write_problems
 from engine.convert.source import Source, inspect
 from engine.environments.places import versions_here
@@ -105,7 +106,10 @@ def folder_plan(
     if looked_at.facts:
         problems += width_problems(looked_at.facts, recipe)
     if needed:
-        problems += [*room_problems(needed, target), *(card_problems(room) if room else ())]
+        problems += [
+            *room_problems(needed, target, left_bytes(target.parent)),
+            *(card_problems(room) if room else ()),
+        ]
     library = library or Library(settings.load().models_folder)
     notes = (*_notes(looked_at, recipe, room), *_cut_notes(recipe, options))
     notes += tuple(_writing_notes(room)) if own_words else ()

@@ -19,7 +19,7 @@ from engine.convert.folders.plan import OWN_WORDS, FolderPlan
 from engine.convert.leftovers import adopted_folder, remove_leftovers, unfinished
 from engine.convert.steps import Steps
 from engine.environments.places import interpreter_for, versions_here
-from engine.errors import Refused, WorkerCrashed
+from engine.errors import DiskFull, Refused, WorkerCrashed
 from engine.events import Event, Finished, Notice
 from engine.machine import cuda_cards
 from engine.texts import texts
@@ -28,8 +28,8 @@ from engine.texts import texts
 class FolderConversion:
     """A job: iterate once for its events; the last is ``Finished(Checkpoint)``.
 
-    Whatever happens, nothing half-made stays; only a process that was killed leaves its finished layers and what the
-    model wrote to calibrate on, where the next conversion of the same kind goes on with them.
+    Whatever happens, nothing half-made stays; only a process that was killed or met a full disk leaves its finished
+    layers and what the model wrote to calibrate on, where the next conversion of the same kind goes on with them.
     """
 
     def __init__(self, plan: FolderPlan) -> None:
@@ -61,10 +61,14 @@ class FolderConversion:
         try:
             yield from map(Notice, plan.notes)
             yield from self._carry_out(folder, layers)
-            self._name(folder)
+            yield from self._name(folder)
         except WorkerCrashed:
             resumable = lasting
             raise
+        except DiskFull as error:
+            resumable = lasting
+            needed_bytes = plan.needs.disk_bytes if plan.needs else 0
+            raise DiskFull(needed_bytes, error.details["free_bytes"], str(parent)) from error
         finally:
             self._steps.end_worker()
             shutil.rmtree(folder, ignore_errors=True)
@@ -98,12 +102,12 @@ class FolderConversion:
         weights = sorted(folder.glob("*.safetensors"))
         yield from self._step("hash", files=[str(file) for file in (*plan.source.files, *weights)])
 
-    def _name(self, folder: Path) -> None:
+    def _name(self, folder: Path) -> Iterator[Event]:
         """Give the folder its name, last of all: what is listed is whole and has its record."""
         target = self.plan.target
         record = self._record(folder)
-        card.write(folder, target.name, record)
-        records.write(folder, record)
+        yield from self._steps.with_room(folder, lambda: card.write(folder, target.name, record))
+        yield from self._steps.with_room(folder, lambda: records.write(folder, record))
         if target.exists():
             raise Refused(f"{target} has come into being meanwhile.", "Choose another name.")
         folder.rename(target)

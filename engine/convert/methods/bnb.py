@@ -23,7 +23,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig  #
 from engine.catalog.headers.shards import read_json
 from engine.convert.methods import pytorch
 from engine.convert.methods.described import ROTARY
-from engine.convert.methods.shards import Shards, copy_beside, write_json
+from engine.convert.methods.shards import Shards, Write, at_once, copy_beside, write_json
 from engine.errors import DamagedFile, UnsupportedModel
 
 Tensor = Any
@@ -47,11 +47,17 @@ class _Layers:
 
 
 def make(
-    source: Path, files: tuple[Path, ...], target: Path, format_id: str, on_bytes: Callable[[int, int], None]
+    source: Path,
+    files: tuple[Path, ...],
+    target: Path,
+    format_id: str,
+    on_bytes: Callable[[int, int], None],
+    patiently: Callable[[Write], Any] = at_once,
 ) -> dict[str, Any]:
     """Write ``target`` from the safetensors ``files`` of ``source``; return what there is to say of it.
 
-    ``on_bytes`` is told how many bytes of weights are read and how many there are. Raises :class:`UnsupportedModel`
+    ``on_bytes`` is told how many bytes of weights are read and how many there are; ``patiently`` carries out what may
+    have to wait for room on the disk. Raises :class:`UnsupportedModel`
     for a model whose tensors are not those of its class in transformers, and :class:`DamagedFile` for weights that are
     no numbers.
     """
@@ -60,7 +66,7 @@ def make(
     device = pytorch.device()
     dtype = torch.float16 if _told_dtype(table) == "float16" else torch.bfloat16
     pack = _nf4 if format_id == "bnb-nf4" else _int8
-    shards, packed = Shards(target), 0
+    shards, packed = Shards(target, patiently), 0
     total, done = sum(file.stat().st_size for file in files), 0
     with pytorch.memory_explained():
         for file, name, tensor in _tensors(files):
@@ -81,8 +87,9 @@ def make(
     on_bytes(total, total)
     table.pop("torch_dtype", None)
     quantization = _quantization(format_id, layers.kept)
-    write_json(target / "config.json", {**table, "dtype": str(dtype)[6:], "quantization_config": quantization})
-    copy_beside(source, target)
+    described = {**table, "dtype": str(dtype)[6:], "quantization_config": quantization}
+    patiently(lambda: write_json(target / "config.json", described))
+    patiently(lambda: copy_beside(source, target))
     return {"layers": packed, "kept": list(layers.kept), "weights_bytes": shards.total_bytes, "device": device.type}
 
 

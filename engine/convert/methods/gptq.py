@@ -29,6 +29,7 @@ from engine.convert.methods import pytorch
 from engine.convert.methods.calibration import Samples
 from engine.convert.methods.shards import copy_beside, save, write_json
 from engine.convert.methods.within import OnLayers, Within
+from engine.convert.room import is_full
 from engine.errors import UnsupportedModel
 
 LIBRARY = "GPTQModel"
@@ -88,7 +89,7 @@ def _opened(source: Path, settings: Any) -> Any:
     try:
         return GPTQModel.load(str(source), settings, trust_remote_code=False)
     except (ValueError, KeyError, TypeError, OSError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and pytorch.lack_of_memory(error):
+        if is_full(error) or (isinstance(error, RuntimeError) and pytorch.lack_of_memory(error)):
             raise
         kind = str(read_json(source / "config.json").get("model_type", ""))
         raise UnsupportedModel(kind or source.name, LIBRARY, f"{error}"[:300]) from error

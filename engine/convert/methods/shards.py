@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from engine.catalog.headers.shards import INDEX
+from engine.convert.room import is_full
 
 Tensor = Any
+Write = Callable[[], Any]
 SHARD_BYTES = 1 << 30
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".onnx", ".index.json")
 SOURCE_CARD = "README.source.md"
 
 
-class Shards:
-    """Takes tensors one by one and writes a file whenever there is a GiB of them."""
+def at_once(write: Write) -> Any:
+    """Write without waiting for room."""
+    return write()
 
-    def __init__(self, folder: Path) -> None:
+
+class Shards:
+    """Takes tensors one by one and writes a file whenever there is a GiB of them, by what may wait for room."""
+
+    def __init__(self, folder: Path, patiently: Callable[[Write], Any] = at_once) -> None:
         self._folder = folder
+        self._patiently = patiently
         self._waiting: dict[str, Tensor] = {}
         self._waiting_bytes = 0
         self._files: list[Path] = []
@@ -50,21 +60,31 @@ class Shards:
             file.rename(self._folder / name)
         if count > 1:
             places = {tensor: names[number] for tensor, number in sorted(self._places.items())}
-            write_json(self._folder / INDEX, {"metadata": {"total_size": self.total_bytes}, "weight_map": places})
+            table = {"metadata": {"total_size": self.total_bytes}, "weight_map": places}
+            self._patiently(lambda: write_json(self._folder / INDEX, table))
 
     def _write(self) -> None:
         if not self._waiting:
             return
         file = self._folder / f"shard-{len(self._files)}.safetensors.part"
-        save(self._waiting, file)
+        self._patiently(lambda: save(self._waiting, file))
         self._places.update(dict.fromkeys(self._waiting, len(self._files)))
         self._files.append(file)
         self._waiting, self._waiting_bytes = {}, 0
 
 
 def save(tensors: Mapping[str, Tensor], file: Path) -> None:
-    """Write a safetensors file that others may read as any other file; the library makes it private."""
-    save_file(dict(tensors), file, metadata={"format": "pt"})
+    """Write a safetensors file that others may read as any other file; the library makes it private.
+
+    Raises ``OSError`` for a full disk, as any other writing does.
+    """
+    try:
+        save_file(dict(tensors), file, metadata={"format": "pt"})
+    except SafetensorError as error:
+        file.unlink(missing_ok=True)
+        if is_full(error):
+            raise OSError(errno.ENOSPC, f"{error}", str(file)) from error
+        raise
     mask = os.umask(0)
     os.umask(mask)
     file.chmod(0o666 & ~mask)

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import errno
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from engine.convert import room as module
 from engine.convert.room import GOES_ON, Room
-from engine.errors import DiskFull
+from engine.errors import DamagedFile, DiskFull
+
+Usage = namedtuple("Usage", "total used free")
 
 
 def test_a_full_disk_is_waited_for_and_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,3 +44,27 @@ def test_a_short_write_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.Monke
     with (tmp_path / "file").open("w+b", buffering=0) as file:
         room.write_at(file, memoryview(b"0123456789"), 2)  # type: ignore[arg-type]
     assert (tmp_path / "file").read_bytes() == b"\0\0" + b"0123456789"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),  # safetensors
+        RuntimeError("I/O error: There is not enough space on the disk. (os error 112)"),  # the same on Windows
+    ],
+)
+def test_a_library_that_cannot_wait_tells_of_the_disk(tmp_path: Path, error: Exception) -> None:
+    with pytest.raises(DiskFull), module.fullness_explained(tmp_path):
+        raise error
+
+
+def test_what_fails_with_room_on_the_disk_is_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: Usage(9**9, 0, 9**9))
+    with pytest.raises(KeyError), module.fullness_explained(tmp_path):
+        raise KeyError("layer")
+    with pytest.raises(DamagedFile), module.fullness_explained(tmp_path):
+        raise DamagedFile("a", "b", "(os error 28)")
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: Usage(9**9, 9**9, 0))
+    with pytest.raises(DiskFull), module.fullness_explained(tmp_path):
+        raise RuntimeError("unexpected pos 64 vs 0")  # PyTorch's of a short write

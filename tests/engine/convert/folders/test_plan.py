@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
 from safetensors.numpy import save_file
 
 from engine.catalog.library import Library
+from engine.convert import places
 from engine.convert.folders import plan as planning
 from engine.convert.folders.card_room import (
     CardRoom,
@@ -23,7 +25,7 @@ from engine.convert.folders.card_room import (
 from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan, target_of
 from engine.convert.folders.recipes import AUTOAWQ, FOLDER_RECIPES, FolderRecipe
 from engine.convert.plan import plan
-from engine.errors import NotFound, PackageMissing, Refused, UnsupportedModel
+from engine.errors import DiskFull, NotFound, PackageMissing, Refused, UnsupportedModel
 from engine.formats import FORMATS
 from engine.machine.facts import Gpu
 from tests.helpers.models import facts_of
@@ -121,6 +123,23 @@ def test_a_target_in_a_file_is_refused(folder: Path, tmp_path: Path) -> None:
     of_file = plan(folder, "gguf-q8_0", tmp_path / "file" / "result.gguf", library)
     for problems in (of_folder.problems, of_file.problems):
         assert any("is a file: nothing can lie in it" in problem.message for problem in problems)
+
+
+def test_what_an_earlier_try_left_is_not_asked_of_the_disk_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def problem() -> bool:
+        return any(isinstance(one, DiskFull) for one in planned(folder, "gptq-int4-g128").problems)
+
+    needs = planned(folder, "gptq-int4-g128").needs
+    assert needs is not None
+    usage = namedtuple("usage", "total used free")(0, 0, needs.disk_bytes - 1)
+    monkeypatch.setattr(places.shutil, "disk_usage", lambda _: usage)
+    assert problem()
+    finished = folder.parent / "converting-999999999-0123456789abcdef.part" / "finished"
+    finished.mkdir(parents=True)
+    (finished / "layer").write_bytes(b"x")
+    assert not problem()
 
 
 def test_refuses_what_is_packed_already(tmp_path: Path) -> None:

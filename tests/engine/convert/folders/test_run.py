@@ -11,7 +11,7 @@ import pytest
 from engine.convert.folders.plan import FolderOptions
 from engine.convert.folders.run import FolderConversion
 from engine.convert.steps import Steps
-from engine.errors import WorkerCrashed
+from engine.errors import DiskFull, WorkerCrashed
 from tests.engine.convert.folders.test_plan import planned, write_folder
 
 
@@ -43,3 +43,23 @@ def test_a_process_that_dies_leaves_only_what_another_can_go_on_with(
     left = [path for path in source.parent.iterdir() if path != source]
     assert bool(left) is stays
     assert not plan.target.exists()
+
+
+def test_a_full_disk_is_told_with_what_is_needed_and_finished_layers_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_folder(tmp_path / "models" / "someone" / "tiny", 192)
+    plan = dataclasses.replace(planned(source, "gptq-int4-g128"), problems=())
+
+    def full(_: Steps, do: str, **arguments: Any) -> Any:
+        (Path(arguments["unfinished"]) / "layer.safetensors").touch()
+        raise DiskFull(0, 5, "somewhere inside")
+        yield
+
+    monkeypatch.setattr(Steps, "run", full)
+    with pytest.raises(DiskFull) as told:
+        list(FolderConversion(plan))
+    assert plan.needs is not None
+    assert told.value.details["needed_bytes"] == plan.needs.disk_bytes
+    assert told.value.details["folder"] == str(source.parent)
+    assert [path.name.endswith(".part") for path in source.parent.iterdir() if path != source] == [True]
