@@ -28,8 +28,8 @@ from engine.texts import texts
 class FolderConversion:
     """A job: iterate once for its events; the last is ``Finished(Checkpoint)``.
 
-    Whatever happens, nothing half-made stays; only a process that was killed or met a full disk leaves its finished
-    layers and what the model wrote to calibrate on, where the next conversion of the same kind goes on with them.
+    Whatever happens, nothing half-made stays; only a process that was killed leaves its finished layers and what the
+    model wrote to calibrate on, where the next conversion of the same kind goes on with them.
     """
 
     def __init__(self, plan: FolderPlan) -> None:
@@ -65,8 +65,7 @@ class FolderConversion:
         except WorkerCrashed:
             resumable = lasting
             raise
-        except DiskFull as error:
-            resumable = lasting
+        except DiskFull as error:  # all goes: with finished layers beside it the next try would need more
             needed_bytes = plan.needs.disk_bytes if plan.needs else 0
             raise DiskFull(needed_bytes, error.details["free_bytes"], str(parent)) from error
         finally:

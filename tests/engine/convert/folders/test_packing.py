@@ -16,11 +16,13 @@ pytest.importorskip("transformers", reason="the optional group cuda is not insta
 pytest.importorskip("accelerate", reason="the optional group cuda is not installed")
 pytest.importorskip("bitsandbytes", reason="the optional group cuda is not installed")
 
+from safetensors import SafetensorError  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from engine.catalog.facts import read_facts  # noqa: E402
+from engine.convert import room  # noqa: E402
 from engine.convert.folders.recipes import FOLDER_RECIPES, FolderRecipe  # noqa: E402
-from engine.convert.methods import bnb, calibration, described, fidelity, pytorch, writing  # noqa: E402
+from engine.convert.methods import bnb, calibration, described, fidelity, pytorch, shards, writing  # noqa: E402
 from engine.errors import DamagedFile, NotEnoughMemory, Refused, UnsupportedModel  # noqa: E402
 from engine.handover.support import method_of  # noqa: E402
 from engine.process.host import Worker  # noqa: E402
@@ -100,6 +102,25 @@ def test_refuses_tensors_that_its_class_does_not_have(source: Path) -> None:
     save_file(weights, source / "model.safetensors")
     with pytest.raises(UnsupportedModel, match=r"“llama”: its class in transformers has no tensor .*experts"):
         made(source, "bnb-nf4")
+
+
+def test_a_full_disk_is_waited_for(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")] * 2
+    told: list[str] = []
+
+    def full_at_first(*given: Any, **named: Any) -> None:
+        if answers:
+            raise answers.pop()
+        save_file(*given, **named)
+
+    monkeypatch.setattr(shards, "save_file", full_at_first)
+    monkeypatch.setattr(room, "LOOK_AGAIN_S", 0.0)
+    target = source.with_name("bnb-nf4")
+    target.mkdir()
+    patiently = room.Room(target, told.append).wait_for
+    bnb.make(source, (source / "model.safetensors",), target, "bnb-nf4", lambda *_: None, patiently)
+    assert [room.GOES_ON in told, len(told)] == [True, 2]
+    assert read_facts(target).format_id == "bnb-nf4"
 
 
 @pytest.mark.parametrize(
