@@ -64,7 +64,8 @@ def shown_by_cuda(environment: Mapping[str, str] = os.environ) -> frozenset[str]
 
 @functools.cache
 def _listed(visible: str, order: str) -> frozenset[str] | None:
-    worker = Worker(MODULE, doing="asking CUDA for its cards", environment={VISIBLE: visible, ORDER: order})
+    environment = {VISIBLE: visible} | ({ORDER: order} if order else {})  # what CUDA makes of an empty order is not said
+    worker = Worker(MODULE, doing="asking CUDA for its cards", environment=environment)
     try:
         return frozenset(bare(uuid) for uuid in worker.ask("list_cuda", limit_s=LIST_LIMIT_S).finish())
     except (EngineError, BugError):

@@ -65,7 +65,7 @@ def measure(report: Report, gpu: Gpu, folder: Path, weights_as: str, name: str) 
             record = run(session.load())
             idle_bytes = gpu.used_bytes - before
             usages = [run(session.generate(asked_of(context_tokens), sampling)) for sampling in (GREEDY, DRAWN)]
-            usages += follow_ups(session, asked_of(context_tokens))
+            usages += follow_ups(session, asked_of(context_tokens // 2))
             taken = gpu.used_bytes - before
         expected = footprint(facts, format_id, context_tokens)
         report.line(
