@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from engine.errors import EngineError
 from engine.machine.facts import Gpu
+from engine.machine.unavailable import Unavailable
 from engine.process.host import BugError, Worker
 
 # CUDA C++ Programming Guide, “CUDA Environment Variables”
@@ -36,8 +37,6 @@ def only(card: Gpu | None) -> dict[str, str]:
     """Return the variables that leave a worker this card alone; none where there is no other, or nobody knows which."""
     if card is None or card.number is None or not card.uuid:
         return {}
-    if os.environ.get(VISIBLE) is not None and shown_by_cuda() is None:
-        return {}
     return {VISIBLE: card.uuid, CARD: card.label}
 
 
@@ -51,25 +50,46 @@ def gpu_memory(label: str = "") -> str:
     return f"GPU memory of {label}" if label else "GPU memory"
 
 
-def shown_by_cuda(environment: Mapping[str, str] = os.environ) -> frozenset[str] | None:
+def shown_by_cuda(cards: Sequence[Gpu], environment: Mapping[str, str] = os.environ) -> frozenset[str] | None:
     """Return the UUIDs of the cards that CUDA shows (see :func:`bare`); ``None`` where nobody chose any: all.
 
-    CUDA itself is asked, in a process of its own: what a number means follows from an order of its own, a wrong entry
-    hides those behind it, and a card may be divided.
+    ``cards`` are NVML's, in its order. What a number means on cards of different kinds follows from an order that only
+    CUDA knows: there it is asked, in a process of its own. Raises :class:`Unavailable` where it does not tell.
     """
-    if environment.get(VISIBLE) is None:
+    visible, order = environment.get(VISIBLE), environment.get(ORDER, "")
+    if visible is None:
         return None
-    return _listed(environment[VISIBLE], environment.get(ORDER, ""))
+    shown = _named(visible, order, cards)
+    return _listed(visible, order) if shown is None else shown
+
+
+def _named(visible: str, order: str, cards: Sequence[Gpu]) -> frozenset[str] | None:
+    """Return the cards that a choice names: up to the first entry that names none; ``None`` where only CUDA knows."""
+    in_order = order == "PCI_BUS_ID" or len({card.name for card in cards}) < 2
+    divided = any(card.uuid.upper().startswith("MIG") or not card.uuid for card in cards)
+    shown: list[str] = []
+    for entry in (part.strip().lower() for part in visible.split(",")):
+        found: list[Gpu] = []
+        if entry.isdigit():
+            if divided or not in_order:
+                return None
+            found = list(cards)[int(entry) : int(entry) + 1]
+        elif entry.startswith(("gpu-", "mig-")):
+            found = [card for card in cards if card.uuid.lower().startswith(entry)]
+        if len(found) != 1:
+            break
+        shown.append(bare(found[0].uuid))
+    return frozenset(shown)
 
 
 @functools.cache
-def _listed(visible: str, order: str) -> frozenset[str] | None:
+def _listed(visible: str, order: str) -> frozenset[str]:
     environment = {VISIBLE: visible} | ({ORDER: order} if order else {})  # what CUDA makes of an empty order is not said
     worker = Worker(MODULE, doing="asking CUDA for its cards", environment=environment)
     try:
         return frozenset(bare(uuid) for uuid in worker.ask("list_cuda", limit_s=LIST_LIMIT_S).finish())
-    except (EngineError, BugError):
-        return None
+    except (EngineError, BugError) as error:
+        raise Unavailable(f"CUDA does not tell its cards: {error}") from error
     finally:
         worker.kill()
         worker.close()

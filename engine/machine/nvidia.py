@@ -41,24 +41,24 @@ def _without_library(sources: Sources, failure: Unavailable) -> tuple[tuple[Gpu,
 
 def _of(sources: Sources, values: Mapping[str, Any]) -> tuple[Gpu, ...]:
     unified = any(not device.get("total_bytes") for device in values.get("devices") or ())
-    return gpus(values, sources.memory() if unified else (0, 0), sources.cuda_cards())
-
-
-def gpus(
-    values: Mapping[str, Any], main_memory: tuple[int, int] = (0, 0), shown: frozenset[str] | None = None
-) -> tuple[Gpu, ...]:
-    """Turn NVML's values into cards.
-
-    A chip without memory of its own (GB10, Jetson) tells no size: it uses ``main_memory`` (total, available; bytes).
-    ``shown`` are the cards that CUDA shows (:func:`engine.machine.cuda_cards.shown_by_cuda`).
-    """
-    driver, cuda = str(values.get("driver") or ""), cuda_version(values.get("cuda"))
-    cards = tuple(_gpu(device, driver, cuda, main_memory) for device in values.get("devices") or ())
-    if len(cards) < 2:
-        cards = tuple(replace(card, number=None) for card in cards)
+    cards = gpus(values, sources.memory() if unified else (0, 0))
+    try:
+        shown = sources.cuda_cards(cards)
+    except Unavailable:  # some are hidden, and nobody knows which
+        return tuple(replace(card, number=None) for card in cards)
     if shown is None:
         return cards
     return tuple(replace(card, hidden=bool(card.uuid) and bare(card.uuid) not in shown) for card in cards)
+
+
+def gpus(values: Mapping[str, Any], main_memory: tuple[int, int] = (0, 0)) -> tuple[Gpu, ...]:
+    """Turn NVML's values into cards.
+
+    A chip without memory of its own (GB10, Jetson) tells no size: it uses ``main_memory`` (total, available; bytes).
+    """
+    driver, cuda = str(values.get("driver") or ""), cuda_version(values.get("cuda"))
+    cards = tuple(_gpu(device, driver, cuda, main_memory) for device in values.get("devices") or ())
+    return cards if len(cards) > 1 else tuple(replace(card, number=None) for card in cards)
 
 
 def _gpu(device: Mapping[str, Any], driver: str, cuda: str, main_memory: tuple[int, int]) -> Gpu:

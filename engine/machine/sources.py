@@ -9,7 +9,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ import psutil
 
 from engine.environments.places import versions_here
 from engine.machine.cuda_cards import shown_by_cuda
+from engine.machine.facts import Gpu
 from engine.machine.unavailable import Unavailable
 from engine.process.host import Worker
 
@@ -24,7 +25,10 @@ WORKER = "engine.machine.worker"
 
 
 class Sources(Protocol):
-    """What readers may ask of a computer. :meth:`output` and :meth:`nvml` raise :class:`Unavailable`."""
+    """What readers may ask of a computer.
+
+    :meth:`output`, :meth:`nvml` and :meth:`cuda_cards` raise :class:`Unavailable`.
+    """
 
     @property
     def system(self) -> str: ...  # Linux, Darwin, Windows
@@ -75,7 +79,7 @@ class Sources(Protocol):
         """Return NVML's values (see :mod:`engine.machine.nvml`)."""
         ...
 
-    def cuda_cards(self) -> frozenset[str] | None:
+    def cuda_cards(self, cards: Sequence[Gpu]) -> frozenset[str] | None:
         """Return the UUIDs of the cards that CUDA shows, ``None``: all (see :mod:`engine.machine.cuda_cards`)."""
         ...
 
@@ -164,8 +168,8 @@ class Live:
 
         return nvml.read()
 
-    def cuda_cards(self) -> frozenset[str] | None:
-        return shown_by_cuda()
+    def cuda_cards(self, cards: Sequence[Gpu]) -> frozenset[str] | None:
+        return shown_by_cuda(cards)
 
     def version(self, package: str) -> str | None:
         return versions_here("cuda", [package])[package] or None

@@ -31,13 +31,14 @@ from engine.convert.folders.plan import FolderOptions, folder_plan
 from engine.convert.folders.run import FolderConversion
 from engine.errors import EngineError, NotEnoughMemory
 from engine.formats import Family
-from engine.machine.cuda_cards import VISIBLE
+from engine.machine.cuda_cards import VISIBLE, bare
 from engine.machine.facts import Machine
 from engine.machine.probe import probe
 from engine.measure.options import MeasureOptions
 from engine.measure.run import Measurement
 from engine.measure.store import Store
 from engine.paths import Folders
+from engine.process.host import Worker
 from engine.recommend.footprint import footprint
 from engine.recommend.pools import pool
 from engine.recommend.rules import recommend
@@ -215,6 +216,16 @@ class Trial:
         other = watch.taken[1 - index]
         self.report.check(what, watch.taken[index] > max(least_bytes, 300 * MIB) and other < STILL, **told)
 
+    def cuda_tells(self, uuid: str) -> None:
+        """Ask CUDA itself, which is asked for cards of different kinds alone."""
+        worker, listed, problem = Worker("engine.machine.worker"), [], ""
+        try:
+            listed = worker.ask("list_cuda", limit_s=30).finish()
+        except EngineError as error:
+            problem = f"{error.message} {worker.log}"
+        worker.close()
+        self.report.check("CUDA itself tells the card", listed == [bare(uuid)], listed=listed, problem=problem)
+
     def too_full(self, index: int) -> None:
         """See that a load on a card without room is refused, by the name of that card, and gives the memory back."""
         before = self.cards.used_bytes()
@@ -295,6 +306,7 @@ def by_hand(trial: Trial) -> None:
     """Hide cards as a person would: by number, by UUID, all of them."""
     cards = trial.cards
     with variable("1"):
+        trial.cuda_tells(cards.uuid(1))
         hidden = [gpu.label for gpu in probe(measure_bandwidth=False).gpus if gpu.hidden]
         trial.report.check("the other card is known to be hidden", len(hidden) == 1 and "(GPU 0)" in hidden[0])
         trial.loads(1, why="chosen by its number")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.errors import PackageMissing
+from engine.machine.cuda_cards import shown_by_cuda
+from engine.machine.facts import Gpu
 from engine.machine.unavailable import Unavailable
 
 CASES = Path(__file__).parents[1] / "cases" / "machine"
@@ -82,8 +84,8 @@ class Recorded:
             raise Unavailable("NVIDIA's driver library reports an error.", values["error"])
         return values
 
-    def cuda_cards(self) -> frozenset[str] | None:
-        return frozenset(self.case["cuda_cards"]) if "cuda_cards" in self.case else None
+    def cuda_cards(self, cards: Sequence[Gpu]) -> frozenset[str] | None:
+        return shown_by_cuda(cards, self.case.get("environment", {}))
 
     def version(self, package: str) -> str | None:
         return self.case.get("packages", {}).get(package)

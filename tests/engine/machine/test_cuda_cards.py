@@ -16,8 +16,9 @@ from engine.convert.steps import Steps
 from engine.errors import EngineError
 from engine.formats import Family
 from engine.machine import cuda_cards, gpu_use, nvidia, nvidia_smi
-from engine.machine.cuda_cards import CARD, VISIBLE, bare, chosen, only
+from engine.machine.cuda_cards import CARD, ORDER, VISIBLE, bare, chosen, only
 from engine.machine.facts import Gpu, Machine
+from engine.machine.unavailable import Unavailable
 from engine.measure import run as measuring
 from engine.process.host import Worker
 from engine.recommend.pools import pool
@@ -32,8 +33,8 @@ FIRST, SECOND = "GPU-8c1f0f5e-1f8b-4a52-9b7e-0b6a5d2f7a11", "GPU-0d2c4c3a-77aa-4
 GB = 10**9
 
 
-def cards_of(*free_gb: float, shown: list[str] | None = None, **more: Any) -> Recorded:
-    """Return the recorded server with so much free on its two cards; ``shown`` is what CUDA lists there."""
+def cards_of(*free_gb: float, visible: str | None = None, order: str = "", **more: Any) -> Recorded:
+    """Return the recorded server with so much free on its two cards; ``visible`` is what a person chose of them."""
     case = Recorded.load("two-a100")
     devices = [
         {**device, "free_bytes": int(free * GB), "uuid": uuid, "index": index, **more}
@@ -41,8 +42,8 @@ def cards_of(*free_gb: float, shown: list[str] | None = None, **more: Any) -> Re
             zip(case.case["nvml"]["devices"], free_gb, (FIRST, SECOND), strict=True)
         )
     ]
-    listed = None if shown is None else [bare(uuid) for uuid in shown]
-    return changed(case, nvml={**case.case["nvml"], "devices": devices}, cuda_cards=listed)
+    chosen_ones = {} if visible is None else {VISIBLE: visible, ORDER: order}
+    return changed(case, nvml={**case.case["nvml"], "devices": devices}, environment=chosen_ones)
 
 
 def machine_of(case: Recorded) -> Machine:
@@ -58,11 +59,11 @@ def test_the_card_with_the_most_free_memory_is_computed_on(free_gb: tuple[float,
 
 
 def test_a_card_that_cuda_does_not_show_is_never_taken() -> None:
-    cards = nvidia.read(cards_of(2, 40, shown=[FIRST]))[0]
+    cards = nvidia.read(cards_of(2, 40, visible=FIRST))[0]
     assert [card.hidden for card in cards] == [False, True]
     card = chosen(cards)
     assert card and card.uuid == FIRST
-    assert chosen(nvidia.read(cards_of(2, 40, shown=[]))[0]) is None
+    assert chosen(nvidia.read(cards_of(2, 40, visible=""))[0]) is None
 
 
 def test_a_card_alone_is_left_as_it_is() -> None:
@@ -101,7 +102,7 @@ def test_suggestions_count_with_that_card_and_llama_with_all() -> None:
 
 
 def test_llama_counts_with_the_cards_that_it_sees() -> None:
-    case = cards_of(30, 40, shown=[SECOND])
+    case = cards_of(30, 40, visible="1")
     build = case.case["worker"]["describe_llama"]
     described = {**build, "devices": build["devices"][1:]}
     machine = machine_of(changed(case, worker={"describe_llama": described}))
@@ -109,9 +110,9 @@ def test_llama_counts_with_the_cards_that_it_sees() -> None:
 
 
 def test_a_hidden_card_is_explained() -> None:
-    machine = machine_of(cards_of(2, 40, shown=[FIRST]))
+    machine = machine_of(cards_of(2, 40, visible=FIRST))
     assert any(f"{VISIBLE} hides NVIDIA A100-SXM4-40GB (GPU 1)" in row.reason for row in gpu_use.why_not(machine))
-    nothing = machine_of(cards_of(2, 40, shown=[]))
+    nothing = machine_of(cards_of(2, 40, visible=""))
     told = without_card(7.0, nothing)
     assert told and VISIBLE in told
     assert VISIBLE in (registry.named("transformers").why_not(nothing) or "")
@@ -194,32 +195,78 @@ def test_a_card_that_is_too_full_is_named() -> None:
 # What a person chose
 
 
-def test_where_nobody_chose_cuda_is_not_asked() -> None:
-    assert cuda_cards.shown_by_cuda({}) is None
+@pytest.mark.parametrize(
+    ("visible", "expected"),
+    [
+        ("0", [0]),
+        ("1", [1]),
+        ("1,0", [0, 1]),
+        (" 1 , 0 ", [0, 1]),
+        ("", []),
+        ("-1", []),
+        ("NoDevFiles", []),
+        ("0,7,1", [0]),  # an entry that names no card hides what follows
+        ("7", []),
+        (SECOND, [1]),
+        (SECOND.lower()[:12], [1]),  # its beginning suffices
+        (f"{SECOND},{FIRST}", [0, 1]),
+        ("GPU-ffffffff,0", []),
+    ],
+)
+def test_a_choice_is_understood_as_cuda_does(visible: str, expected: list[int]) -> None:
+    cards = nvidia.read(cards_of(2, 40, visible=visible))[0]
+    assert [card.number for card in cards if not card.hidden] == expected
 
 
-def test_a_choice_is_asked_of_cuda_itself() -> None:
-    """Here there is no driver, and nothing is known then; with cards tests/device/two_cards.py asks."""
+def test_where_nobody_chose_all_are_shown() -> None:
+    assert not any(card.hidden for card in nvidia.read(cards_of(2, 40))[0])
+
+
+def mixed(visible: str, order: str = "") -> Recorded:
+    """Return the server with cards of two kinds, which CUDA counts from the fastest on unless it is told otherwise."""
+    case = cards_of(2, 40, visible=visible, order=order)
+    first, second = case.case["nvml"]["devices"]
+    return changed(case, nvml={**case.case["nvml"], "devices": [{**first, "name": "NVIDIA L4"}, second]})
+
+
+def test_of_different_cards_cuda_is_asked_what_a_number_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def listed(visible: str, order: str) -> frozenset[str]:
+        asked.append((visible, order))
+        return frozenset({bare(SECOND)})
+
+    monkeypatch.setattr(cuda_cards, "_listed", listed)
+    assert [card.hidden for card in nvidia.read(mixed("0"))[0]] == [True, False]
+    assert asked == [("0", "")]
+    assert [card.hidden for card in nvidia.read(mixed("0", "PCI_BUS_ID"))[0]] == [False, True]
+    assert [card.hidden for card in nvidia.read(mixed(FIRST))[0]] == [False, True]
+    assert len(asked) == 1
+
+
+def test_a_choice_that_nobody_understands_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here there is no driver to ask."""
+
+    def nothing(visible: str, order: str) -> frozenset[str]:
+        raise Unavailable("no driver")
+
+    monkeypatch.setattr(cuda_cards, "_listed", nothing)
+    cards = nvidia.read(mixed("0"))[0]
+    assert not any(card.hidden for card in cards) and only(chosen(cards)) == {}
+
+
+def test_cuda_itself_can_be_asked() -> None:
     worker = Worker("engine.machine.worker")
     try:
         listed = worker.ask("list_cuda").finish()
     except EngineError as error:
         assert "no CUDA library" in error.message or "CUDA's error" in error.message
-        assert cuda_cards.shown_by_cuda({VISIBLE: "0"}) is None
+        with pytest.raises(Unavailable):
+            cuda_cards._listed("0", "")
     else:
         assert all(len(uuid) == 32 for uuid in listed)
-        assert cuda_cards.shown_by_cuda({VISIBLE: ""}) == frozenset()
     finally:
         worker.close()
-
-
-def test_a_choice_that_is_not_understood_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    card = chosen(nvidia.read(cards_of(2, 40))[0])
-    monkeypatch.setenv(VISIBLE, "1")
-    monkeypatch.setattr(cuda_cards, "shown_by_cuda", lambda: None)
-    assert only(card) == {}
-    monkeypatch.setattr(cuda_cards, "shown_by_cuda", lambda: frozenset({bare(SECOND)}))
-    assert only(card)[VISIBLE] == SECOND
 
 
 @pytest.mark.parametrize(
