@@ -305,105 +305,117 @@ struct OwnScales {
     }
 };
 
+// What a block keeps where, and what its threads do. Shared memory: the vector and what belongs to its pieces, zeros, sums of
+// warps, scales for two turns of each team, the ring, and NF4's scales of scales.
 template <int MODE, int TEAM, int TILES>
-__device__ void four_bit_product(const Product& p) {
+struct Block {
     using Next = Ahead<MODE, TEAM, TILES>;
-    constexpr int ROWS = Next::ROWS, STAGES = Next::STAGES, TEAMS = BLOCK_WARPS / TEAM;
-    constexpr bool NORM = MODE != ADD;
-    constexpr int WORDS = NORM ? (BLOCK_WARPS < 16 ? 2 : 1) : 4;
-    SHARED_AT_LAUNCH(shared);
-    __shared__ float squares[BLOCK_WARPS];
-    const Scales scales(p);
-    const int pieces = p.columns / 32, steps = (pieces + 4 * TEAM - 1) / (4 * TEAM), padded = steps * TEAM * 4;
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-    const int team = warp / TEAM, member = warp % TEAM, thread = threadIdx.x % (TEAM * 32);
-    u8* vector = (u8*)shared;
-    Piece* vector_pieces = (Piece*)(vector + padded * 128);
-    u8* spare = (u8*)(vector_pieces + padded);
-    float* found = (float*)(spare + SPARE_BYTES);  // two times BLOCK_WARPS × 32
-    u8* own_scales = (u8*)(found + 2 * BLOCK_WARPS * 32) + team * 2 * TILES * scales.bytes;
-    u8* ring = (u8*)(found + 2 * BLOCK_WARPS * 32) + TEAMS * 2 * TILES * scales.bytes;
-    float* nested = (float*)(ring + BLOCK_WARPS * STAGES * Next::STAGE);
-    ring += warp * STAGES * Next::STAGE + lane * 16;
-    const u32 ring_address = shared_address(ring), scales_address = shared_address(own_scales);
-    int units = 0;
-    for (int m = 0; m < (MODE == GATED ? 1 : 3); m++) units += (p.matrices[m].rows + 15) / 16;
-    if (MODE != GATED) units /= TILES;
-    const int stride = gridDim.x * TEAMS;
-    const int first_unit = blockIdx.x + team * gridDim.x, first_piece = member * 4 + t;
+    static constexpr int ROWS = Next::ROWS, STAGES = Next::STAGES, TEAMS = BLOCK_WARPS / TEAM, FOUND = 2 * BLOCK_WARPS * 32;
+    static constexpr bool NORM = MODE != ADD;
+    static constexpr int WORDS = NORM ? (BLOCK_WARPS < 16 ? 2 : 1) : 4;
 
-    Next ahead = {first_unit};
-    ahead.enter(p, units, steps, first_piece, g);
-    ahead.fetch(p, ring_address, units, stride, steps, first_piece, g);
-    if (first_unit < units) {
+    const Product& p;
+    const Scales scales;
+    const int pieces, steps, padded;
+    const int warp, lane, g, t, team, member;
+    int units, stride, first_unit, first_piece;
+    u8 *vector, *spare, *own_scales;
+    Piece* vector_pieces;
+    float *found, *nested;
+    u32 ring, slot;
+    Next ahead;
+
+    __device__ Block(const Product& p, u8* shared)
+        : p(p), scales(p), pieces(p.columns / 32), steps((pieces + 4 * TEAM - 1) / (4 * TEAM)), padded(steps * TEAM * 4),
+          warp(threadIdx.x / 32), lane(threadIdx.x % 32), g(lane / 4), t(lane % 4), team(warp / TEAM), member(warp % TEAM),
+          units(0), stride(gridDim.x * TEAMS), first_unit(blockIdx.x + team * gridDim.x), first_piece(member * 4 + t),
+          vector(shared), vector_pieces((Piece*)(vector + padded * 128)), ahead{first_unit} {
+        for (int m = 0; m < (MODE == GATED ? 1 : 3); m++) units += (p.matrices[m].rows + 15) / 16;
+        if (MODE != GATED) units /= TILES;
+        spare = (u8*)(vector_pieces + padded), found = (float*)(spare + SPARE_BYTES), own_scales = (u8*)(found + FOUND);
+        const u8* rings = own_scales + TEAMS * 2 * TILES * scales.bytes;
+        nested = (float*)(rings + BLOCK_WARPS * STAGES * Next::STAGE);
+        own_scales += team * 2 * TILES * scales.bytes;
+        ring = slot = shared_address(rings + warp * STAGES * Next::STAGE + lane * 16);
+    }
+
+    __device__ void fetch(u32 to) { ahead.fetch(p, to, units, stride, steps, first_piece, g); }
+
+    __device__ void fetch_scales(int unit, int turn) {
+        if (unit >= units) return;
+        const u32 to = shared_address(own_scales) + turn * TILES * scales.bytes;
 #pragma unroll
         for (int n = 0; n < TILES; n++) {
-            scales.fetch(scales_address + n * scales.bytes, tile_of<MODE, TILES>(p, first_unit, n), thread, TEAM * 32);
+            const Tile tile = tile_of<MODE, TILES>(p, unit, n);
+            scales.fetch(to + n * scales.bytes, tile, threadIdx.x % (TEAM * 32), TEAM * 32);
         }
     }
-    Columns<NORM, WORDS> columns;
-    columns.load_beside(p, 0, vector);
-    for (int i = threadIdx.x; i < SPARE_BYTES / 4; i += BLOCK_THREADS) {
-        ((u32*)spare)[i] = KIND == NF4 && i < 2 ? i ? ABOVE_LOW : BELOW_LOW : 0;
-    }
-    for (int i = pieces * 8 + threadIdx.x; i < padded * 8; i += BLOCK_THREADS) {  // columns that there are not
-        ((uint4*)vector)[i] = make_uint4(0, 0, 0, 0), vector_pieces[i / 8] = {0, 0};
-    }
-    if (KIND == NF4 && (int)threadIdx.x < NESTED_WORDS) {
-        copy4(shared_address(nested + threadIdx.x), p.matrices[0].nested_table + threadIdx.x);
-    }
-    wait_for_kernel_before();
-    columns.load(p, 0, vector);
-    close_copies();  // the scales
-#pragma unroll 1  // the code is fetched for one use: the less of it, the sooner
-    for (int s = 1; s < STAGES; s++) ahead.fetch(p, ring_address + s * Next::STAGE, units, stride, steps, first_piece, g);
-    float square = columns.prepare(p, 0, vector, vector_pieces);
-    for (int base = WORDS * BLOCK_THREADS; base < p.columns / 8; base += WORDS * BLOCK_THREADS) {
-        columns.load_beside(p, base, vector), columns.load(p, base, vector);
-        square += columns.prepare(p, base, vector, vector_pieces);
-    }
-    if (NORM) {
-        square = warp_sum(square);
-        if (lane == 0) squares[warp] = square;
-    }
-    wait_for_copies_but<STAGES - 1>();  // the scales of the first unit
-    __syncthreads();
-    const float factor = NORM && member == 0 ? norm_of(p, squares) : 1;
 
-    const bool own = g / 2 == t;  // of the 8 columns, this lane's
-    const uint4* first_pairs = (const uint4*)(own ? vector + first_piece * 128 : spare + 64) + g % 2;
-    const int pair_stride = own ? TEAM * 4 * 8 : 0;
-    const u32 ring_end = ring_address + STAGES * Next::STAGE;
-    u32 slot = ring_address;
-    const Values values = *(const Values*)spare;
-    int turn = 0;
-    for (int unit = first_unit; unit < units; unit += stride, turn ^= 1) {
-        const u8* now_scales = own_scales + turn * TILES * scales.bytes;
-        if (unit + stride < units) {
-#pragma unroll
-            for (int n = 0; n < TILES; n++) {
-                scales.fetch(scales_address + ((turn ^ 1) * TILES + n) * scales.bytes,
-                             tile_of<MODE, TILES>(p, unit + stride, n), thread, TEAM * 32);
-            }
+    // Put what does not depend on the vector into shared memory.
+    __device__ void fill() {
+        for (int i = threadIdx.x; i < SPARE_BYTES / 4; i += BLOCK_THREADS) {
+            ((u32*)spare)[i] = KIND == NF4 && i < 2 ? i ? ABOVE_LOW : BELOW_LOW : 0;
         }
+        for (int i = pieces * 8 + threadIdx.x; i < padded * 8; i += BLOCK_THREADS) {  // columns that there are not
+            ((uint4*)vector)[i] = make_uint4(0, 0, 0, 0), vector_pieces[i / 8] = {0, 0};
+        }
+        if (KIND == NF4 && (int)threadIdx.x < NESTED_WORDS) {
+            copy4(shared_address(nested + threadIdx.x), p.matrices[0].nested_table + threadIdx.x);
+        }
+    }
+
+    // Fetch the first weights, and the vector as soon as the kernel before is done. Returns what all sums are to be
+    // multiplied by; `squares` is a number of each warp in shared memory.
+    __device__ float begin(float* squares) {
+        ahead.enter(p, units, steps, first_piece, g);
+        fetch(ring);
+        fetch_scales(first_unit, 0);
+        Columns<NORM, WORDS> columns;
+        columns.load_beside(p, 0, vector);
+        fill();
+        wait_for_kernel_before();
+        columns.load(p, 0, vector);
+        close_copies();  // the scales
+#pragma unroll 1  // the code is fetched for one use: the less of it, the sooner
+        for (int s = 1; s < STAGES; s++) fetch(ring + s * Next::STAGE);
+        float square = columns.prepare(p, 0, vector, vector_pieces);
+        for (int base = WORDS * BLOCK_THREADS; base < p.columns / 8; base += WORDS * BLOCK_THREADS) {
+            columns.load_beside(p, base, vector), columns.load(p, base, vector);
+            square += columns.prepare(p, base, vector, vector_pieces);
+        }
+        if (NORM) {
+            square = warp_sum(square);
+            if (lane == 0) squares[warp] = square;
+        }
+        wait_for_copies_but<STAGES - 1>();  // the scales of the first unit
+        __syncthreads();
+        return NORM && member == 0 ? norm_of(p, squares) : 1;
+    }
+
+    // Multiply a unit's rows with the vector, as far as this lane has them.
+    __device__ void multiply(float* total, int unit, int turn, const Values& values) {
         OwnScales<MODE, TILES> now(p, scales, unit);
-        float total[ROWS] = {};
-        const uint4* pairs = first_pairs;
-        for (int piece = first_piece; piece < padded; piece += TEAM * 4, pairs += pair_stride) {
+        const bool own = g / 2 == t;  // of the 8 columns, this lane's
+        const uint4* from = (const uint4*)(own ? vector + first_piece * 128 : spare + 64) + g % 2;
+        for (int piece = first_piece; piece < padded; piece += TEAM * 4, from += own ? TEAM * 4 * 8 : 0) {
             const Piece of = vector_pieces[piece];
-            now.load(scales, now_scales, nested, piece, g);
+            now.load(scales, own_scales + turn * TILES * scales.bytes, nested, piece, g);
             wait_for_copies_but<STAGES - 1>();
             uint4 codes[ROWS];
 #pragma unroll
             for (int r = 0; r < ROWS; r++) codes[r] = load_shared16(slot + r * LINE);
-            ahead.fetch(p, slot, units, stride, steps, first_piece, g);
-            slot = slot + Next::STAGE == ring_end ? ring_address : slot + Next::STAGE;
+            fetch(slot);
+            slot = slot + Next::STAGE == ring + STAGES * Next::STAGE ? ring : slot + Next::STAGE;
             Sums sums[TILES];
 #pragma unroll
-            for (int n = 0; n < TILES; n++) sums[n].multiply(codes[2 * n], codes[2 * n + 1], pairs, values);
+            for (int n = 0; n < TILES; n++) sums[n].multiply(codes[2 * n], codes[2 * n + 1], from, values);
 #pragma unroll
             for (int r = 0; r < ROWS; r++) total[r] += sums[r / 2].product(r % 2, of, now.scale[r], now.zero[r]);
         }
+    }
+
+    // Join what the lanes and the warps of a team have of a unit, in its first warp: a row in each lane.
+    __device__ float join(float* total, int turn) {
         float* joined = found + (turn * TEAMS + team) * TEAM * 32;
 #pragma unroll
         for (int r = 0; r < ROWS; r++) {
@@ -411,26 +423,44 @@ __device__ void four_bit_product(const Product& p) {
             total[r] += __shfl_xor_sync(~0u, total[r], 2);
             if (t == 0) joined[member * 32 + r * 8 + g] = total[r];
         }
-        const Tile tile = tile_of<MODE, TILES>(p, unit, lane / 16 % TILES);
         // The scales of the next unit came with the first step of this one; all threads have them behind the barrier.
         if (steps < STAGES) wait_for_copies_but<0>();
         else wait_for_copies_but<STAGES - 1>();
         wait_for_team<TEAM * 32>(team);
-        if (member == 0) {
-            float sum = 0;
-            if (lane < TILES * 16) {
-                for (int other = 0; other < TEAM; other++) sum += joined[other * 32 + lane];
-            }
-            sum *= factor;
-            const int row = tile.first + lane % 16;
-            const bool there = lane < TILES * 16 && row < tile.matrix->rows;
-            if (there && tile.matrix->bias) sum += tile.matrix->bias[row];
-            const float second = __shfl_down_sync(~0u, sum, 16);
-            float* to = p.output + tile.output + lane % 16;
-            if (there && MODE == GATED && lane < 16) *to = sum / (1 + __expf(-sum)) * second;
-            if (there && MODE == ADD) *to += sum;
-            if (there && MODE == STORE) *to = sum;
+        float sum = 0;
+        if (member == 0 && lane < TILES * 16) {
+            for (int other = 0; other < TEAM; other++) sum += joined[other * 32 + lane];
         }
+        return sum;
+    }
+
+    __device__ void write(float sum, const Tile& tile) {
+        const int row = tile.first + lane % 16;
+        const bool there = lane < TILES * 16 && row < tile.matrix->rows;
+        if (there && tile.matrix->bias) sum += tile.matrix->bias[row];
+        const float second = __shfl_down_sync(~0u, sum, 16);
+        float* to = p.output + tile.output + lane % 16;
+        if (there && MODE == GATED && lane < 16) *to = sum / (1 + __expf(-sum)) * second;
+        if (there && MODE == ADD) *to += sum;
+        if (there && MODE == STORE) *to = sum;
+    }
+};
+
+template <int MODE, int TEAM, int TILES>
+__device__ void four_bit_product(const Product& p) {
+    SHARED_AT_LAUNCH(shared);
+    __shared__ float squares[BLOCK_WARPS];
+    Block<MODE, TEAM, TILES> block(p, (u8*)shared);
+    const float factor = block.begin(squares);
+    const Values values = *(const Values*)block.spare;
+    int turn = 0;
+    for (int unit = block.first_unit; unit < block.units; unit += block.stride, turn ^= 1) {
+        block.fetch_scales(unit + block.stride, turn ^ 1);
+        float total[2 * TILES] = {};
+        block.multiply(total, unit, turn, values);
+        const Tile tile = tile_of<MODE, TILES>(p, unit, block.lane / 16 % TILES);
+        const float sum = block.join(total, turn);
+        if (block.member == 0) block.write(sum * factor, tile);
     }
     wait_for_copies();
 }
