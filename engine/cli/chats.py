@@ -26,9 +26,12 @@ from engine.runtime import kept_prompts
 FORMS = ("markdown", "html", "json")
 
 
-@click.group("chats")
-def chats() -> None:
+@click.group("chats", invoke_without_command=True)
+@click.pass_context
+def chats(context: click.Context) -> None:
     """Look at the conversations that are kept, and move them in and out."""
+    if not context.invoked_subcommand:
+        context.invoke(list_command)
 
 
 @chats.command("list")

@@ -12,9 +12,12 @@ from engine.paths import erase, file_sizes, folders, own
 from engine.quantities import size
 
 
-@click.group("data")
-def data_group() -> None:
+@click.group("data", invoke_without_command=True)
+@click.pass_context
+def data_group(context: click.Context) -> None:
     """Show the folders that Halfbyte keeps, or delete all of them. Removing the app itself leaves them."""
+    if not context.invoked_subcommand:
+        context.invoke(list_command)
 
 
 @data_group.command("list")

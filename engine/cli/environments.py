@@ -23,9 +23,12 @@ WITHOUT_CARD = (
 NAME = click.argument("name", type=click.Choice(tuple(ENVIRONMENTS)))
 
 
-@click.group("environments")
-def environments_group() -> None:
+@click.group("environments", invoke_without_command=True)
+@click.pass_context
+def environments_group(context: click.Context) -> None:
     """Set up what runs and makes AWQ, GPTQ, NF4 and INT8: packages of several GB that are not part of the app."""
+    if not context.invoked_subcommand:
+        context.invoke(list_command)
 
 
 @environments_group.command("list")

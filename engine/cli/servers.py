@@ -17,9 +17,12 @@ from engine.cli.library import json_option, named, open_library
 from engine.errors import EngineError, NotFound, Refused
 
 
-@click.group("servers")
-def servers_group() -> None:
+@click.group("servers", invoke_without_command=True)
+@click.pass_context
+def servers_group(context: click.Context) -> None:
     """Chat with models on servers (vLLM, llama-server and others): add, list and remove them."""
+    if not context.invoked_subcommand:
+        context.invoke(list_command)
 
 
 @servers_group.command("add")

@@ -122,3 +122,12 @@ def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("group", ["chats", "servers", "data", "environments"])
+def test_a_group_without_a_command_lists(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = cli.main([group, "list"])  # of conversations it says that nobody has chatted yet
+    listed = capsys.readouterr()
+    assert cli.main([group]) == code != 2
+    assert capsys.readouterr() == listed
+    assert cli.main([group, "no-such-command"]) == 2
