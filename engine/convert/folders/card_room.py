@@ -93,7 +93,11 @@ def entering_bytes(facts: ModelFacts, recipe: FolderRecipe) -> int:
 
 
 def _scaling_bytes(width: int, widest: int, recipe: FolderRecipe) -> int:
-    """Return what AutoAWQ takes to try scales: the inputs of all samples, and how far two answers to them differ."""
+    """Return what AutoAWQ takes to try scales: the inputs of all samples, and how far two answers to them differ.
+
+    An H200 measured 4.7 GB with 1.2 billion parameters and 32 samples, where this and the rest come to 3.6; how much of
+    that PyTorch only kept is not known.
+    """
     tokens = recipe.samples * recipe.sample_tokens
     return HALF_BYTES * tokens * widest + DIFFERENCE_BYTES * min(DIFFERENCE_NUMBERS, tokens * width)
 

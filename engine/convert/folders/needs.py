@@ -14,6 +14,7 @@ WAITING_SHARE = 1.5  # of the result, what GPTQModel keeps beside it: the embedd
 SHARD_BYTES = 1 << 30  # collected in memory before it is written
 PACK_BYTES_S = 250e6  # reading and packing, bytes read a second: one thread of a Xeon
 LAYER_S, CALIBRATED_WEIGHTS_S = 2.5, 2e7  # GPTQ and AWQ, measured with 128 samples of 512 tokens on an H200
+AUTOAWQ_TIMES = 5  # as long as that (1.2 billion parameters, 32 samples, an H200: 201 s)
 SAMPLES_SHARE = 0.5  # of that time, what follows the number of tokens: a guess between all and nothing
 # On two threads of a processor: seconds a weight, and further ones for each token that it is calibrated on (measured
 # with two layers of the starter model and 8 to 128 samples; AutoAWQ, which computes in FP16 there, with 16).
@@ -54,7 +55,8 @@ def _calibrating_s(facts: ModelFacts, recipe: FolderRecipe, has_card: bool) -> f
     if has_card:
         usual = recipe.samples * recipe.sample_tokens / (SAMPLES * SAMPLE_TOKENS)
         share = 1 - SAMPLES_SHARE + SAMPLES_SHARE * usual
-        return share * max(LAYER_S * facts.layers, facts.parameters / CALIBRATED_WEIGHTS_S)
+        times = AUTOAWQ_TIMES if recipe.maker == "autoawq" else 1
+        return times * share * max(LAYER_S * facts.layers, facts.parameters / CALIBRATED_WEIGHTS_S)
     weight_s, token_s = ON_A_PROCESSOR_S[recipe.id]
     weights = sum(tensor.elements for tensor in facts.tensors if is_linear(tensor))
     return weights * (weight_s + token_s * recipe.samples * recipe.sample_tokens)
