@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
+TEXTS = ROOT / "packaging" / "licences"
 SBOM = "sbom.cdx.json"
 LEFT_OUT = {"hf-xet"}  # required by huggingface-hub, not frozen in: contents.NEVER
 _LICENCE_FILE = re.compile(r"licen[cs]e|copying|notice|authors|copyright", re.IGNORECASE)
@@ -52,13 +53,18 @@ def main(folder: Path) -> None:
 
 
 def _write_known_texts(part: Part, target: Path) -> None:
-    """Stand in for a component that brings no licence file: say its licence, and add the text where we have it."""
+    """Stand in for a component that brings no licence file: say its licence, and add the text. Ends without one."""
     (target / "LICENCE.txt").write_text(f"{part.name} {part.version}: {part.licence}\n", "utf-8")
+    own = TEXTS / "components" / f"{part.name}.txt"
+    texts = [own] if own.is_file() else []
+    if "LGPL" in part.licence:
+        texts += TEXTS.glob("*.txt")
+    for file in texts:
+        shutil.copyfile(file, target / file.name)
     if "Apache" in part.licence:
         shutil.copyfile(ROOT / "LICENSE", target / "Apache-2.0.txt")
-    if "LGPL" in part.licence:
-        for file in (ROOT / "packaging" / "licences").iterdir():
-            shutil.copyfile(file, target / file.name)
+    elif not texts:
+        sys.exit(f"{part.name} brings no text of its licence ({part.licence}): put it into {own}.")
 
 
 def python_parts() -> Iterator[Part]:

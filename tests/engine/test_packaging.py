@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import importlib.metadata
 import importlib.util
 import os
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
@@ -142,3 +144,17 @@ def test_a_wheel_that_was_compiled_before_is_taken_and_only_that_of_the_pinned_v
     assert llama.portable_wheel(no_python, "1.2.3", tmp_path / "unused") == wheel
     with pytest.raises(FileNotFoundError):  # another version would have to be compiled
         llama.portable_wheel(no_python, "1.2.4", tmp_path / "unused")
+
+
+def test_every_dependency_brings_the_text_of_its_licence_or_it_lies_here():
+    """MIT and BSD ask that it goes with every copy; some wheels leave it out."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for need in map(Requirement, project["dependencies"]):
+        if need.marker and not need.marker.evaluate():
+            continue
+        found = importlib.metadata.distribution(need.name)
+        brought = [file.name for file in found.files or () if ".dist-info" in str(file)]
+        told = f"{found.metadata.get('License')} {found.metadata.get('License-Expression')}"
+        texts = any("licen" in name.lower() or "copying" in name.lower() for name in brought)
+        ours = (PACKAGING / "licences" / "components" / f"{need.name}.txt").is_file()
+        assert texts or ours or "GPL" in told or "Apache" in told, need.name
