@@ -154,7 +154,8 @@ def test_every_dependency_brings_the_text_of_its_licence_or_it_lies_here():
             continue
         found = importlib.metadata.distribution(need.name)
         brought = [file.name for file in found.files or () if ".dist-info" in str(file)]
-        told = f"{found.metadata.get('License')} {found.metadata.get('License-Expression')}"
+        said = ("License", "License-Expression", "Classifier")
+        told = " ".join(words for name in said for words in found.metadata.get_all(name) or ())
         texts = any("licen" in name.lower() or "copying" in name.lower() for name in brought)
         ours = (PACKAGING / "licences" / "components" / f"{need.name}.txt").is_file()
         assert texts or ours or "GPL" in told or "Apache" in told, need.name
