@@ -46,7 +46,7 @@ class FlowLayout(QLayout):
         self._flow(rect, place=True)
 
     def sizeHint(self) -> QSize:
-        shown = [item.sizeHint() for item in self._items if not item.isEmpty()]
+        shown = [_asked(item) for item in self._items if not item.isEmpty()]
         width = sum(size.width() for size in shown) + self._across * max(0, len(shown) - 1)
         return QSize(width, max((size.height() for size in shown), default=0))
 
@@ -62,7 +62,7 @@ class FlowLayout(QLayout):
         for item in self._items:
             if item.isEmpty():
                 continue
-            size = item.sizeHint()
+            size = _asked(item)
             if x > rect.x() and x + size.width() > rect.right() + 1:
                 x, y, line_height = rect.x(), y + line_height + self._down, 0
             if place:
@@ -70,3 +70,9 @@ class FlowLayout(QLayout):
             x += size.width() + self._across
             line_height = max(line_height, size.height())
         return y + line_height - rect.y()
+
+
+def _asked(item: QLayoutItem) -> QSize:
+    """Return a part's size; the height of words that wrap is that of its width, not of a width that Qt guesses."""
+    size = item.sizeHint()
+    return QSize(size.width(), item.heightForWidth(size.width())) if item.hasHeightForWidth() else size

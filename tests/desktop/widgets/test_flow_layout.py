@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QRect, QSize
 from PySide6.QtWidgets import QWidget
 
-from desktop.widgets.controls import clear
+from desktop.widgets.controls import clear, column, paragraph
 from desktop.widgets.flow_layout import FlowLayout
 
 
@@ -42,6 +42,19 @@ def test_nothing_overlaps_or_leaves_the_width(qapp, sizes, width):
     assert all(place.right() < width and place.bottom() < layout.heightForWidth(width) for place in places)
     assert not any(one.intersects(other) for index, one in enumerate(places) for other in places[:index])
     host.deleteLater()
+
+
+def test_words_that_wrap_leave_no_gap_below(qapp):
+    """Qt guesses a narrow width for them, at which a column of fixed width would be several times as high."""
+    side = QWidget()
+    side.setFixedWidth(360)
+    side.setLayout(column(*(paragraph("about 1 min 39 s to download, 10 s to convert " * 3) for _ in range(5)), None))
+    host = QWidget()
+    layout = FlowLayout(side)
+    host.setLayout(layout)
+    side.show()
+    assert side.sizeHint().height() > side.heightForWidth(360)
+    assert layout.heightForWidth(400) == layout.sizeHint().height() == side.heightForWidth(360)
 
 
 def test_it_can_be_cleared(qapp):
