@@ -84,9 +84,9 @@ def _named(visible: str, order: str, cards: Sequence[Gpu]) -> frozenset[str] | N
 
 @functools.cache
 def _listed(visible: str, order: str) -> frozenset[str]:
-    environment = {VISIBLE: visible} | (
-        {ORDER: order} if order else {}
-    )  # what CUDA makes of an empty order is not said
+    environment = {VISIBLE: visible}
+    if order:  # what CUDA makes of an empty one is not said
+        environment[ORDER] = order
     worker = Worker(MODULE, doing="asking CUDA for its cards", environment=environment)
     try:
         return frozenset(bare(uuid) for uuid in worker.ask("list_cuda", limit_s=LIST_LIMIT_S).finish())
