@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,9 @@ from engine import __version__
 from engine.convert import toolchain
 from engine.convert.plan import Plan
 from engine.errors import DamagedFile, EngineError, Refused, UnsupportedModel
+
+# llama.cpp 0c1e57098, llama-model-loader.cpp: a file without the tensors that its header promises, or with more.
+_OTHER_TENSORS = re.compile(r"check_tensor_dims|missing tensor|wrong number of tensors")
 
 
 def record_of(plan: Plan, results: Mapping[str, Any], seconds: Mapping[str, float], size_bytes: int) -> dict[str, Any]:
@@ -74,6 +78,8 @@ def explained(error: EngineError, plan: Plan, unfinished: Iterable[Path]) -> Eng
     of_source = details["file"] == str(source.path)
     if details["file"] not in ours and not (of_source and "NaN" in details["found"]):
         return error
+    if source.path.is_dir() and _OTHER_TENSORS.search(details["found"]):
+        return DamagedFile(str(source.path), "the tensors that config.json describes", details["found"])
     if "NaN" not in details["found"]:
         architecture = source.facts.architecture if source.facts else source.family
         return UnsupportedModel(architecture, "This llama.cpp", f"it cannot open the result ({details['found']})")

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -276,7 +277,7 @@ def test_a_family_that_transformers_completes_and_we_cannot_is_refused_by_the_wo
     made = planned(folder, library)
     config = json.loads((folder / "config.json").read_text("utf-8"))
     write_json(folder / "config.json", {**config, "model_type": "dbrx"})  # after the plan looked
-    with pytest.raises(UnsupportedModel, match=r"dbrx.*pip install 'halfbyte\[convert\]'"):
+    with pytest.raises(UnsupportedModel, match=r"dbrx.*pip install -e '\.\[convert\]'"):
         list(Conversion(made))
     assert_nothing_stays(library)
 
@@ -364,6 +365,17 @@ def test_a_model_that_this_llama_cannot_open_is_told(tmp_path: Path, library: Li
     """llama.cpp looks up tokens that every model named Phi-3 has, and this one has not."""
     with pytest.raises(UnsupportedModel, match=r"phi3.*error loading model vocabulary"):
         converted(planned(write_tiny_model("phi3", tmp_path / "phi3"), library))
+    assert_nothing_stays(library)
+
+
+@pytest.mark.parametrize("changes", [{"num_hidden_layers": 3}, {"hidden_size": 64}])
+def test_weights_that_config_json_does_not_describe_are_told(folder: Path, library: Library, changes: Any) -> None:
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    assert config["num_hidden_layers"] == 2
+    (folder / "config.json").write_text(json.dumps({**config, **changes}), "utf-8")
+    with pytest.raises(DamagedFile, match=r"the tensors that config\.json describes, found .*tensor") as told:
+        converted(planned(folder, library))
+    assert told.value.details["file"] == str(folder)
     assert_nothing_stays(library)
 
 

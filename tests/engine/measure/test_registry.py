@@ -29,6 +29,6 @@ def test_formats_that_nothing_measures():
 
 def test_a_missing_package_is_named_with_what_brings_it(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "distributions", lambda **_: iter(()))
-    with pytest.raises(PackageMissing, match=r"torch.*halfbyte\[cuda\]|torch"):
+    with pytest.raises(PackageMissing, match="torch"):
         row_for("awq-int4-g128")
     assert row_for("gguf-q4_k_m").family == "gguf"
