@@ -16,10 +16,12 @@ from engine.handover.deployment import Deployment, plan
 from engine.handover.forms import FORMS
 from engine.handover.llama_server import llama_command
 from engine.handover.site import Site, site_here
+from engine.handover.support import method_of
 from engine.machine.probe import probe
 
 WRITERS = {form.id: form.write for form in FORMS}
 LLAMA_SERVER = "llama-server"
+LLAMA_HINT = "For this file, --print llama-server writes the command for llama.cpp's own server."
 
 
 @click.command("serve")
@@ -58,14 +60,14 @@ def serve_command(
         text = llama_command(facts, checkpoint.path.absolute(), checkpoint.title, users, context)
         show.output.out(text, end="", highlight=False)
         return
-    if facts.format_id.startswith("gguf-"):
-        show.errors.print("For a GGUF file: --print llama-server writes the command for llama.cpp's own server.")
-    site = _site(gpus, nodes, gpu, gpu_memory, gpu_bandwidth)
     path = str(checkpoint.path.absolute())
     try:
+        method_of(facts)  # what vLLM does not load needs no card to be refused
+        site = _site(gpus, nodes, gpu, gpu_memory, gpu_bandwidth)
         way = plan(facts, site, model=path, served_as=checkpoint.title, users=users, context_tokens=context)
     except UnsupportedModel as error:  # it is about the format, and names the ways round
-        raise Refused(f"vLLM {error.details['reason']}.") from error
+        is_gguf = facts.format_id.startswith("gguf-")
+        raise Refused(f"vLLM {error.details['reason']}.", LLAMA_HINT if is_gguf else "") from error
     if batch is None:
         show.output.out(WRITERS[form](way), end="", highlight=False)
     else:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from engine import cli
+from tests.helpers.app_layouts import tiny_gguf
 from tests.helpers.chat_server import NAME, Script, serving, words
 from tests.helpers.tiny_models import write_tiny_model
 
@@ -85,6 +86,16 @@ def test_what_vllm_turns_away_is_told_of_the_format(tmp_path: Path, capfd: pytes
     assert cli.main(["serve", str(folder), *CARD]) == cli.EXIT_WORLD
     said = capfd.readouterr().err
     assert "no longer loads weights whose columns are reordered" in said and "architecture" not in said
+
+
+def test_a_gguf_file_is_led_to_llama_cpps_server_whatever_cards_there_are(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tiny.gguf").write_bytes(tiny_gguf())
+    for card in ([], CARD):
+        assert cli.main(["serve", str(tmp_path / "tiny.gguf"), *card]) == cli.EXIT_WORLD
+        said = capfd.readouterr().err
+        assert "does not read GGUF" in said and "--print llama-server" in said and "NVIDIA card" not in said
 
 
 CARD = ["--gpu-memory", "24", "--gpu-bandwidth", "1000"]
