@@ -20,6 +20,8 @@ from engine.catalog.tree import Find, finds
 from engine.errors import NotFound, Refused
 from engine.formats import Family, format_named
 
+OF_A_FOLDER = (".safetensors", ".safetensors.index.json", "config.json")
+
 
 class Library:
     """The models below one folder. ``elsewhere`` gives those of other apps, asked for when a name is not among them."""
@@ -66,8 +68,13 @@ class Library:
         raise NotFound(f"The model “{name}”", str(self.folder), hint)
 
     def entry_at(self, path: Path) -> Checkpoint:
-        """Return the checkpoint at a path inside or outside the library. Raises :class:`NotFound`."""
+        """Return the checkpoint at a path inside or outside the library. Raises :class:`NotFound`.
+
+        A folder's weights or its config.json stand for the folder.
+        """
         path = path.absolute()
+        if path.name.endswith(OF_A_FOLDER) and path.is_file() and (path.parent / "config.json").is_file():
+            path = path.parent
         if path.is_dir() and not os.access(path, os.X_OK):
             raise NotFound(str(path), hint="It cannot be read: permission denied.")
         if path.is_dir() and not (path / "config.json").is_file():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from engine.convert.estimates import Needs
-from engine.errors import DiskFull, EngineError, NotEnoughMemory, Refused
+from engine.errors import DiskFull, EngineError, NotEnoughMemory, NotFound, Refused
 from engine.machine import disks, memory
 from engine.machine.sources import Live
+
+_LOOKED_AT_BYTES = 1 << 16
 
 
 def write_problems(target: Path) -> Iterator[EngineError]:
@@ -20,6 +22,19 @@ def write_problems(target: Path) -> Iterator[EngineError]:
         yield Refused(f"{file} is a file: nothing can lie in it.", "Choose another folder.")
     elif not os.access(folder, os.W_OK):
         yield Refused(f"Nothing may be written in {folder}.", "Choose another folder.")
+
+
+def text_problems(files: Iterable[Path]) -> Iterator[EngineError]:
+    """Yield why files cannot be calibrated on. No text in UTF-8 has zero bytes; UTF-16 and all else soon does."""
+    for file in files:
+        try:
+            with file.open("rb") as opened:
+                is_text = b"\0" not in opened.read(_LOOKED_AT_BYTES)
+        except OSError as error:
+            yield NotFound(str(file), hint=f"It cannot be read: {error.strerror or error}.")
+            continue
+        if not is_text:
+            yield Refused(f"{file.name} is no text in UTF-8.", "Choose a text file, or save it in UTF-8.")
 
 
 def fetching_problems(fetched_bytes: int, target: Path) -> Iterator[EngineError]:

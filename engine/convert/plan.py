@@ -16,7 +16,7 @@ from engine.convert import estimates, extras, toolchain
 from engine.convert.estimates import Needs
 from engine.convert.extras import Wanted
 from engine.convert.packed import refused_levels
-from engine.convert.places import fetching_problems, room_problems, write_problems
+from engine.convert.places import fetching_problems, room_problems, text_problems, write_problems
 from engine.convert.recipes import FOR_FEW_VALUES, NEED_IMATRIX, Recipe, recipe_for
 from engine.convert.source import Source, inspect
 from engine.errors import DiskFull, EngineError, NotFound, Refused
@@ -224,9 +224,9 @@ def _option_problems(recipe: Recipe | None, options: Options, source: Source) ->
             f"{recipe.level} needs an importance matrix: without one it would be garbage.",
             "Let Halfbyte compute one (--imatrix auto), or choose a level of three bits or more.",
         )
-    for file in (*([options.imatrix] if options.imatrix else ()), *options.calibration):
-        if not file.is_file():
-            yield NotFound(str(file))
+    if options.imatrix and not options.imatrix.is_file():
+        yield NotFound(str(options.imatrix))
+    yield from text_problems(options.calibration)
 
 
 def _bits(recipe: Recipe) -> float:

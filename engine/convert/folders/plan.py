@@ -19,10 +19,10 @@ from engine.convert.folders.card_room import CardRoom, card_notes, card_problems
 from engine.convert.folders.needs import needs
 from engine.convert.folders.recipes import FOLDER_RECIPES, MOST_SAMPLE_TOKENS, FolderRecipe
 from engine.convert.leftovers import left_bytes
-from engine.convert.places import room_problems, write_problems
+from engine.convert.places import room_problems, text_problems, write_problems
 from engine.convert.source import Source, inspect
 from engine.environments.places import versions_here
-from engine.errors import EngineError, NotFound, PackageMissing, Refused, UnsupportedModel
+from engine.errors import EngineError, PackageMissing, Refused, UnsupportedModel
 from engine.formats import FORMATS, Format, ModelFacts
 from engine.machine import nvidia
 from engine.machine.facts import Gpu
@@ -99,7 +99,7 @@ def folder_plan(
     problems = [*looked_at.problems, *_source_problems(looked_at), *_package_problems(recipe)]
     problems += [
         *_target_problems(target),
-        *(NotFound(str(text)) for text in options.calibration if not text.is_file()),
+        *text_problems(options.calibration),
     ]
     own_words = recipe.calibrates and options.own_words is not None
     needed = needs(looked_at, recipe, room, own_words) if looked_at.facts and looked_at.path.is_dir() else None

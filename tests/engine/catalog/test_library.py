@@ -55,6 +55,12 @@ def test_a_folder_that_is_not_there_is_an_empty_library(tmp_path: Path) -> None:
     assert Library(tmp_path / "nowhere").entries() == ()
 
 
+@pytest.mark.parametrize("file", ["config.json", "model.safetensors"])
+def test_a_file_of_a_folder_stands_for_the_folder(library: Library, file: str) -> None:
+    folder = library.folder / "acme" / "Small"
+    assert library.find(str(folder / file)) == library.find(str(folder))
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="everything may be read here")
 def test_what_may_not_be_read_is_said(library: Library) -> None:
     folder = library.folder / "acme" / "Small"

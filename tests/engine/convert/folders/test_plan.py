@@ -24,7 +24,7 @@ from engine.convert.folders.card_room import (
 )
 from engine.convert.folders.plan import FolderOptions, FolderPlan, folder_plan, target_of
 from engine.convert.folders.recipes import AUTOAWQ, FOLDER_RECIPES, FolderRecipe
-from engine.convert.plan import plan
+from engine.convert.plan import Options, plan
 from engine.errors import DiskFull, NotFound, PackageMissing, Refused, UnsupportedModel
 from engine.formats import FORMATS
 from engine.machine.facts import Gpu
@@ -114,6 +114,22 @@ def test_says_which_packages_are_missing(folder: Path, monkeypatch: pytest.Monke
     assert missing.details["package"] == "gptqmodel"
     assert "Machine page" in missing.hint
     assert "environments set-up cuda" in missing.hint
+
+
+def test_what_is_no_text_is_not_calibrated_on(folder: Path, tmp_path: Path) -> None:
+    library, good, wide = Library(tmp_path / "models"), tmp_path / "good.txt", tmp_path / "wide.txt"
+    good.write_text("Grüße", "utf-8")
+    wide.write_text("Grüße", "utf-16")
+    absent, weights = tmp_path / "absent.txt", folder / "model.safetensors"
+    for file, words in ((good, ""), (wide, "no text"), (weights, "no text"), (absent, "absent.txt"), (tmp_path, "")):
+        of_folder = planned(folder, "gptq-int4-g128", FolderOptions((file,)))
+        of_file = plan(
+            folder, "gguf-q4_0", tmp_path / "o.gguf", library, Options(computes_importance=True, calibration=(file,))
+        )
+        for problems in (of_folder.problems, of_file.problems):
+            told = [one for one in problems if isinstance(one, NotFound | Refused) and file.name in one.message]
+            assert len(told) == (file is not good)
+            assert all(words in one.message and one.hint for one in told)
 
 
 def test_a_target_in_a_file_is_refused(folder: Path, tmp_path: Path) -> None:
