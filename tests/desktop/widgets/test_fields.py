@@ -91,3 +91,18 @@ def test_a_dialog_that_is_left_opens_nothing(qtbot, monkeypatch):
     button.show()
     with qtbot.assertNotEmitted(button.chosen):
         press(button)
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support")  # offscreen, a popup gets neither raised nor the keyboard
+def test_an_open_list_is_as_wide_as_its_words(qtbot):
+    made = Choice()
+    qtbot.addWidget(made)
+    made.addItems(["SmolLM2-135M-Instruct · HuggingFaceTB", "SmolLM2-135M-Instruct.Q4_1 · HuggingFaceTB"])
+    made.setFixedWidth(120)
+    made.setStyleSheet("QComboBox { combobox-popup: 0; }")  # as in the theme
+    made.show()
+    made.showPopup()
+    QApplication.processEvents()
+    widest = max(made.fontMetrics().horizontalAdvance(made.itemText(row)) for row in range(made.count()))
+    assert made.view().viewport().width() >= widest
+    made.hidePopup()
