@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Literal
 
 Lack = Literal["gpu", "main"]
@@ -20,13 +21,16 @@ _LIBRARIES = re.compile(r"CUBLAS_STATUS|CUSOLVER_STATUS")  # which often say no 
 _LIBRARIES_BYTES = 1 << 30  # with less than this left of the card, that is why
 
 
-def lack_in(words: str, gpu_free_bytes: int | None = None) -> Lack | None:
+def lack_in(words: str, gpu_free_bytes: Callable[[], int | None] = lambda: None) -> Lack | None:
     """Return which memory ran out; ``None`` where the words are about something else.
 
-    ``gpu_free_bytes`` is what is left of the card, where that is known.
+    ``gpu_free_bytes`` tells what is left of the card, where that can be known. It is asked only where the words leave
+    it open: a card that has failed fails at that question, too.
     """
     if _GPU.search(words):
         return "gpu"
-    if gpu_free_bytes is not None and gpu_free_bytes < _LIBRARIES_BYTES and _LIBRARIES.search(words):
-        return "gpu"
+    if _LIBRARIES.search(words):
+        free_bytes = gpu_free_bytes()
+        if free_bytes is not None and free_bytes < _LIBRARIES_BYTES:
+            return "gpu"
     return "main" if _MAIN.search(words) else None

@@ -32,10 +32,9 @@ def memory_explained() -> Iterator[None]:
 
 def lack_of_memory(error: Exception) -> NotEnoughMemory | None:
     """Return what an error of PyTorch means if it is about memory."""
-    free_bytes = _gpu_free_bytes()
-    lack = lack_in(f"{type(error).__name__}: {error}", free_bytes)
+    lack = lack_in(f"{type(error).__name__}: {error}", _gpu_free_bytes)
     if isinstance(error, torch.OutOfMemoryError) or lack == "gpu":
-        return NotEnoughMemory(0, free_bytes or 0, where=gpu_memory(own_label()))
+        return NotEnoughMemory(0, _gpu_free_bytes() or 0, where=gpu_memory(own_label()))
     return NotEnoughMemory(0, psutil.virtual_memory().available) if lack else None
 
 

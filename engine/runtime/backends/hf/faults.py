@@ -39,7 +39,7 @@ def explained(device: Any, largest_context: Callable[[], int] = lambda: 0) -> It
     except torch.cuda.OutOfMemoryError:
         error = _error(device, largest_context)
     except RuntimeError as caught:
-        lack = lack_in(str(caught), free_bytes(device) if device.type == "cuda" else None)
+        lack = lack_in(str(caught), lambda: free_bytes(device) if device.type == "cuda" else None)
         if lack is None:
             raise
         in_main = NotEnoughMemory(0, available_bytes(), largest_context())
