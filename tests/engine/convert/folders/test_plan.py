@@ -291,6 +291,12 @@ def test_a_processor_takes_much_longer_and_the_plan_says_so(folder: Path, monkey
     assert not any("none was found here" in note for note in fast.notes)
 
 
+def test_autoawq_takes_several_times_as_long_on_a_card(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning.nvidia, "read", lambda sources: ((card(24),), ()))
+    others, its = (planned(folder, recipe_id).needs for recipe_id in ("awq-int4-g128", AUTOAWQ.id))
+    assert others and its and its.seconds - others.seconds > others.seconds / 2
+
+
 @pytest.mark.parametrize("recipe_id", ["gptq-int4-g128", "awq-int4-g128", AUTOAWQ.id])
 def test_fewer_samples_take_less_time_on_a_processor(
     folder: Path, monkeypatch: pytest.MonkeyPatch, recipe_id: str

@@ -54,10 +54,10 @@ def test_attention(tmp_path: Path, length: int, group: int, queries: int, half: 
 
 @pytest.mark.parametrize(
     ("kind", "warps", "largest_error", "count"),
-    [(BF16, 8, 1e-5, 3), (INT8, 8, 1e-5, 3), (NF4, 16, 2e-3, 13), (INT4, 8, 1e-4, 9), (INT4, 16, 1e-4, 13)],
+    [(BF16, 8, 1e-5, 3), (INT8, 8, 1e-5, 3), (NF4, 16, 2e-3, 14), (INT4, 8, 1e-4, 10), (INT4, 16, 1e-4, 14)],
 )
 def test_products(tmp_path: Path, kind: int, warps: int, largest_error: float, count: int) -> None:
-    """Rows and columns that fill no tile, groups of all sizes, reordered columns, norms, biases, large values."""
+    """Rows and columns that fill no tile, all groups, reordered columns, norms, biases, and values: large, or none."""
     defines = {"KIND": kind, "BLOCK_WARPS": warps, "LARGEST_ERROR": largest_error}
     lines = tried(compiled(HERE / "products.cpp", tmp_path / "products", **defines))
     assert len(lines) == count and all(line.startswith("ok ") for line in lines), "\n".join(lines)
