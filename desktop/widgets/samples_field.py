@@ -9,6 +9,7 @@ from desktop.quantities import number
 from desktop.widgets.controls import button, column, label, row
 from desktop.widgets.fields import WholeNumber
 from engine.convert.folders.recipes import (
+    FEW_SAMPLES,
     LEAST_SAMPLE_TOKENS,
     LEAST_SAMPLES,
     MOST_SAMPLE_TOKENS,
@@ -16,8 +17,6 @@ from engine.convert.folders.recipes import (
     SAMPLE_TOKENS,
     SAMPLES,
 )
-
-_FEW = 32  # with fewer a result that is too far from its original is no surprise (engine/convert/worker.py)
 
 
 class SamplesField(QWidget):
@@ -58,7 +57,7 @@ class SamplesField(QWidget):
 
     def _show(self) -> None:
         self.usual.setVisible(self.counts != (0, 0))
-        few = self.samples.value() < _FEW
+        few = self.samples.value() < FEW_SAMPLES
         self.about.setText(self.tr("So few samples make a result that may be far from its original.") if few else "")
         self.about.setVisible(few)
 

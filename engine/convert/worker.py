@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from engine.catalog import records
 from engine.catalog.facts import read_facts
-from engine.convert.folders.recipes import FolderRecipe
+from engine.convert.folders.recipes import FEW_SAMPLES, FolderRecipe
 from engine.convert.recipes import FOR_FEW_VALUES
 from engine.convert.room import Room, fullness_explained
 from engine.errors import DamagedFile, NotEnoughMemory
@@ -39,7 +39,6 @@ from engine.texts import texts_sha256
 if TYPE_CHECKING:
     from engine.convert.methods.calibration import Samples
 
-FEW_SAMPLES = 32
 LESS_MEMORY = (
     "Fewer samples take less (--samples 32), and NF4 and INT8 take one matrix at a time. Or close other programs."
 )

@@ -12,6 +12,7 @@ Maker = Literal["bitsandbytes", "gptqmodel", "autoawq"]
 
 # Both papers calibrate with 128 samples (GPTQ, arXiv 2210.17323, section 4; AWQ, arXiv 2306.00978, section 5.1).
 SAMPLES, SAMPLE_TOKENS = 128, 512
+FEW_SAMPLES = 32  # with fewer, a result that is too far from its original is no surprise
 # What a person may choose: with fewer nothing is learnt, and more are not kept on any card.
 LEAST_SAMPLES, MOST_SAMPLES = 4, 2048
 LEAST_SAMPLE_TOKENS, MOST_SAMPLE_TOKENS = 64, 4096

@@ -165,8 +165,10 @@ struct Columns {
             low[k] = __float_as_uint(x[k] * up + WHOLE), high[k] = __float_as_uint(x[k] * up + (WHOLE + 128));
             sum += low[k] - __float_as_uint(WHOLE);
         }
-        sum += __shfl_xor_sync(~0u, sum, 1);
-        sum += __shfl_xor_sync(~0u, sum, 2);
+        if (KIND == INT4) {  // in NF4 there are no zeros
+            sum += __shfl_xor_sync(~0u, sum, 1);
+            sum += __shfl_xor_sync(~0u, sum, 2);
+        }
         if (word >= words) return;
         u32* to = (u32*)vector + word / 2 * 16 + word % 2 * (KIND == INT4 ? 1 : 2);
         if (KIND == INT4) {  // of both words what the low halves of codes are multiplied by, then of both the others
